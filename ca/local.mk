@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+# tpmiot-ca: a tiny main.c and a convenience library that the tests link.

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an attestation key states (Part 2, clause 10.12): TPMS_ATTEST, parsed
+ * exactly and checked against what was asked.
+ */
+#ifndef TPMIOT_ATTEST_H
+#define TPMIOT_ATTEST_H
+
+#include <tpmiot/public.h>
+#include <tpmiot/kdf.h>
+
+/*
+ * TPM2_Certify: `attest` is a whole TPM2B_ATTEST, `signature` a TPMT_SIGNATURE.
+ * Holds if the AK signed it with its own scheme and hash, magic and type are
+ * right, extraData is the nonce, and the name is key's Name, the qualified name
+ * present. TPMIOT_E_FORMAT or TPMIOT_E_VERIFY names what does not hold.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_certify(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
+    const struct tpmiot_public *key, struct tpmiot_bytes nonce,
+    struct tpmiot_bytes attest, struct tpmiot_bytes signature,
+    struct tpmiot_err *err);
+
+#endif

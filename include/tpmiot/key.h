@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key in the TPM: its public half in software, and the recipe for the
+ * private one (a persistent handle, or a wrapped blob and its parent).
+ *
+ * The recipe is loaded when first needed and kept. When the TPM is full, the
+ * connection gives up the key that was used least lately and tries again; when
+ * a handle is gone (TPM reset, resource manager restart) the key is loaded
+ * again. So a process may hold more keys than the TPM has slots.
+ */
+#ifndef TPMIOT_KEY_H
+#define TPMIOT_KEY_H
+
+#include <tpmiot/keyfile.h>
+#include <tpmiot/tpm.h>
+
+struct tpmiot_key; /* reference counted */
+
+/* From a key file: no TPM command. tpm is borrowed and must outlive the key. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_from_file(struct tpmiot_tpm *tpm,
+    const struct tpmiot_keyfile *file, struct tpmiot_key **out,
+    struct tpmiot_err *err);
+
+/* From a persistent handle: one TPM2_ReadPublic. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_from_handle(struct tpmiot_tpm *tpm,
+    TPM2_HANDLE handle, struct tpmiot_key **out, struct tpmiot_err *err);
+
+/*
+ * A new key under a parent (a persistent handle, TPM2_RH_OWNER or 0 for the
+ * default: 0x81000001 if there is one, else the P-256 storage root key made
+ * from its template under the owner hierarchy). Not loaded yet. One TPM2_Create with a
+ * persistent parent.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_create(struct tpmiot_tpm *tpm,
+    TPM2_HANDLE parent, struct tpmiot_bytes parent_auth,
+    const TPMT_PUBLIC *template, struct tpmiot_bytes user_auth,
+    struct tpmiot_key **out, struct tpmiot_err *err);
+
+struct tpmiot_key *tpmiot_key_ref(struct tpmiot_key *key);
+void tpmiot_key_unref(struct tpmiot_key **key); /* the last one flushes */
+
+const struct tpmiot_public *tpmiot_key_public(const struct tpmiot_key *key);
+/* Public half in software, borrowed; never NULL. */
+EVP_PKEY *tpmiot_key_pkey(const struct tpmiot_key *key);
+/* The persistent handle, or 0 for a wrapped key. */
+TPM2_HANDLE tpmiot_key_handle(const struct tpmiot_key *key);
+/* TPMIOT_E_UNSUPPORTED for a persistent key: nothing to write. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_to_file(const struct tpmiot_key *key,
+    struct tpmiot_keyfile *out, struct tpmiot_err *err);
+
+/* Whether it takes an authorisation value that has not been set. */
+bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
+/* Copies the value (and wipes the copy with the key). A key file's emptyAuth is overruled. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_auth(struct tpmiot_key *key,
+    struct tpmiot_bytes auth, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(struct tpmiot_key *key,
+    struct tpmiot_bytes auth, struct tpmiot_err *err);
+
+/*
+ * Signs a digest: one TPM2_Sign on a loaded key with empty auth. With an auth
+ * value an HMAC session salted to the storage root key is used and kept.
+ * A restricted key refuses (TPMIOT_E_UNSUPPORTED): use _sign_message.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_digest(struct tpmiot_key *key,
+    const TPMT_SIG_SCHEME *scheme, const void *digest, size_t len,
+    TPMT_SIGNATURE *out, struct tpmiot_err *err);
+
+/*
+ * Signs a message. For a restricted key the TPM hashes it first; otherwise it
+ * is hashed in software with the scheme's hash.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_message(struct tpmiot_key *key,
+    const TPMT_SIG_SCHEME *scheme, const void *msg, size_t len,
+    TPMT_SIGNATURE *out, struct tpmiot_err *err);
+
+/*
+ * Has the key loaded and gives its handle, for commands that take one. Hold
+ * tpmiot_tpm_lock() from before this call until the handle has been used.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_handle_loaded(struct tpmiot_key *key,
+    TPM2_HANDLE *out, struct tpmiot_err *err);
+
+#endif

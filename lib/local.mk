@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# Pure functions over libcrypto and tss2-mu: no device, socket, file, clock, environment.
+noinst_LTLIBRARIES += lib/libtpmiot.la
+lib_libtpmiot_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
+lib_libtpmiot_la_LIBADD = $(CRYPTO_LIBS) $(MU_LIBS)
+lib_libtpmiot_la_SOURCES = \
+	lib/alg.c \
+	lib/b64.c \
+	lib/buf.c \
+	lib/err.c \
+	lib/kdf.c \
+	lib/public.c \
+	lib/template.c

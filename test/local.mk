@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests (cmocka, no TPM) run by `make check`; the others need swtpm and are
+# run by ./check.
+include test/unit/lib.mk
+include test/unit/tpm.mk
+include test/unit/provider.mk
+if ENABLE_ENROLL
+include test/unit/enroll.mk
+endif
+if ENABLE_CA
+include test/unit/ca.mk
+endif
+include test/provider/local.mk
+include test/integration/local.mk
+include test/fuzz/local.mk
+include test/bench/local.mk

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# The device: connection, sessions, keys, EK and NV discovery, state directory.
+noinst_LTLIBRARIES += tpm/libtpmiot-tpm.la
+tpm_libtpmiot_tpm_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
+tpm_libtpmiot_tpm_la_LIBADD = lib/libtpmiot.la $(TSS_LIBS) $(PTHREAD_LIBS)
+tpm_libtpmiot_tpm_la_SOURCES = \
+	tpm/conn.c \
+	tpm/conn.h
