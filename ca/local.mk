@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # tpmiot-ca: a tiny main.c and a convenience library that the tests link.
+CA_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SSL_CFLAGS) $(MU_CFLAGS) $(EVENT_CFLAGS) \
+	$(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
+
+noinst_LTLIBRARIES += ca/libtpmiot-ca.la
+ca_libtpmiot_ca_la_CPPFLAGS = $(AM_CPPFLAGS) -DCA_TRUSTDIR='"$(trustdir)"'
+ca_libtpmiot_ca_la_CFLAGS = $(CA_CFLAGS)
+ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
+	$(SQLITE_LIBS) $(JANSSON_LIBS)
+ca_libtpmiot_ca_la_SOURCES = \
+	ca/config.h \
+	ca/ident.c ca/ident.h \
+	ca/keyuri.h \
+	ca/server.h \
+	ca/store.h \
+	ca/x509.h

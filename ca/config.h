@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The CA's configuration: DIR/tpmiot-ca.conf in OpenSSL's NCONF syntax. One
+ * table in config_keys.c holds every key with its type, default and meaning; it
+ * reads the file, checks --set, and writes the commented file that `init` makes.
+ *
+ * (Not to be confused with Autoconf's header, which is <config.h>.)
+ */
+#ifndef CA_CONFIG_H
+#define CA_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tpmiot/buf.h>
+
+#define CA_CONFIG_FILE "tpmiot-ca.conf"
+#define CA_STORE_FILE "store.db"
+
+enum ca_enrolment {
+	CA_ENROLMENT_LISTED, /* the EK is on the allow-list */
+	CA_ENROLMENT_TOKEN,  /* or: its certificate is trusted and it brings a join token */
+	CA_ENROLMENT_OPEN    /* or: its certificate is trusted */
+};
+
+enum ca_log_level { CA_LOG_ERROR, CA_LOG_WARNING, CA_LOG_INFO, CA_LOG_DEBUG };
+
+/* Strings are owned and never NULL; "" where nothing was said. */
+struct ca_config {
+	char *dir;             /* absolute; what relative file names are relative to */
+
+	char *listen;          /* "ADDR:PORT", "[ADDR]:PORT" */
+	enum ca_enrolment enrolment;
+	int64_t rate_limit;    /* first steps a minute for one peer address; 0: off */
+	int64_t max_body;      /* bytes of a request's body */
+	int64_t max_connections;
+	int64_t request_timeout;  /* seconds a client may take for one request */
+	int64_t session_lifetime; /* seconds between first and second step */
+	int64_t clock_skew;       /* seconds by which instances' and devices' clocks may differ */
+	int64_t seal_key_lifetime; /* seconds until a new session sealing key is made */
+	int64_t validity;      /* seconds a device certificate is valid */
+	char *ca_key;          /* key URIs: give them to ca_key_load() */
+	char *ca_key_passphrase_file;
+	char *ca_cert;         /* file, PEM */
+	char *chain;           /* file, PEM: intermediates sent after the leaf; "": none */
+	char *tls_key;
+	char *tls_key_passphrase_file;
+	char *tls_cert;        /* file, PEM: the server's certificate and intermediates */
+	char *providers;       /* OpenSSL providers to load, comma-separated */
+	enum ca_log_level log_level;
+};
+
+/*
+ * Reads DIR/tpmiot-ca.conf. sets: n strings KEY=VALUE from --set, which go before
+ * the file. TPMIOT_E_NOT_FOUND: no file (not initialised). TPMIOT_E_PERM: others may write to it.
+ * TPMIOT_E_FORMAT: unknown key (the text lists the known ones), bad value.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_config_load(const char *dir, const char *const *sets,
+    size_t sets_n, struct ca_config *out, struct tpmiot_err *err);
+
+/* The defaults and `sets` alone, as `init` needs them. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_config_defaults(const char *dir, const char *const *sets,
+    size_t sets_n, struct ca_config *out, struct tpmiot_err *err);
+
+/* Appends a configuration file: every key with its meaning and default; those in `sets` are set. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_config_write(const char *const *sets, size_t sets_n,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
+
+void ca_config_free(struct ca_config *config);
+
+/*
+ * A file name or key URI as meant: relative names are put behind dir. What has a
+ * scheme ("tpmiot:device", "pkcs11:…", "file:/…") stays. Appends, NUL-terminated by tpmiot_buf_cstr().
+ */
+void ca_config_path(const char *dir, const char *value, struct tpmiot_buf *out);
+
+/* "90", "15m", "12h", "30d", "2y" (years of 365 days) in seconds. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_duration_parse(const char *str, int64_t *seconds,
+    struct tpmiot_err *err);
+
+#endif
