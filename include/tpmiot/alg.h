@@ -8,6 +8,9 @@
 #ifndef TPMIOT_ALG_H
 #define TPMIOT_ALG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <openssl/evp.h>
 #include <tss2/tss2_tpm2_types.h>
 

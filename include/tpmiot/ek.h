@@ -54,7 +54,8 @@ void tpmiot_ek_free(struct tpmiot_ek *ek);
 
 /*
  * Activates a credential for a loaded AK: StartAuthSession (salted to the EK),
- * PolicySecret (PolicyOR more for high-range EKs), ActivateCredential.
+ * PolicySecret for low-range EKs (high-range ones take their empty auth),
+ * ActivateCredential. The secret crosses the bus encrypted.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_activate(struct tpmiot_tpm *tpm,
     const struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth,

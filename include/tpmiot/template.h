@@ -48,6 +48,9 @@ const struct tpmiot_ek_profile *tpmiot_ek_profile_match(const TPMT_PUBLIC *area)
 void tpmiot_template_srk_ecc(TPMT_PUBLIC *out);
 void tpmiot_template_srk_rsa(TPMT_PUBLIC *out);
 
+/* Whether an area was made from either. */
+bool tpmiot_template_is_srk(const TPMT_PUBLIC *area);
+
 #define TPMIOT_SRK_HANDLE 0x81000001u
 
 /* Attestation key: restricted, signing, P-256 with ECDSA-SHA256 or RSA-2048 with RSASSA-SHA256. */

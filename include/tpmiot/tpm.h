@@ -78,11 +78,6 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm,
     struct tpmiot_session *policy, TPM2_HANDLE entity,
     struct tpmiot_bytes auth, struct tpmiot_err *err);
 
-/* TPM2_PolicyOR over n digests. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_or(struct tpmiot_tpm *tpm,
-    struct tpmiot_session *policy, const TPM2B_DIGEST *branches, size_t n,
-    struct tpmiot_err *err);
-
 /* ---- Objects -------------------------------------------------------------- */
 
 /* TPM2_ReadPublic. TPMIOT_E_NOT_FOUND if the handle holds nothing. */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/param_build.h>
+#include <openssl/x509.h>
+#include <tss2/tss2_mu.h>
+
+#include <tpmiot/alg.h>
+#include <tpmiot/public.h>
+
+#define RSA_DEFAULT_EXPONENT 65537u
+
+/* Name = nameAlg ‖ H_nameAlg(raw). */
+static enum tpmiot_rc
+compute_name(OSSL_LIB_CTX *libctx, struct tpmiot_public *pub, struct tpmiot_err *err)
+{
+	TPM2B_DIGEST digest = { 0 };
+	enum tpmiot_rc rc =
+	    tpmiot_alg_digest(libctx, pub->area.nameAlg, pub->raw, pub->raw_len, &digest, err);
+
+	if (rc != TPMIOT_OK)
+		return tpmiot_err_prefix(err, "Name of a public area");
+	pub->name.name[0] = (uint8_t)(pub->area.nameAlg >> 8);
+	pub->name.name[1] = (uint8_t)pub->area.nameAlg;
+	memcpy(pub->name.name + 2, digest.buffer, digest.size);
+	pub->name.size = (UINT16)(digest.size + 2);
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+tpmiot_public_parse(OSSL_LIB_CTX *libctx, const uint8_t *tpm2b, size_t len,
+    struct tpmiot_public *out, struct tpmiot_err *err)
+{
+	struct tpmiot_public pub = { 0 };
+	struct tpmiot_reader r;
+	const uint8_t *area;
+	size_t area_len, used = 0;
+	enum tpmiot_rc rc;
+
+	tpmiot_reader_init(&r, tpm2b, len);
+	area = tpmiot_reader_tpm2b(&r, sizeof(pub.raw), &area_len);
+	if (!tpmiot_reader_done(&r))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "TPM2B_PUBLIC: its size field does not fit its %zu bytes", len);
+	if (Tss2_MU_TPMT_PUBLIC_Unmarshal(area, area_len, &used, &pub.area) != TSS2_RC_SUCCESS)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "TPM2B_PUBLIC: not a public area");
+	if (used != area_len)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "TPM2B_PUBLIC: %zu bytes behind the public area", area_len - used);
+	memcpy(pub.raw, area, area_len);
+	pub.raw_len = (uint16_t)area_len;
+	rc = compute_name(libctx, &pub, err);
+	if (rc == TPMIOT_OK)
+		*out = pub;
+	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_public_from_area(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, struct tpmiot_public *out,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_public pub = { .area = *area };
+	enum tpmiot_rc rc;
+	size_t used = 0;
+
+	if (Tss2_MU_TPMT_PUBLIC_Marshal(area, pub.raw, sizeof(pub.raw), &used) != TSS2_RC_SUCCESS)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "public area cannot be marshalled");
+	pub.raw_len = (uint16_t)used;
+	rc = compute_name(libctx, &pub, err);
+	if (rc == TPMIOT_OK)
+		*out = pub;
+	return rc;
+}
+
+void
+tpmiot_public_put(const struct tpmiot_public *pub, struct tpmiot_buf *out)
+{
+	tpmiot_buf_put_u16(out, pub->raw_len);
+	tpmiot_buf_put(out, pub->raw, pub->raw_len);
+}
+
+/* ---- to and from OpenSSL -------------------------------------------------- */
+
+static EVP_PKEY *
+pkey_from_params(OSSL_LIB_CTX *libctx, const char *type, OSSL_PARAM_BLD *bld)
+{
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, type, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (params == NULL || ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	OSSL_PARAM_free(params);
+	return pkey;
+}
+
+static enum tpmiot_rc
+rsa_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struct tpmiot_err *err)
+{
+	const TPM2B_PUBLIC_KEY_RSA *modulus = &area->unique.rsa;
+	uint32_t exponent = area->parameters.rsaDetail.exponent;
+	OSSL_PARAM_BLD *bld = NULL;
+	enum tpmiot_rc rc = TPMIOT_OK;
+	BIGNUM *n = NULL, *e = NULL;
+	EVP_PKEY *pkey = NULL;
+
+	if (exponent == 0)
+		exponent = RSA_DEFAULT_EXPONENT;
+	if (exponent < 3 || exponent % 2 == 0)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "RSA exponent %u", exponent);
+	if (modulus->size == 0 || modulus->size > sizeof(modulus->buffer) ||
+	    modulus->size * 8 != area->parameters.rsaDetail.keyBits ||
+	    (modulus->buffer[0] & 0x80) == 0 || (modulus->buffer[modulus->size - 1] & 1) == 0)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "RSA modulus is not an odd number of %u bits",
+		    area->parameters.rsaDetail.keyBits);
+	bld = OSSL_PARAM_BLD_new();
+	n = BN_bin2bn(modulus->buffer, modulus->size, NULL);
+	e = BN_new();
+	if (bld == NULL || n == NULL || e == NULL || BN_set_word(e, exponent) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e) != 1 ||
+	    (pkey = pkey_from_params(libctx, "RSA", bld)) == NULL)
+		rc = tpmiot_err_crypto(err, "RSA public key");
+	else
+		*out = pkey;
+	OSSL_PARAM_BLD_free(bld);
+	BN_free(n);
+	BN_free(e);
+	return rc;
+}
+
+/* Writes a coordinate, left-padded with zeros to the curve's size. */
+static bool
+put_coordinate(uint8_t *to, size_t size, const TPM2B_ECC_PARAMETER *from)
+{
+	if (from->size > size || from->size > sizeof(from->buffer))
+		return false;
+	memset(to, 0, size - from->size);
+	memcpy(to + size - from->size, from->buffer, from->size);
+	return true;
+}
+
+static enum tpmiot_rc
+ecc_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struct tpmiot_err *err)
+{
+	TPMI_ECC_CURVE curve = area->parameters.eccDetail.curveID;
+	const char *group = tpmiot_alg_group_name(curve);
+	size_t size = tpmiot_alg_group_size(curve);
+	uint8_t point[1 + 2 * TPM2_MAX_ECC_KEY_BYTES];
+	OSSL_PARAM_BLD *bld = NULL;
+	enum tpmiot_rc rc = TPMIOT_OK;
+	EVP_PKEY *pkey = NULL;
+
+	if (group == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "curve 0x%04x is not known", curve);
+	point[0] = 0x04; /* uncompressed, SEC 1 clause 2.3.3 */
+	if (!put_coordinate(point + 1, size, &area->unique.ecc.x) ||
+	    !put_coordinate(point + 1 + size, size, &area->unique.ecc.y))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "point has coordinates longer than its curve");
+	bld = OSSL_PARAM_BLD_new();
+	/* libcrypto refuses a point that is not on the curve. */
+	if (bld == NULL ||
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) != 1 ||
+	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point,
+	        1 + 2 * size) != 1)
+		rc = tpmiot_err_crypto(err, "ECC public key");
+	else if ((pkey = pkey_from_params(libctx, "EC", bld)) == NULL) {
+		rc = tpmiot_err_crypto(err, "ECC public key on %s", group);
+		if (err != NULL)
+			err->rc = TPMIOT_E_FORMAT;
+		rc = TPMIOT_E_FORMAT;
+	} else
+		*out = pkey;
+	OSSL_PARAM_BLD_free(bld);
+	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_public_to_pkey(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY **out,
+    struct tpmiot_err *err)
+{
+	switch (pub->area.type) {
+	case TPM2_ALG_RSA:
+		return rsa_to_pkey(libctx, &pub->area, out, err);
+	case TPM2_ALG_ECC:
+		return ecc_to_pkey(libctx, &pub->area, out, err);
+	default:
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "key type 0x%04x is neither RSA nor ECC", pub->area.type);
+	}
+}
+
+bool
+tpmiot_public_is_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const EVP_PKEY *pkey)
+{
+	EVP_PKEY *ours = NULL;
+	bool same = tpmiot_public_to_pkey(libctx, pub, &ours, NULL) == TPMIOT_OK &&
+	    EVP_PKEY_eq(ours, pkey) == 1;
+
+	EVP_PKEY_free(ours);
+	return same;
+}
+
+enum tpmiot_rc
+tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey,
+    uint8_t out[TPMIOT_SPKI_SHA256_LEN], struct tpmiot_err *err)
+{
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(pkey, &der);
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (len <= 0 ||
+	    EVP_Q_digest(libctx, "SHA256", NULL, der, (size_t)len, out, NULL) != 1)
+		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
+	OPENSSL_free(der);
+	return rc;
+}
