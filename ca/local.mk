@@ -11,7 +11,8 @@ ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_
 ca_libtpmiot_ca_la_SOURCES = \
 	ca/config.h \
 	ca/ident.c ca/ident.h \
-	ca/keyuri.h \
+	ca/keyuri.c ca/keyuri.h \
 	ca/server.h \
+	ca/signer.c \
 	ca/store.h \
-	ca/x509.h
+	ca/x509.c ca/x509_name.c ca/x509.h

@@ -32,6 +32,10 @@ struct ca_x509_spec {
 TPMIOT_MUST_USE enum tpmiot_rc ca_x509_serial(uint8_t serial[CA_SERIAL_MAX],
     size_t *serial_len, struct tpmiot_err *err);
 
+/* Seconds since the epoch. TPMIOT_E_FORMAT: not a time. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_x509_time(const ASN1_TIME *time, int64_t *out,
+    struct tpmiot_err *err);
+
 /* The name CN=cn (UTF8String). The caller owns *out. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_x509_name(const char *cn, X509_NAME **out,
     struct tpmiot_err *err);
@@ -42,7 +46,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_x509_san_add(GENERAL_NAMES **san, enum ca_san_
 
 /*
  * Builds and signs a certificate for `key`, with subject and authority key
- * identifiers. issuer NULL: self-signed. The digest fits the signing key: SHA-384
+ * identifiers. issuer NULL: self-signed by issuer_key, which is `key`'s private half. The digest fits the signing key: SHA-384
  * for P-384, SHA-512 for P-521, none for Ed25519, else SHA-256. The caller owns *out.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_x509_issue(const struct ca_x509_spec *spec, EVP_PKEY *key,
