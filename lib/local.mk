@@ -7,7 +7,11 @@ lib_libtpmiot_la_SOURCES = \
 	lib/alg.c \
 	lib/b64.c \
 	lib/buf.c \
+	lib/credential.c \
 	lib/err.c \
 	lib/kdf.c \
+	lib/keyfile.c \
 	lib/public.c \
-	lib/template.c
+	lib/signature.c \
+	lib/template.c \
+	lib/uri.c

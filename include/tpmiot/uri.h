@@ -8,9 +8,11 @@
  *   handle:0x81000010            as in tpm2-openssl
  *   object:FILE                  as in tpm2-openssl
  *
- * Attributes follow after ';' or '?' and are separated by ';' or '&':
- * auth=VALUE, auth-file=FILE, auth-env=VARIABLE, at most one of them. Values
- * are percent-decoded (RFC 3986 section 2.1).
+ * Handles are hexadecimal. FILE and the values of attributes are percent-decoded
+ * (RFC 3986 section 2.1). Attributes follow after the first ';' or '?' and are
+ * separated by ';' or '&': auth=VALUE, auth-file=FILE, auth-env=VARIABLE, at most
+ * one of them; tpm2-openssl's "?pass" is accepted and means nothing: an auth value is
+ * asked for when it is needed.
  */
 #ifndef TPMIOT_URI_H
 #define TPMIOT_URI_H
