@@ -24,6 +24,9 @@ TPMCOUNT=$BUILD/test/integration/tpmcount
 T=$(mktemp -d "${TMPDIR:-/tmp}/tpmiot-test.XXXXXX")
 MFR=$T/mfr # the manufacturer whose EK certificates start_swtpm makes
 
+# shellcheck source=../softtpm.sh
+. "$SRC/test/softtpm.sh"
+
 # The programs under test, by their names.
 tpmiot-enroll() { "$ENROLL" "$@"; }
 tpmiot-ca() { "$CA" "$@"; }
@@ -126,7 +129,7 @@ check_grep() {
 	fi
 }
 
-# ---- Processes and ports ----------------------------------------------------
+# ---- Processes --------------------------------------------------------------
 
 declare -A PIDS=() # by the name it was started under
 
@@ -168,24 +171,6 @@ wait_for() {
 
 # wait_for_line NAME REGEX: in the output of the process NAME
 wait_for_line() { wait_for "$1" grep -qE -- "$2" "$T/$1.log"; }
-
-port_answers() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# Twenty ports for each process id, below those that the kernel hands out.
-PORT_NEXT=$((20000 + $$ % 600 * 20))
-
-# free_port [N]: N ports in a row (default 1) that nobody listens on; the first in PORT
-free_port() {
-	local n=${1:-1} i
-	while :; do
-		PORT=$PORT_NEXT
-		for ((i = 0; i < n; i++)); do
-			port_answers $((PORT + i)) && break
-		done
-		PORT_NEXT=$((PORT + n))
-		[ "$i" -lt "$n" ] || return 0
-	done
-}
 
 # shellcheck disable=SC2317,SC2329  # by the trap
 cleanup() {
@@ -247,42 +232,14 @@ count_tpm() {
 
 # ---- Software TPMs ----------------------------------------------------------
 
-# A manufacturer: its root, and the intermediate that signs EK certificates, made by
-# the first TPM of the same MFR.
-make_mfr() {
-	[ ! -d "$MFR" ] || return 0
-	mkdir -p "$MFR"
-	cat >"$MFR/localca.conf" <<-CONF
-	statedir = $MFR
-	signingkey = $MFR/signkey.pem
-	issuercert = $MFR/issuercert.pem
-	certserial = $MFR/certserial
-	CONF
-	cat >"$MFR/localca.options" <<-CONF
-	--platform-manufacturer tpmiot
-	--platform-version 1.0
-	--platform-model test
-	CONF
-	cat >"$MFR/setup.conf" <<-CONF
-	create_certs_tool = $(command -v swtpm_localca)
-	create_certs_tool_config = $MFR/localca.conf
-	create_certs_tool_options = $MFR/localca.options
-	active_pcr_banks = sha256
-	CONF
-}
-
 mfr_root() { printf '%s\n' "$MFR/swtpm-localca-rootca-cert.pem"; }
 mfr_issuer() { printf '%s\n' "$MFR/issuercert.pem"; }
 
-# Makes TPM NAME's state with swtpm_setup, which leaves EKs RSA 2048 (L-1, 0x81010001) and
-# P-384 (H-3, 0x81010016) with certificates, and a storage root key at 0x81000001.
+# make_tpm NAME: its state, by the manufacturer MFR
 make_tpm() {
-	local name=$1
-	make_mfr
-	mkdir -p "$T/$name"
-	swtpm_setup --tpm2 --tpm-state "$T/$name" --create-ek-cert --create-spk \
-	    --config "$MFR/setup.conf" >"$T/$name.setup.log" 2>&1 || {
-		show "$T/$name.setup.log"
+	[ -d "$MFR" ] || softtpm_mfr "$MFR"
+	softtpm_make "$T/$1" "$MFR" >"$T/$1.setup.log" 2>&1 || {
+		show "$T/$1.setup.log"
 		die 'swtpm_setup failed'
 	}
 }
@@ -356,9 +313,7 @@ start_swtpm() {
 		echo "$PORT" >"$T/$name/port"
 	}
 	PORT=$(cat "$T/$name/port")
-	start "$name" swtpm socket --tpm2 --tpmstate "dir=$T/$name" \
-	    --server "type=tcp,port=$PORT" --ctrl "type=tcp,port=$((PORT + 1))" \
-	    --flags not-need-init,startup-clear
+	start "$name" softtpm_run "$T/$name" "$PORT"
 	wait_for "$name" port_answers $((PORT + 1)) || die 'swtpm does not start'
 	use_tpm "$name"
 	[ -z "$new" ] || tpm_become "$name" "$kind" >"$T/$name.setup.log" 2>&1 || {
