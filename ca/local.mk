@@ -14,5 +14,14 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/keyuri.c ca/keyuri.h \
 	ca/server.h \
 	ca/signer.c \
-	ca/store.h \
+	ca/store.c ca/store.h ca/store_int.h \
+	ca/store_allow.c \
+	ca/store_audit.c \
+	ca/store_cert.c \
+	ca/store_device.c \
+	ca/store_root.c \
+	ca/store_schema.c \
+	ca/store_seal.c \
+	ca/store_stmt.c \
+	ca/store_token.c \
 	ca/x509.c ca/x509_name.c ca/x509.h
