@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# To copy from; the tests and ./quickstart run the servers with these very files.
+examplesdir = $(docdir)/examples
+dist_examples_DATA = \
+	examples/mosquitto-broker.conf \
+	examples/nginx-device.conf \
+	examples/nginx-server.conf \
+	examples/tpmiot-ca.service

@@ -3,4 +3,4 @@
 check_PROGRAMS += test/integration/tpmcount
 test_integration_tpmcount_SOURCES = test/integration/tpmcount.c
 test_integration_tpmcount_CFLAGS = $(AM_CFLAGS) $(MU_CFLAGS)
-EXTRA_DIST += test/integration/lib.sh test/softtpm.sh test/install-packages
+EXTRA_DIST += test/integration/lib.sh test/softtpm.sh test/servers.sh test/install-packages
