@@ -5,13 +5,19 @@ lib_libtpmiot_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
 lib_libtpmiot_la_LIBADD = $(CRYPTO_LIBS) $(MU_LIBS)
 lib_libtpmiot_la_SOURCES = \
 	lib/alg.c \
+	lib/attest.c \
 	lib/b64.c \
 	lib/buf.c \
 	lib/credential.c \
+	lib/ekcert.c \
+	lib/ekpath.c \
+	lib/ekprofile.c \
 	lib/err.c \
 	lib/kdf.c \
 	lib/keyfile.c \
+	lib/keyrules.c \
 	lib/public.c \
+	lib/roca.c \
 	lib/signature.c \
 	lib/template.c \
 	lib/uri.c

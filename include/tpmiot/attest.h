@@ -9,6 +9,25 @@
 #include <tpmiot/public.h>
 #include <tpmiot/kdf.h>
 
+/* What every TPMS_ATTEST says, whatever its type. The bytes are borrowed. */
+struct tpmiot_attest {
+	TPMI_ST_ATTEST type;
+	struct tpmiot_bytes qualified_signer;
+	struct tpmiot_bytes extra_data;
+	TPMS_CLOCK_INFO clock;
+	uint64_t firmware_version;
+	struct tpmiot_bytes attested; /* what depends on the type, to the end */
+};
+
+/*
+ * Parses a TPMS_ATTEST (the content of a TPM2B_ATTEST), which must begin with
+ * TPM_GENERATED_VALUE and be of this type: TPMIOT_E_FORMAT. Says nothing about
+ * who signed it.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_parse(
+    struct tpmiot_bytes tpms_attest, TPMI_ST_ATTEST type,
+    struct tpmiot_attest *out, struct tpmiot_err *err);
+
 /*
  * TPM2_Certify: `attest` is a whole TPM2B_ATTEST, `signature` a TPMT_SIGNATURE.
  * Holds if the AK signed it with its own scheme and hash, magic and type are

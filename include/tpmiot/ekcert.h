@@ -26,6 +26,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_strip(const uint8_t *nv, size_t len
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_parse(OSSL_LIB_CTX *libctx,
     const uint8_t *nv, size_t len, X509 **out, struct tpmiot_err *err);
 
+/*
+ * The certificate's public key, RSAES-OAEP (RFC 4055 section 4.1) in its
+ * SubjectPublicKeyInfo included, which libcrypto does not take. The caller owns *out.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_pubkey(OSSL_LIB_CTX *libctx,
+    const X509 *cert, EVP_PKEY **out, struct tpmiot_err *err);
+
 /* What the SAN's directoryName says of the TPM; empty strings where it says nothing. */
 struct tpmiot_ekcert_info {
 	char manufacturer[64]; /* 2.23.133.2.1, "id:53544D20" */
@@ -40,7 +47,7 @@ struct tpmiot_ekcert_info {
  * is empty, TPM attributes where there is a SAN, no unknown critical extension,
  * not a platform certificate. *info may be NULL. TPMIOT_E_VERIFY cites the clause.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_profile(const X509 *cert,
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_profile(X509 *cert,
     struct tpmiot_ekcert_info *info, struct tpmiot_err *err);
 
 /* Whether the certificate is for this EK (by public key). TPMIOT_E_VERIFY if not. */

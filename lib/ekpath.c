@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way from an EK certificate to a root that the operator trusts (RFC 5280 section 6). */
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include <tpmiot/ekcert.h>
+
+/* libcrypto's security level 2: RSA 2048, P-224, and no SHA-1 signatures. */
+#define SECURITY_LEVEL 2
+#define SECURITY_BITS 112
+
+#define NAME_TEXT_MAX 160
+
+static enum tpmiot_rc
+explain(X509_STORE_CTX *ctx, struct tpmiot_err *err)
+{
+	int error = X509_STORE_CTX_get_error(ctx);
+	X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+	char subject[NAME_TEXT_MAX] = "", issuer[NAME_TEXT_MAX] = "";
+
+	ERR_clear_error();
+	if (at != NULL) {
+		X509_NAME_oneline(X509_get_subject_name(at), subject, sizeof(subject));
+		X509_NAME_oneline(X509_get_issuer_name(at), issuer, sizeof(issuer));
+	}
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "EK certificate: no path to a trusted TPM maker: no trusted certificate of "
+		    "the issuer \"%s\". If it is to be trusted, add it with `tpmiot-ca trust add`",
+		    issuer);
+	default:
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "EK certificate: path refused at certificate %d (subject \"%s\", issuer "
+		    "\"%s\"): %s", X509_STORE_CTX_get_error_depth(ctx), subject, issuer,
+		    X509_verify_cert_error_string(error));
+	}
+}
+
+/*
+ * libcrypto lets CAs pass that have no basicConstraints (version 1) or no key
+ * usage; TPM makers' CAs have both.
+ */
+static enum tpmiot_rc
+check_links(const STACK_OF(X509) *chain, struct tpmiot_err *err)
+{
+	char subject[NAME_TEXT_MAX];
+
+	if (sk_X509_num(chain) < 2)
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "EK certificate: it stands itself among the trusted roots. Put the maker's CA "
+		    "there, and the EK on the allow-list (`tpmiot-ca allow add`)");
+	for (int i = 1; i < sk_X509_num(chain); i++) {
+		X509 *ca = sk_X509_value(chain, i);
+		uint32_t flags = X509_get_extension_flags(ca);
+
+		if ((flags & EXFLAG_CA) != 0 && (flags & EXFLAG_KUSAGE) != 0 &&
+		    (X509_get_key_usage(ca) & KU_KEY_CERT_SIGN) != 0)
+			continue;
+		X509_NAME_oneline(X509_get_subject_name(ca), subject, sizeof(subject));
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "EK certificate: path refused at certificate %d (subject \"%s\"): a CA needs "
+		    "CA:TRUE and keyCertSign (RFC 5280 sections 4.2.1.3 and 4.2.1.9)", i, subject);
+	}
+	return TPMIOT_OK;
+}
+
+/* libcrypto calls a key weak that it cannot read; RSAES-OAEP ones we can. */
+static bool
+is_strong_oaep(OSSL_LIB_CTX *libctx, const X509 *cert)
+{
+	EVP_PKEY *pkey = NULL;
+	bool strong = X509_get0_pubkey(cert) == NULL &&
+	    tpmiot_ekcert_pubkey(libctx, cert, &pkey, NULL) == TPMIOT_OK &&
+	    EVP_PKEY_get_security_bits(pkey) >= SECURITY_BITS;
+
+	ERR_clear_error();
+	EVP_PKEY_free(pkey);
+	return strong;
+}
+
+static int
+excuse_unreadable_key(int ok, X509_STORE_CTX *ctx)
+{
+	if (ok || X509_STORE_CTX_get_error_depth(ctx) != 0 ||
+	    X509_STORE_CTX_get_error(ctx) != X509_V_ERR_EE_KEY_TOO_SMALL)
+		return ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
+static void
+set_rules(X509_STORE_CTX *ctx, int64_t now)
+{
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+
+	(void)X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_ANY);
+	X509_VERIFY_PARAM_set_time(param, (time_t)now);
+	X509_VERIFY_PARAM_set_depth(param, TPMIOT_EKCERT_CHAIN_MAX);
+	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+	/* A trusted certificate is a trust anchor even if it is no root. */
+	(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+}
+
+enum tpmiot_rc
+tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
+    X509_STORE *roots, int64_t now, struct tpmiot_err *err)
+{
+	X509_STORE_CTX *ctx = NULL;
+	enum tpmiot_rc rc;
+
+	ctx = X509_STORE_CTX_new_ex(libctx, NULL);
+	if (ctx == NULL)
+		return tpmiot_err_memory(err);
+	if (X509_STORE_CTX_init(ctx, roots, cert, untrusted) != 1) {
+		rc = tpmiot_err_crypto(err, "EK certificate: path");
+		goto out;
+	}
+	set_rules(ctx, now);
+	if (is_strong_oaep(libctx, cert))
+		X509_STORE_CTX_set_verify_cb(ctx, excuse_unreadable_key);
+	if (X509_verify_cert(ctx) == 1)
+		rc = check_links(X509_STORE_CTX_get0_chain(ctx), err);
+	else
+		rc = explain(ctx, err);
+out:
+	X509_STORE_CTX_free(ctx);
+	return rc;
+}
