@@ -1,1 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the device layer: the connection's state, and how a command is run.
+ *
+ * A command function begins (locks, connects), prepares its parameters by
+ * Tss2_Sys_…_Prepare, has them executed with its authorisations, completes by
+ * Tss2_Sys_…_Complete, and ends (unlocks).
+ */
+#ifndef TPM_CONN_H
+#define TPM_CONN_H
+
+#include <pthread.h>
+
+#include <tss2/tss2_sys.h>
+
+#include <tpmiot/tpm.h>
+
+#include "tcti.h"
+
+#define TPM_OWNED_MAX 64
+
+struct tpmiot_tpm {
+	pthread_mutex_t lock; /* recursive */
+	OSSL_LIB_CTX *libctx; /* borrowed */
+	char *conf;           /* TCTI configuration, NULL for the default search */
+	TSS2_TCTI_CONTEXT *given; /* the tests' TCTI, borrowed; NULL otherwise */
+	TSS2_TCTI_CONTEXT *tcti;  /* NULL while not connected */
+	struct tcti_shim shim;
+	TSS2_SYS_CONTEXT *sys;
+	unsigned int epoch; /* counts connections: a handle is good in its epoch only */
+	TPM2_HANDLE owned[TPM_OWNED_MAX]; /* objects and sessions to flush at the end */
+	size_t owned_n;
+	struct tpmiot_session *auth_session; /* for keys with an auth value; NULL until needed */
+	struct tpmiot_key *keys; /* every key on this connection */
+	uint64_t ticks;          /* orders the uses of keys */
+	struct tpmiot_tpm *next; /* all connections of the process, for fork */
+};
+
+/* What a command is authorised with, and the Names of all its handles. */
+struct tpm_call {
+	const char *what; /* "TPM2_Sign" */
+	const struct tpmiot_auth *auth[2];
+	size_t n_auth;
+	const TPM2B_NAME *name[2]; /* needed only when a session takes part */
+	size_t n_name;
+	bool secret_in;  /* the first parameter is to cross the bus encrypted */
+	bool secret_out; /* the first one of the response */
+};
+
+/* Locks and connects. On failure nothing is locked. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_begin(struct tpmiot_tpm *tpm, struct tpmiot_err *err);
+void tpm_end(struct tpmiot_tpm *tpm);
+
+/* Runs what `prepared` (the return code of …_Prepare) prepared. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_exec(struct tpmiot_tpm *tpm, const struct tpm_call *call,
+    TSS2_RC prepared, struct tpmiot_err *err);
+
+/* Translates what …_Complete returned. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_complete(const struct tpm_call *call, TSS2_RC completed,
+    struct tpmiot_err *err);
+
+/* Translates a TSS2_RC into a code and a text with a next step (rc.c). */
+enum tpmiot_rc tpm_rc(const char *what, TSS2_RC rc, struct tpmiot_err *err);
+
+/* Remember and forget a handle that has to be flushed when the connection is freed. */
+void tpm_own(struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
+void tpm_disown(struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
+
+/* Drops the connection after it broke: every handle is void. */
+void tpm_disconnect(struct tpmiot_tpm *tpm);
+
+/* Gives up the loaded key that was used least lately (key.c). False if there is none. */
+bool tpm_make_room(struct tpmiot_tpm *tpm);
+
+/* The Name of a permanent handle, a session or a PCR is the handle itself (Part 1, clause 16). */
+TPM2B_NAME tpm_handle_name(TPM2_HANDLE handle);
+
+/* The empty password. */
+extern const struct tpmiot_auth tpm_no_auth;
+/* The same where a command takes a TPM2B_AUTH as a parameter. */
+extern const TPM2B_AUTH tpm_no_auth_value;
+
+#endif

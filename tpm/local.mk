@@ -5,4 +5,16 @@ tpm_libtpmiot_tpm_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
 tpm_libtpmiot_tpm_la_LIBADD = lib/libtpmiot.la $(TSS_LIBS) $(PTHREAD_LIBS)
 tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/conn.c \
-	tpm/conn.h
+	tpm/conn.h \
+	tpm/ek.c \
+	tpm/exec.c \
+	tpm/key.c \
+	tpm/object.c \
+	tpm/query.c \
+	tpm/rc.c \
+	tpm/session.c \
+	tpm/session.h \
+	tpm/sign.c \
+	tpm/statedir.c \
+	tpm/tcti.c \
+	tpm/tcti.h

@@ -19,6 +19,8 @@ struct tpmiot_ek {
 	struct tpmiot_buf cert;       /* NV content as it is; empty if the TPM has none */
 	struct tpmiot_buf chain;      /* NV content of the chain indices, concatenated */
 	TPM2_HANDLE persistent;       /* 0 if it has to be made */
+	TPM2_HANDLE template_index;   /* 0, or the NV index with another template */
+	TPM2_HANDLE nonce_index;      /* 0, or the NV index with the template's nonce */
 	TPM2_HANDLE handle;           /* 0 unless loaded */
 };
 
@@ -54,8 +56,8 @@ void tpmiot_ek_free(struct tpmiot_ek *ek);
 
 /*
  * Activates a credential for a loaded AK: StartAuthSession (salted to the EK),
- * PolicySecret for low-range EKs (high-range ones take their empty auth),
- * ActivateCredential. The secret crosses the bus encrypted.
+ * PolicySecret (PolicyOR as well for high-range EKs), ActivateCredential. The
+ * secret crosses the bus encrypted. Works in dictionary-attack lockout, too.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_activate(struct tpmiot_tpm *tpm,
     const struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth,

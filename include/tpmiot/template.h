@@ -44,6 +44,9 @@ void tpmiot_template_ek(const struct tpmiot_ek_profile *profile, TPMT_PUBLIC *ou
  */
 const struct tpmiot_ek_profile *tpmiot_ek_profile_match(const TPMT_PUBLIC *area);
 
+/* The branches of a high-range EK's PolicyOR; the first is met by PolicySecret(endorsement). */
+void tpmiot_ek_policy_branches(const struct tpmiot_ek_profile *profile, TPM2B_DIGEST out[2]);
+
 /* Storage root key: P-256 (default, made when there is none at 0x81000001) and RSA-2048. */
 void tpmiot_template_srk_ecc(TPMT_PUBLIC *out);
 void tpmiot_template_srk_rsa(TPMT_PUBLIC *out);

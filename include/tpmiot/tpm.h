@@ -63,9 +63,10 @@ struct tpmiot_auth {
 /*
  * Starts a session salted to the restricted decryption key `salt_key`, whose
  * public area is `salt_pub` (TPM2_StartAuthSession). Type TPM2_SE_HMAC or
- * TPM2_SE_POLICY; parameter encryption AES-128-CFB; SHA-256. It ends by
- * tpmiot_session_end(), which flushes (one more command) unless `last` was
- * called before the session's final command.
+ * TPM2_SE_POLICY; parameter encryption AES-128-CFB; the hash is the salt key's
+ * nameAlg (an EK's policy is computed with it). It ends by tpmiot_session_end(),
+ * which flushes (one more command) unless `last` was called before the
+ * session's final command.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_session_start(struct tpmiot_tpm *tpm,
     TPM2_SE type, TPM2_HANDLE salt_key, const struct tpmiot_public *salt_pub,
@@ -77,6 +78,11 @@ void tpmiot_session_end(struct tpmiot_session **session);
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm,
     struct tpmiot_session *policy, TPM2_HANDLE entity,
     struct tpmiot_bytes auth, struct tpmiot_err *err);
+
+/* TPM2_PolicyOR over n (2 to 8) digests. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_or(struct tpmiot_tpm *tpm,
+    struct tpmiot_session *policy, const TPM2B_DIGEST *branches, size_t n,
+    struct tpmiot_err *err);
 
 /* ---- Objects -------------------------------------------------------------- */
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running a prepared command: authorisations out, responses in. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "conn.h"
+#include "session.h"
+
+const struct tpmiot_auth tpm_no_auth = { { NULL, 0 }, NULL, { 0 } };
+const TPM2B_AUTH tpm_no_auth_value = { 0 };
+
+TPM2B_NAME
+tpm_handle_name(TPM2_HANDLE handle)
+{
+	TPM2B_NAME name = { .size = 4,
+		.name = { (uint8_t)(handle >> 24), (uint8_t)(handle >> 16), (uint8_t)(handle >> 8),
+		    (uint8_t)handle } };
+
+	return name;
+}
+
+/*
+ * A password crosses the bus as it is. Hierarchies' authorisation values do so
+ * for now: there is no key yet to which a session could be salted.
+ */
+static enum tpmiot_rc
+password(const struct tpm_call *call, const struct tpmiot_auth *auth, TPMS_AUTH_COMMAND *out,
+    struct tpmiot_err *err)
+{
+	if (auth->value.len > sizeof(out->hmac.buffer))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "%s: an authorisation value has at most %zu bytes", call->what,
+		    sizeof(out->hmac.buffer));
+	out->sessionHandle = TPM2_RS_PW;
+	out->sessionAttributes = TPMA_SESSION_CONTINUESESSION;
+	out->hmac.size = (UINT16)auth->value.len;
+	if (auth->value.len != 0)
+		memcpy(out->hmac.buffer, auth->value.data, auth->value.len);
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+authorise(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmiot_err *err)
+{
+	TSS2L_SYS_AUTH_COMMAND auths = { .count = (uint16_t)call->n_auth };
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	for (size_t i = 0; rc == TPMIOT_OK && i < call->n_auth; i++) {
+		const struct tpmiot_auth *auth = call->auth[i];
+
+		if (auth->session != NULL)
+			rc = tpm_session_authorise(auth->session, call, auth, &auths.auths[i], err);
+		else
+			rc = password(call, auth, &auths.auths[i], err);
+	}
+	if (rc == TPMIOT_OK)
+		rc = tpm_rc(call->what, Tss2_Sys_SetCmdAuths(tpm->sys, &auths), err);
+	OPENSSL_cleanse(&auths, sizeof(auths));
+	return rc;
+}
+
+static enum tpmiot_rc
+accept_response(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmiot_err *err)
+{
+	TSS2L_SYS_AUTH_RESPONSE auths = { .count = (uint16_t)call->n_auth };
+	enum tpmiot_rc rc = tpm_rc(call->what, Tss2_Sys_GetRspAuths(tpm->sys, &auths), err);
+
+	if (rc == TPMIOT_OK && auths.count != call->n_auth)
+		rc = tpmiot_err_set(err, TPMIOT_E_TPM,
+		    "%s: the response is not authorised as the command was", call->what);
+	for (size_t i = 0; rc == TPMIOT_OK && i < call->n_auth; i++)
+		if (call->auth[i]->session != NULL)
+			rc = tpm_session_accept(call->auth[i]->session, call, call->auth[i],
+			    &auths.auths[i], err);
+	return rc;
+}
+
+enum tpmiot_rc
+tpm_exec(struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared,
+    struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = tpm_rc(call->what, prepared, err);
+	TSS2_RC tss;
+
+	if (rc == TPMIOT_OK && call->n_auth > 0)
+		rc = authorise(tpm, call, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	tss = Tss2_Sys_Execute(tpm->sys);
+	rc = tpm_rc(call->what, tss, err);
+	/* After a broken or unreadable response nobody knows what comes next on this connection. */
+	if (rc != TPMIOT_OK && (tss & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER &&
+	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_TPM_RC_LAYER &&
+	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_RC_LAYER)
+		tpm_disconnect(tpm);
+	if (rc == TPMIOT_OK && call->n_auth > 0)
+		rc = accept_response(tpm, call, err);
+	return rc;
+}
+
+enum tpmiot_rc
+tpm_complete(const struct tpm_call *call, TSS2_RC completed, struct tpmiot_err *err)
+{
+	return tpm_rc(call->what, completed, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions from the inside: what executing a command needs of them (Part 1, clauses 17.6 and 19). */
+#ifndef TPM_SESSION_H
+#define TPM_SESSION_H
+
+#include "conn.h"
+
+struct tpmiot_session {
+	struct tpmiot_tpm *tpm; /* borrowed */
+	TPM2_SE type;
+	TPMI_ALG_HASH hash;
+	TPM2_HANDLE handle;
+	unsigned int epoch;
+	TPM2B_DIGEST key; /* sessionKey */
+	TPM2B_NONCE nonce_tpm;
+	TPM2B_NONCE nonce_caller;
+	bool last;
+};
+
+/*
+ * The session's part of the command that is prepared in tpm->sys: a fresh
+ * nonce, the first parameter encrypted where the call says so, and the HMAC.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_session_authorise(struct tpmiot_session *session,
+    const struct tpm_call *call, const struct tpmiot_auth *auth, TPMS_AUTH_COMMAND *out,
+    struct tpmiot_err *err);
+
+/* Checks the response's HMAC and decrypts its first parameter where the call says so. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_session_accept(struct tpmiot_session *session,
+    const struct tpm_call *call, const struct tpmiot_auth *auth,
+    const TPMS_AUTH_RESPONSE *response, struct tpmiot_err *err);
+
+/* Frees without a word to the TPM: the connection is gone. */
+void tpm_session_forget(struct tpmiot_session **session);
+
+#endif

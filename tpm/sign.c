@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signing, attesting, activating. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <tss2/tss2_mu.h>
+
+#include "conn.h"
+#include "session.h"
+
+/* What every TPM takes in one TPM2_Hash or TPM2_SequenceUpdate (MAX_DIGEST_BUFFER). */
+#define HASH_CHUNK 1024
+
+enum tpmiot_rc
+tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_auth *auth,
+    const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest, const TPMT_TK_HASHCHECK *ticket,
+    TPMT_SIGNATURE *out, struct tpmiot_err *err)
+{
+	static const TPMT_TK_HASHCHECK no_ticket = { TPM2_ST_HASHCHECK, TPM2_RH_NULL, { 0 } };
+	struct tpm_call call = { .what = "TPM2_Sign", .auth = { auth }, .n_auth = 1,
+		.name = { &auth->name }, .n_name = 1 };
+	TPMT_SIGNATURE made = { 0 };
+	enum tpmiot_rc rc = tpm_begin(tpm, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_Sign_Prepare(tpm->sys, key, digest, scheme,
+	        ticket != NULL ? ticket : &no_ticket),
+	    err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_Sign_Complete(tpm->sys, &made), err);
+	if (rc == TPMIOT_OK)
+		*out = made;
+	tpm_end(tpm);
+	return rc;
+}
+
+/* ---- TPM2_Hash and hash sequences -------------------------------------------------- */
+
+static void
+set_chunk(TPM2B_MAX_BUFFER *chunk, const uint8_t *data, size_t len)
+{
+	chunk->size = (UINT16)len;
+	if (len != 0)
+		memcpy(chunk->buffer, data, len);
+}
+
+static enum tpmiot_rc
+hash_once(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *msg, size_t len,
+    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
+{
+	static const struct tpm_call call = { .what = "TPM2_Hash" };
+	TPM2B_MAX_BUFFER chunk;
+	enum tpmiot_rc rc;
+
+	set_chunk(&chunk, msg, len);
+	rc = tpm_exec(tpm, &call, Tss2_Sys_Hash_Prepare(tpm->sys, &chunk, alg, TPM2_RH_OWNER), err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_Hash_Complete(tpm->sys, digest, ticket), err);
+	return rc;
+}
+
+static enum tpmiot_rc
+sequence_start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, TPM2_HANDLE *handle,
+    struct tpmiot_err *err)
+{
+	static const struct tpm_call call = { .what = "TPM2_HashSequenceStart" };
+	enum tpmiot_rc rc;
+
+	do {
+		rc = tpm_exec(tpm, &call,
+		    Tss2_Sys_HashSequenceStart_Prepare(tpm->sys, &tpm_no_auth_value, alg), err);
+		if (rc == TPMIOT_OK)
+			rc = tpm_complete(&call,
+			    Tss2_Sys_HashSequenceStart_Complete(tpm->sys, handle), err);
+	} while (rc == TPMIOT_E_TPM_FULL && tpm_make_room(tpm));
+	if (rc == TPMIOT_OK)
+		tpm_own(tpm, *handle);
+	return rc;
+}
+
+static enum tpmiot_rc
+sequence_update(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const TPM2B_MAX_BUFFER *chunk,
+    struct tpmiot_err *err)
+{
+	static const struct tpm_call call = { .what = "TPM2_SequenceUpdate",
+		.auth = { &tpm_no_auth }, .n_auth = 1 };
+	enum tpmiot_rc rc =
+	    tpm_exec(tpm, &call, Tss2_Sys_SequenceUpdate_Prepare(tpm->sys, handle, chunk), err);
+
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_SequenceUpdate_Complete(tpm->sys), err);
+	return rc;
+}
+
+static enum tpmiot_rc
+sequence_complete(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, const TPM2B_MAX_BUFFER *chunk,
+    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
+{
+	static const struct tpm_call call = { .what = "TPM2_SequenceComplete",
+		.auth = { &tpm_no_auth }, .n_auth = 1 };
+	enum tpmiot_rc rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_SequenceComplete_Prepare(tpm->sys, *handle, chunk, TPM2_RH_OWNER), err);
+
+	if (rc == TPMIOT_OK) {
+		/* The sequence object went with it. */
+		tpm_disown(tpm, *handle);
+		*handle = 0;
+		rc = tpm_complete(&call,
+		    Tss2_Sys_SequenceComplete_Complete(tpm->sys, digest, ticket), err);
+	}
+	return rc;
+}
+
+static enum tpmiot_rc
+hash_sequence(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *msg, size_t len,
+    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
+{
+	TPM2B_MAX_BUFFER chunk;
+	TPM2_HANDLE handle = 0;
+	enum tpmiot_rc rc = sequence_start(tpm, alg, &handle, err);
+
+	for (; rc == TPMIOT_OK && len > HASH_CHUNK; msg += HASH_CHUNK, len -= HASH_CHUNK) {
+		set_chunk(&chunk, msg, HASH_CHUNK);
+		rc = sequence_update(tpm, handle, &chunk, err);
+	}
+	if (rc == TPMIOT_OK) {
+		set_chunk(&chunk, msg, len);
+		rc = sequence_complete(tpm, &handle, &chunk, digest, ticket, err);
+	}
+	tpmiot_tpm_flush(tpm, &handle);
+	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_tpm_hash(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const void *msg, size_t len,
+    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
+{
+	TPMT_TK_HASHCHECK got_ticket = { 0 };
+	TPM2B_DIGEST got = { 0 };
+	enum tpmiot_rc rc = tpm_begin(tpm, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = len <= HASH_CHUNK ? hash_once(tpm, alg, msg, len, &got, &got_ticket, err)
+	                       : hash_sequence(tpm, alg, msg, len, &got, &got_ticket, err);
+	if (rc == TPMIOT_OK) {
+		*digest = got;
+		*ticket = got_ticket;
+	}
+	tpm_end(tpm);
+	return rc;
+}
+
+/* ---- TPM2_Certify ---------------------------------------------------------------------- */
+
+static enum tpmiot_rc
+put_signature(const TPMT_SIGNATURE *sig, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	uint8_t raw[sizeof(*sig)];
+	size_t used = 0;
+
+	if (Tss2_MU_TPMT_SIGNATURE_Marshal(sig, raw, sizeof(raw), &used) != TSS2_RC_SUCCESS)
+		return tpmiot_err_set(err, TPMIOT_E_TPM, "the TPM's signature cannot be marshalled");
+	tpmiot_buf_put(out, raw, used);
+	return tpmiot_buf_done(out, err);
+}
+
+enum tpmiot_rc
+tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_HANDLE object, TPM2_HANDLE ak,
+    struct tpmiot_bytes nonce, struct tpmiot_buf *attest, struct tpmiot_buf *signature,
+    struct tpmiot_err *err)
+{
+	static const struct tpm_call call = { .what = "TPM2_Certify",
+		.auth = { &tpm_no_auth, &tpm_no_auth }, .n_auth = 2 };
+	static const TPMT_SIG_SCHEME own_scheme = { .scheme = TPM2_ALG_NULL };
+	TPM2B_DATA qualifying = { 0 };
+	TPM2B_ATTEST stated = { 0 };
+	TPMT_SIGNATURE sig = { 0 };
+	enum tpmiot_rc rc;
+
+	if (nonce.len > sizeof(qualifying.buffer))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "a nonce of %zu bytes is too long for this TPM", nonce.len);
+	qualifying.size = (UINT16)nonce.len;
+	memcpy(qualifying.buffer, nonce.data, nonce.len);
+	rc = tpm_begin(tpm, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_Certify_Prepare(tpm->sys, object, ak, &qualifying, &own_scheme), err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_Certify_Complete(tpm->sys, &stated, &sig), err);
+	if (rc == TPMIOT_OK) {
+		tpmiot_buf_put_u16(attest, stated.size);
+		tpmiot_buf_put(attest, stated.attestationData, stated.size);
+		rc = tpmiot_buf_done(attest, err);
+	}
+	if (rc == TPMIOT_OK)
+		rc = put_signature(&sig, signature, err);
+	tpm_end(tpm);
+	return rc;
+}
+
+/* ---- TPM2_ActivateCredential -------------------------------------------------------------- */
+
+/* A whole TPM2B from somebody else, into a structure of this room. */
+static enum tpmiot_rc
+take_tpm2b(struct tpmiot_bytes whole, const char *what, uint8_t *to, size_t room, UINT16 *size,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_reader r;
+	const uint8_t *bytes;
+	size_t len;
+
+	tpmiot_reader_init(&r, whole.data, whole.len);
+	bytes = tpmiot_reader_tpm2b(&r, room, &len);
+	if (!tpmiot_reader_done(&r) || len == 0)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "%s: its size field does not fit its %zu bytes", what, whole.len);
+	memcpy(to, bytes, len);
+	*size = (UINT16)len;
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, const TPM2B_NAME *ak_name,
+    TPM2_HANDLE ek, const TPM2B_NAME *ek_name, struct tpmiot_session *ek_policy,
+    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret,
+    struct tpmiot_err *err)
+{
+	const struct tpmiot_auth ek_auth = { .session = ek_policy, .name = *ek_name };
+	const struct tpm_call call = { .what = "TPM2_ActivateCredential",
+		.auth = { &tpm_no_auth, &ek_auth }, .n_auth = 2, .name = { ak_name, ek_name },
+		.n_name = 2, .secret_out = true };
+	TPM2B_ENCRYPTED_SECRET sealed = { 0 };
+	TPM2B_ID_OBJECT credential = { 0 };
+	TPM2B_DIGEST plain = { 0 };
+	enum tpmiot_rc rc;
+
+	rc = take_tpm2b(blob, "credential_blob", credential.credential,
+	    sizeof(credential.credential), &credential.size, err);
+	if (rc == TPMIOT_OK)
+		rc = take_tpm2b(encrypted_secret, "encrypted_secret", sealed.secret,
+		    sizeof(sealed.secret), &sealed.size, err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_begin(tpm, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	tpmiot_session_last(ek_policy);
+	rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_ActivateCredential_Prepare(tpm->sys, ak, ek, &credential, &sealed), err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_ActivateCredential_Complete(tpm->sys, &plain), err);
+	if (rc == TPMIOT_OK) {
+		tpmiot_buf_put(secret, plain.buffer, plain.size);
+		rc = tpmiot_buf_done(secret, err);
+	}
+	OPENSSL_cleanse(&plain, sizeof(plain));
+	tpm_end(tpm);
+	return rc;
+}
