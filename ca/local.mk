@@ -9,7 +9,8 @@ ca_libtpmiot_ca_la_CFLAGS = $(CA_CFLAGS)
 ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
-	ca/config.h \
+	ca/config.c ca/config.h \
+	ca/config_keys.c ca/config_keys.h \
 	ca/ident.c ca/ident.h \
 	ca/keyuri.c ca/keyuri.h \
 	ca/server.h \

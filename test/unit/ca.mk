@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
+# tpmiot-ca: one line for each test; its source is test/unit/NAME.c.
+noinst_HEADERS += test/unit/ca_test.h
+if HAVE_CMOCKA
+ca_tests = \
+	test/unit/test_ca_config \
+	test/unit/test_ca_store \
+	test/unit/test_ca_x509
+check_PROGRAMS += $(ca_tests)
+TESTS += $(ca_tests)
+
+CA_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+CA_TEST_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
+CA_TEST_LDADD = ca/libtpmiot-ca.la $(CMOCKA_LIBS)
+
+test_unit_test_ca_config_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_config_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_config_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_store_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_store_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_store_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_x509_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_x509_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_x509_LDADD = $(CA_TEST_LDADD)
+endif

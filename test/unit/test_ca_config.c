@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ca_test.h"
+
+#include <sys/stat.h>
+
+#include "ca/config.h"
+
+static char dir[64];
+
+static int setup(void **state)
+{
+	(void)state;
+	scratch_make(dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	scratch_remove(dir);
+	return 0;
+}
+
+static void expect(const char *text, enum tpmiot_rc code, const char *part)
+{
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+
+	scratch_write(dir, CA_CONFIG_FILE, text);
+	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), code, part);
+}
+
+static void test_load_refuses(void **state)
+{
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+	char path[128];
+
+	(void)state;
+	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), TPMIOT_E_NOT_FOUND, "init");
+	expect("enrollment = open\n", TPMIOT_E_FORMAT, "enrolment, validity");
+	expect("enrolment = everyone\n", TPMIOT_E_FORMAT, "listed, token, open");
+	expect("[ca]\nenrolment = open\n", TPMIOT_E_FORMAT, "[ca]");
+	expect("enrolment open\n", TPMIOT_E_CRYPTO, "line 1");
+	expect("max_body = 5\n", TPMIOT_E_FORMAT, "4096");
+	expect("max_body = 64k\n", TPMIOT_E_FORMAT, "not a number");
+	expect("max_body = -1\n", TPMIOT_E_FORMAT, "not a number");
+	expect("validity = 1w\n", TPMIOT_E_FORMAT, "30d");
+	expect("validity = 99999999999999999y\n", TPMIOT_E_FORMAT, "duration");
+	expect("rate_limit = none\n", TPMIOT_E_FORMAT, "nor off");
+	scratch_write(dir, CA_CONFIG_FILE, "");
+	scratch_path(dir, CA_CONFIG_FILE, path);
+	assert_int_equal(chmod(path, 0620), 0);
+	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), TPMIOT_E_PERM, "chmod");
+}
+
+static void test_load_file_and_sets(void **state)
+{
+	static const char *const sets[] = { "rate_limit=off", "enrolment=open", "ca_key=tpmiot:ca" };
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+
+	(void)state;
+	scratch_write(dir, CA_CONFIG_FILE,
+	    "# comment\nenrolment = token\nvalidity = 2y # behind\nlisten = [::1]:1\n");
+	assert_ok(ca_config_load(dir, sets, 3, &config, &err));
+	assert_int_equal(config.enrolment, CA_ENROLMENT_OPEN);
+	assert_int_equal(config.validity, 2 * 365 * 86400);
+	assert_int_equal(config.rate_limit, 0);
+	assert_int_equal(config.session_lifetime, 300);
+	assert_int_equal(config.log_level, CA_LOG_INFO);
+	assert_string_equal(config.listen, "[::1]:1");
+	assert_string_equal(config.ca_key, "tpmiot:ca");
+	assert_string_equal(config.chain, "");
+	assert_string_equal(config.dir, dir);
+	ca_config_free(&config);
+	assert_null(config.ca_key);
+}
+
+static void test_sets_refused(void **state)
+{
+	static const char *const bare[] = { "enrolment" }, *const unknown[] = { "enrol=open" };
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+
+	(void)state;
+	assert_fails(ca_config_defaults(dir, bare, 1, &config, &err), TPMIOT_E_FORMAT, "KEY=VALUE");
+	assert_fails(ca_config_defaults(dir, unknown, 1, &config, &err), TPMIOT_E_FORMAT, "\"enrol\"");
+	assert_fails(ca_config_defaults("/nonexistent", NULL, 0, &config, &err),
+	    TPMIOT_E_NOT_FOUND, "/nonexistent");
+}
+
+/* The file that init writes says exactly the defaults, also with its comments taken off. */
+static void test_write_reads_back(void **state)
+{
+	static const char *const sets[] = { "listen=127.0.0.1:0", "ca_key=a$b\"c#d\\e'`" };
+	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+	struct ca_config config, plain;
+	struct tpmiot_err err = { 0 };
+	char *p;
+
+	(void)state;
+	assert_ok(ca_config_write(sets, 2, &text, &err));
+	scratch_write(dir, CA_CONFIG_FILE, tpmiot_buf_cstr(&text));
+	assert_ok(ca_config_load(dir, NULL, 0, &config, &err));
+	assert_string_equal(config.listen, "127.0.0.1:0");
+	assert_string_equal(config.ca_key, "a$b\"c#d\\e'`");
+	ca_config_free(&config);
+
+	for (p = (char *)text.data; (p = strstr(p, "\n#")) != NULL; p++) {
+		if (p[2] != ' ')
+			p[1] = ' ';
+	}
+	scratch_write(dir, CA_CONFIG_FILE, (char *)text.data);
+	assert_ok(ca_config_load(dir, NULL, 0, &config, &err));
+	assert_ok(ca_config_defaults(dir, NULL, 0, &plain, &err));
+	assert_int_equal(config.max_body, plain.max_body);
+	assert_int_equal(config.seal_key_lifetime, plain.seal_key_lifetime);
+	assert_int_equal(config.log_level, plain.log_level);
+	assert_string_equal(config.tls_key, plain.tls_key);
+	assert_string_equal(config.providers, "");
+	ca_config_free(&config);
+	ca_config_free(&plain);
+	tpmiot_buf_free(&text);
+}
+
+static void test_path(void **state)
+{
+	static const struct {
+		const char *value, *path;
+	} cases[] = {
+		{ "ca.key", "/d/ca.key" }, { "/x/ca.key", "/x/ca.key" }, { "sub/a:b", "/d/sub/a:b" },
+		{ "tpmiot:ca", "tpmiot:ca" }, { "pkcs11:token=x", "pkcs11:token=x" },
+		{ "file:/x", "file:/x" }, { "c:odd", "/d/c:odd" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tpmiot_buf path = TPMIOT_BUF_INIT;
+
+		ca_config_path("/d", cases[i].value, &path);
+		assert_string_equal(tpmiot_buf_cstr(&path), cases[i].path);
+		tpmiot_buf_free(&path);
+	}
+}
+
+static void test_duration_parse(void **state)
+{
+	static const char *const bad[] = { "", "d", "-1d", "+1", " 1", "1 d", "1dd", "1.5h", "0x10" };
+	struct tpmiot_err err = { 0 };
+	int64_t s = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(ca_duration_parse(bad[i], &s, &err), TPMIOT_E_FORMAT);
+	assert_int_equal(s, 7);
+	assert_ok(ca_duration_parse("90", &s, &err));
+	assert_int_equal(s, 90);
+	assert_ok(ca_duration_parse("15m", &s, &err));
+	assert_int_equal(s, 900);
+	assert_ok(ca_duration_parse("1y", &s, &err));
+	assert_int_equal(s, 31536000);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_load_refuses),
+		TEST(test_load_file_and_sets),
+		TEST(test_sets_refused),
+		TEST(test_write_reads_back),
+		TEST(test_path),
+		TEST(test_duration_parse),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
