@@ -9,10 +9,18 @@ ca_libtpmiot_ca_la_CFLAGS = $(CA_CFLAGS)
 ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
+	ca/admit.c ca/admit.h \
 	ca/config.c ca/config.h \
 	ca/config_keys.c ca/config_keys.h \
+	ca/evidence.c ca/evidence.h \
+	ca/http.c ca/http.h \
 	ca/ident.c ca/ident.h \
+	ca/issue.c ca/issue.h \
 	ca/keyuri.c ca/keyuri.h \
+	ca/limit.c ca/limit.h \
+	ca/log.c ca/log.h \
+	ca/problem.c ca/problem.h \
+	ca/seal.c ca/seal.h \
 	ca/server.h \
 	ca/signer.c \
 	ca/store.c ca/store.h ca/store_int.h \
@@ -25,4 +33,6 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/store_seal.c \
 	ca/store_stmt.c \
 	ca/store_token.c \
+	ca/tls.c ca/tls.h \
+	ca/wire.c ca/wire.h \
 	ca/x509.c ca/x509_name.c ca/x509.h

@@ -142,6 +142,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cert_add(struct ca_store *store,
     const struct ca_cert *cert, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_find(struct ca_store *store, const uint8_t *serial,
     size_t serial_len, struct ca_cert *out, struct tpmiot_err *err);
+/* The last one issued for a device key, whosesoever it is. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_find_key(struct ca_store *store,
+    const uint8_t key_spki[CA_SHA256_LEN], struct ca_cert *out, struct tpmiot_err *err);
 /* Of one device, or with ek_spki NULL of all; in the order of issue. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
     bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err);

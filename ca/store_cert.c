@@ -45,20 +45,16 @@ static void cert_read(struct ca_stmt *st, struct ca_cert *cert)
 	ca_col_buf(st, &cert->der);
 }
 
-enum tpmiot_rc ca_cert_find(struct ca_store *store, const uint8_t *serial, size_t serial_len,
-    struct ca_cert *out, struct tpmiot_err *err)
+/* The row of a statement whose parameters are bound. */
+static enum tpmiot_rc cert_take(struct ca_stmt *st, struct ca_cert *out, struct tpmiot_err *err)
 {
-	struct ca_stmt st = ca_stmt_start(store,
-	    "SELECT " CERT_COLUMNS CERT_FROM "WHERE c.serial = ?");
 	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
 	enum tpmiot_rc rc;
-	bool found;
+	bool found = ca_stmt_row(st);
 
-	ca_bind_blob(&st, serial, serial_len);
-	found = ca_stmt_row(&st);
 	if (found)
-		cert_read(&st, &cert);
-	rc = ca_stmt_end(&st, "certificate", err);
+		cert_read(st, &cert);
+	rc = ca_stmt_end(st, "certificate", err);
 	if (rc == TPMIOT_OK && !found)
 		rc = tpmiot_err_set(err, TPMIOT_E_NOT_FOUND, "no such certificate");
 	if (rc == TPMIOT_OK) {
@@ -68,6 +64,26 @@ enum tpmiot_rc ca_cert_find(struct ca_store *store, const uint8_t *serial, size_
 		tpmiot_buf_free(&cert.der);
 	}
 	return rc;
+}
+
+enum tpmiot_rc ca_cert_find(struct ca_store *store, const uint8_t *serial, size_t serial_len,
+    struct ca_cert *out, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store,
+	    "SELECT " CERT_COLUMNS CERT_FROM "WHERE c.serial = ?");
+
+	ca_bind_blob(&st, serial, serial_len);
+	return cert_take(&st, out, err);
+}
+
+enum tpmiot_rc ca_cert_find_key(struct ca_store *store, const uint8_t key_spki[CA_SHA256_LEN],
+    struct ca_cert *out, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store,
+	    "SELECT " CERT_COLUMNS CERT_FROM "WHERE c.key_spki = ? ORDER BY c.id DESC LIMIT 1");
+
+	ca_bind_blob(&st, key_spki, CA_SHA256_LEN);
+	return cert_take(&st, out, err);
 }
 
 enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,

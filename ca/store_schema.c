@@ -41,6 +41,7 @@ static const char *const steps[] = {
 	"  reason INTEGER NOT NULL DEFAULT 0,"
 	"  der BLOB NOT NULL);"
 	"CREATE INDEX certificates_by_device ON certificates(ek_spki);"
+	"CREATE INDEX certificates_by_key ON certificates(key_spki);"
 	"CREATE TABLE allow ("
 	"  ek_spki BLOB NOT NULL PRIMARY KEY CHECK (length(ek_spki) = 32),"
 	"  device_id TEXT UNIQUE,"

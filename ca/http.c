@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
+
+#include "log.h"
+
+#define MAX_HEADER 8192
+#define BACKLOG 512
+#define TICK_SECONDS 60
+#define GRACE_SECONDS 5
+/*
+ * libevent answers what is over *its* limit by itself, in HTML. So that is set
+ * higher, and clients that are a little over ours get a problem document.
+ */
+#define HARD_BODY_FACTOR 4
+
+/* One connection; lives in its SSL's ex_data and goes with it. */
+struct conn {
+	LIST_ENTRY(conn) link;
+	struct ca_http *http;
+	SSL *ssl;
+	struct event *deadline;
+	uint64_t read_mark; /* bytes received when the last request was done; 0 before that */
+};
+
+struct ca_http {
+	struct ca_http_options opt;
+	struct event_base *base;
+	struct evhttp *evhttp;
+	struct evhttp_bound_socket *bound; /* NULL once we have stopped listening */
+	struct evconnlistener *listener;   /* owned by bound */
+	struct event *sigterm, *sigint, *tick;
+	LIST_HEAD(, conn) conns;
+	int conns_n;
+	bool stopping;
+	char url[96];
+};
+
+/* ---- Connections -------------------------------------------------------------- */
+
+static int conn_index = -1; /* of struct conn in an SSL's ex_data; made once */
+
+static void hang_up(const struct conn *c)
+{
+	/* evhttp sees the end of the stream and frees the connection itself. */
+	shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
+}
+
+static void conn_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	hang_up(arg);
+}
+
+static void conn_rearm(struct conn *c)
+{
+	const struct timeval tv = { c->http->opt.timeout, 0 };
+
+	evtimer_add(c->deadline, &tv);
+}
+
+static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	struct conn *c = ptr;
+	struct ca_http *http;
+
+	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+	if (c == NULL)
+		return;
+	http = c->http;
+	LIST_REMOVE(c, link);
+	http->conns_n--;
+	if (c->deadline != NULL)
+		event_free(c->deadline);
+	free(c);
+	if (http->stopping && http->conns_n == 0)
+		event_base_loopexit(http->base, NULL);
+	else if (!http->stopping && http->conns_n < http->opt.max_connections)
+		evconnlistener_enable(http->listener);
+}
+
+static bool conn_new(struct ca_http *http, SSL *ssl)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return false;
+	c->http = http;
+	c->ssl = ssl;
+	c->deadline = evtimer_new(http->base, conn_late, c);
+	if (c->deadline == NULL || SSL_set_ex_data(ssl, conn_index, c) != 1) {
+		if (c->deadline != NULL)
+			event_free(c->deadline);
+		free(c);
+		return false;
+	}
+	LIST_INSERT_HEAD(&http->conns, c, link);
+	/* At the limit, newcomers wait in the kernel's queue. */
+	if (++http->conns_n >= http->opt.max_connections)
+		evconnlistener_disable(http->listener);
+	conn_rearm(c);
+	return true;
+}
+
+/* libevent: a bufferevent for a connection just accepted. NULL would make it a plain one. */
+static struct bufferevent *conn_bufferevent(struct event_base *base, void *arg)
+{
+	struct ca_http *http = arg;
+	struct bufferevent *bev = NULL;
+	SSL *ssl = SSL_new(http->opt.tls);
+
+	if (ssl != NULL && conn_new(http, ssl))
+		bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+		    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	if (bev == NULL) {
+		SSL_free(ssl);
+		return NULL; /* serve() refuses connections without TLS */
+	}
+	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+/* ---- TLS handshakes -------------------------------------------------------------- */
+
+static void log_handshake(int fd, const char *what)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
+		getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV);
+	ca_log(CA_LOG_INFO, "%s port %s: %s", host, port, what);
+}
+
+/* A client that speaks HTTP without TLS is told so, in its own language. */
+static void answer_plain(int fd)
+{
+	static const char reply[] = "HTTP/1.1 400 Bad Request\r\n"
+	                            "Content-Type: text/plain\r\n"
+	                            "Content-Length: 36\r\n"
+	                            "Connection: close\r\n\r\n"
+	                            "this is a TLS port: use https://...\n";
+	char drop[4096];
+
+	/* What it sent is read first: closing with unread data would reset the connection. */
+	while (recv(fd, drop, sizeof(drop), MSG_DONTWAIT) == (ssize_t)sizeof(drop))
+		;
+	(void)!send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+}
+
+static void tls_event(const SSL *ssl, int where, int ret)
+{
+	const unsigned long e = ERR_peek_error();
+	const int fd = SSL_get_fd(ssl), on = 1;
+
+	if (where == SSL_CB_HANDSHAKE_DONE)
+		/* Else every reply on a kept connection waits for a delayed ACK. */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (where != SSL_CB_ACCEPT_EXIT || ret > 0 || e == 0)
+		return;
+	switch (ERR_GET_REASON(e)) {
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_HTTPS_PROXY_REQUEST:
+		answer_plain(fd);
+		log_handshake(fd, "plain HTTP on the TLS port; the client has to use https://");
+		break;
+	default:
+		log_handshake(fd, ERR_reason_error_string(e));
+	}
+}
+
+/* ---- Requests -------------------------------------------------------------------- */
+
+static const char *method_name(struct evhttp_request *req)
+{
+	switch (evhttp_request_get_command(req)) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_HEAD:
+		return "HEAD";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	default:
+		return "OTHER";
+	}
+}
+
+static void describe(
+    struct ca_http *http, struct evhttp_request *req, SSL *ssl, struct ca_http_request *out)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	char *host = NULL;
+
+	out->method = method_name(req);
+	out->path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	if (out->path == NULL)
+		out->path = "";
+	out->content_type =
+	    evhttp_find_header(evhttp_request_get_input_headers(req), "Content-Type");
+	out->too_large = evbuffer_get_length(body) > http->opt.max_body;
+	if (!out->too_large) {
+		out->body_len = evbuffer_get_length(body);
+		out->body = evbuffer_pullup(body, -1);
+	}
+	evhttp_connection_get_peer(evhttp_request_get_connection(req), &host, &out->peer_port);
+	out->peer_host = host != NULL ? host : "";
+	if (SSL_get_verify_result(ssl) == X509_V_OK)
+		out->peer_cert = SSL_get0_peer_certificate(ssl);
+}
+
+static void request_done(struct evhttp_request *req, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)req;
+	c->read_mark = BIO_number_read(SSL_get_rbio(c->ssl));
+	conn_rearm(c);
+}
+
+static void send_reply(
+    struct ca_http *http, struct evhttp_request *req, const struct ca_http_reply *reply)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *body = evbuffer_new();
+	char seconds[16];
+
+	if (body == NULL || evbuffer_add(body, reply->body.data, reply->body.len) != 0) {
+		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
+		goto out;
+	}
+	if (reply->content_type != NULL)
+		evhttp_add_header(headers, "Content-Type", reply->content_type);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (reply->allow != NULL)
+		evhttp_add_header(headers, "Allow", reply->allow);
+	if (reply->retry_after > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", reply->retry_after);
+		evhttp_add_header(headers, "Retry-After", seconds);
+	}
+	if (http->stopping)
+		evhttp_add_header(headers, "Connection", "close");
+	evhttp_send_reply(req, reply->status, NULL, body);
+out:
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+static void serve(struct evhttp_request *req, void *arg)
+{
+	struct ca_http *http = arg;
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
+	struct ca_http_request in = { 0 };
+	struct ca_http_reply reply = { .status = 503 };
+
+	if (ssl == NULL) {
+		evhttp_connection_free(evcon);
+		return;
+	}
+	describe(http, req, ssl, &in);
+	evhttp_request_set_on_complete_cb(req, request_done, SSL_get_ex_data(ssl, conn_index));
+	http->opt.handler(http->opt.arg, &in, &reply);
+	send_reply(http, req, &reply);
+	tpmiot_buf_free(&reply.body);
+	ERR_clear_error();
+}
+
+/* ---- Life -------------------------------------------------------------------------- */
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	const struct timeval grace = { GRACE_SECONDS, 0 };
+	struct ca_http *http = arg;
+	struct conn *c;
+
+	(void)sig;
+	(void)what;
+	if (http->stopping)
+		return;
+	http->stopping = true;
+	evhttp_del_accept_socket(http->evhttp, http->bound);
+	http->bound = NULL;
+	http->listener = NULL;
+	/* Between two requests: nothing came in since the last reply. */
+	LIST_FOREACH(c, &http->conns, link)
+	if (c->read_mark != 0 && BIO_number_read(SSL_get_rbio(c->ssl)) == c->read_mark)
+		hang_up(c);
+	event_base_loopexit(http->base, http->conns_n > 0 ? &grace : NULL);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct ca_http *http = arg;
+
+	(void)fd;
+	(void)what;
+	if (http->opt.tick != NULL)
+		http->opt.tick(http->opt.arg);
+}
+
+/* "ADDR:PORT" or "[ADDR]:PORT" to an address. */
+static enum tpmiot_rc resolve(const char *listen, struct addrinfo **out, struct tpmiot_err *err)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM };
+	const char *colon = strrchr(listen, ':'), *host = listen;
+	char copy[256];
+	size_t len;
+	int rc;
+
+	len = colon != NULL ? (size_t)(colon - listen) : 0;
+	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+		host++;
+		len -= 2;
+	}
+	if (colon == NULL || len >= sizeof(copy))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "listen = %s: this is not ADDR:PORT; for example 0.0.0.0:8443 or [::]:8443",
+		    listen);
+	memcpy(copy, host, len);
+	copy[len] = '\0';
+	rc = getaddrinfo(len > 0 ? copy : NULL, colon + 1, &hints, out);
+	if (rc != 0)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "listen = %s: %s", listen, gai_strerror(rc));
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc bind_listener(struct ca_http *http, struct tpmiot_err *err)
+{
+	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
+	struct addrinfo *ai = NULL;
+	enum tpmiot_rc rc;
+
+	if ((rc = resolve(http->opt.listen, &ai, err)) != TPMIOT_OK)
+		return rc;
+	http->listener = evconnlistener_new_bind(
+	    http->base, NULL, NULL, flags, BACKLOG, ai->ai_addr, (int)ai->ai_addrlen);
+	freeaddrinfo(ai);
+	if (http->listener == NULL) {
+		(void)tpmiot_err_errno(err, "cannot listen on %s", http->opt.listen);
+		err->rc = TPMIOT_E_NET;
+		return TPMIOT_E_NET;
+	}
+	http->bound = evhttp_bind_listener(http->evhttp, http->listener);
+	if (http->bound == NULL) {
+		evconnlistener_free(http->listener);
+		return tpmiot_err_memory(err);
+	}
+	return TPMIOT_OK;
+}
+
+static void make_url(struct ca_http *http)
+{
+	const char *colon = strrchr(http->opt.listen, ':');
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+	unsigned port;
+
+	getsockname(evconnlistener_get_fd(http->listener), (struct sockaddr *)&ss, &len);
+	port = ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+	                                : ((struct sockaddr_in *)&ss)->sin_port;
+	snprintf(http->url, sizeof(http->url), "https://%.*s:%u", (int)(colon - http->opt.listen),
+	    http->opt.listen, ntohs((uint16_t)port));
+}
+
+static bool make_events(struct ca_http *http)
+{
+	const uint16_t methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+	                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+	                         EVHTTP_REQ_PATCH;
+
+	if ((http->base = event_base_new()) == NULL ||
+	    (http->evhttp = evhttp_new(http->base)) == NULL ||
+	    (http->sigterm = evsignal_new(http->base, SIGTERM, on_signal, http)) == NULL ||
+	    (http->sigint = evsignal_new(http->base, SIGINT, on_signal, http)) == NULL ||
+	    (http->tick = event_new(http->base, -1, EV_PERSIST, on_tick, http)) == NULL ||
+	    evsignal_add(http->sigterm, NULL) != 0 || evsignal_add(http->sigint, NULL) != 0)
+		return false;
+	evhttp_set_allowed_methods(http->evhttp, methods); /* the handler says 405, with reasons */
+	evhttp_set_default_content_type(http->evhttp, NULL);
+	evhttp_set_max_headers_size(http->evhttp, MAX_HEADER);
+	evhttp_set_max_body_size(http->evhttp, (ev_ssize_t)(http->opt.max_body * HARD_BODY_FACTOR));
+	evhttp_set_timeout(http->evhttp, http->opt.timeout);
+	evhttp_set_flags(http->evhttp, EVHTTP_SERVER_LINGERING_CLOSE);
+	evhttp_set_bevcb(http->evhttp, conn_bufferevent, http);
+	evhttp_set_gencb(http->evhttp, serve, http);
+	return true;
+}
+
+enum tpmiot_rc ca_http_new(
+    const struct ca_http_options *options, struct ca_http **out, struct tpmiot_err *err)
+{
+	struct ca_http *http = calloc(1, sizeof(*http));
+	enum tpmiot_rc rc;
+
+	if (http == NULL)
+		return tpmiot_err_memory(err);
+	http->opt = *options;
+	LIST_INIT(&http->conns);
+	if (conn_index < 0)
+		conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, conn_free);
+	if (conn_index < 0 || !make_events(http)) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	SSL_CTX_set_info_callback(options->tls, tls_event);
+	if ((rc = bind_listener(http, err)) != TPMIOT_OK)
+		goto out;
+	make_url(http);
+	*out = http;
+	http = NULL;
+out:
+	ca_http_free(&http);
+	return rc;
+}
+
+void ca_http_free(struct ca_http **httpp)
+{
+	struct ca_http *http = *httpp;
+
+	if (http == NULL)
+		return;
+	http->stopping = true; /* so that no connection that goes touches the listener */
+	if (http->evhttp != NULL)
+		evhttp_free(http->evhttp);
+	if (http->tick != NULL)
+		event_free(http->tick);
+	if (http->sigint != NULL)
+		event_free(http->sigint);
+	if (http->sigterm != NULL)
+		event_free(http->sigterm);
+	if (http->base != NULL)
+		event_base_free(http->base);
+	free(http);
+	*httpp = NULL;
+}
+
+const char *ca_http_url(const struct ca_http *http)
+{
+	return http->url;
+}
+
+enum tpmiot_rc ca_http_run(struct ca_http *http, struct tpmiot_err *err)
+{
+	const struct timeval minute = { TICK_SECONDS, 0 };
+
+	/* A client that hangs up early must not end the server. */
+	signal(SIGPIPE, SIG_IGN);
+	if (evtimer_add(http->tick, &minute) != 0)
+		return tpmiot_err_memory(err);
+	on_tick(-1, 0, http);
+	if (event_base_dispatch(http->base) < 0)
+		return tpmiot_err_set(err, TPMIOT_E_IO, "the event loop failed");
+	return TPMIOT_OK;
+}

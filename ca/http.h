@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTPS: requests in, replies out, and nothing else. The only file that knows
+ * libevent is http.c; what a request means is the handler's business.
+ */
+#ifndef CA_HTTP_H
+#define CA_HTTP_H
+
+#include <openssl/ssl.h>
+
+#include <tpmiot/buf.h>
+
+/* All borrowed, for the time of the call. */
+struct ca_http_request {
+	const char *method;       /* "POST" */
+	const char *path;         /* without query; percent escapes as they came */
+	const char *content_type; /* NULL if there is none */
+	const uint8_t *body;      /* NULL if empty */
+	size_t body_len;
+	bool too_large;        /* more than max_body: body is not given */
+	const char *peer_host; /* numeric address */
+	uint16_t peer_port;
+	X509 *peer_cert; /* verified client certificate; NULL if there is none */
+};
+
+struct ca_http_reply {
+	int status;
+	const char *content_type; /* static */
+	struct tpmiot_buf body;
+	unsigned retry_after; /* seconds; 0: no such header */
+	const char *allow;    /* of a 405; static; NULL: no such header */
+};
+
+/* Fills *reply, whose body is then sent and wiped. */
+typedef void ca_http_handler(
+    void *arg, const struct ca_http_request *req, struct ca_http_reply *reply);
+
+struct ca_http_options {
+	const char *listen; /* "ADDR:PORT", "[ADDR]:PORT"; port 0: any free one */
+	SSL_CTX *tls;       /* borrowed, has to outlive the server */
+	size_t max_body;
+	int max_connections;
+	int timeout; /* seconds a client may take for a request, and be idle between two */
+	ca_http_handler *handler;
+	void (*tick)(void *arg); /* called at start and every minute; may be NULL */
+	void *arg;               /* of both */
+};
+
+struct ca_http;
+
+/*
+ * Listens, and catches SIGTERM and SIGINT; connections wait until ca_http_run().
+ * TPMIOT_E_NET: cannot listen there.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_http_new(
+    const struct ca_http_options *options, struct ca_http **out, struct tpmiot_err *err);
+void ca_http_free(struct ca_http **http);
+
+/* "https://ADDR:PORT", with the port that was got. */
+const char *ca_http_url(const struct ca_http *http);
+
+/*
+ * Serves until SIGTERM or SIGINT; then stops listening, finishes the requests
+ * that have begun (for a few seconds at most) and returns.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_http_run(struct ca_http *http, struct tpmiot_err *err);
+
+#endif

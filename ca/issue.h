@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device's certificate: what the profile says, over x509.h. */
+#ifndef CA_ISSUE_H
+#define CA_ISSUE_H
+
+#include "config.h"
+#include "keyuri.h"
+#include "store.h"
+
+/*
+ * Issues a certificate for a device's key: CN and URI SAN from device_id, client
+ * authentication, valid from a little before now (clocks differ) for
+ * config->validity, but not longer than the issuer. Fills all of *out but
+ * ek_spki, key_spki and session. TPMIOT_E_USAGE: the issuer has expired.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_issue(const struct ca_config *config,
+    const struct ca_signer *signer, const char *device_id, EVP_PKEY *key, int64_t now,
+    struct ca_cert *out, struct tpmiot_err *err);
+
+/* The certificate and the intermediates that lead to the root, PEM. Appends. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_issue_put_chain(const struct ca_signer *signer,
+    const struct tpmiot_buf *der, struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/* The root, PEM: the self-signed one of signer's certificates, else the topmost. Appends. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_issue_put_root(
+    const struct ca_signer *signer, struct tpmiot_buf *out, struct tpmiot_err *err);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls.h"
+
+#include "keyuri.h"
+
+static enum tpmiot_rc use_certs(
+    SSL_CTX *ctx, STACK_OF(X509) * certs, const struct ca_config *config, struct tpmiot_err *err)
+{
+	if (SSL_CTX_use_certificate(ctx, sk_X509_value(certs, 0)) != 1)
+		return tpmiot_err_crypto(err, "tls_cert (%s) cannot be used", config->tls_cert);
+	for (int i = 1; i < sk_X509_num(certs); i++)
+		if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(certs, i)) != 1)
+			return tpmiot_err_crypto(
+			    err, "tls_cert (%s): its chain cannot be used", config->tls_cert);
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc use_key(SSL_CTX *ctx, const struct ca_config *config, struct tpmiot_err *err)
+{
+	EVP_PKEY *key = NULL;
+	enum tpmiot_rc rc;
+
+	rc = ca_key_load(config->dir, config->tls_key, config->tls_key_passphrase_file, &key, err);
+	if (rc != TPMIOT_OK)
+		return tpmiot_err_prefix(err, "tls_key");
+	if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
+		rc = tpmiot_err_crypto(err, "tls_key (%s) is not the key of tls_cert (%s)",
+		    config->tls_key, config->tls_cert);
+	EVP_PKEY_free(key);
+	return rc;
+}
+
+enum tpmiot_rc ca_tls_new(const struct ca_config *config, SSL_CTX **out, struct tpmiot_err *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	STACK_OF(X509) *certs = NULL;
+	enum tpmiot_rc rc;
+
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+		rc = tpmiot_err_crypto(err, "cannot set up TLS");
+		goto out;
+	}
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+	                             SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+	/* A device comes once in months: nothing to resume, so nothing to remember. */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 0);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	if ((rc = ca_certs_load(config->dir, config->tls_cert, &certs, err)) != TPMIOT_OK ||
+	    (rc = use_certs(ctx, certs, config, err)) != TPMIOT_OK ||
+	    (rc = use_key(ctx, config, err)) != TPMIOT_OK)
+		goto out;
+	*out = ctx;
+	ctx = NULL;
+out:
+	sk_X509_pop_free(certs, X509_free);
+	SSL_CTX_free(ctx);
+	return rc;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's TLS: its certificate and key (any OpenSSL URI), its versions. */
+#ifndef CA_TLS_H
+#define CA_TLS_H
+
+#include <openssl/ssl.h>
+
+#include "config.h"
+
+/* TLS 1.2 and later. The caller owns *out. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_tls_new(
+    const struct ca_config *config, SSL_CTX **out, struct tpmiot_err *err);
+
+#endif
