@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
+# Fuzz targets: a new one is a file fuzz_NAME.c, one line in this list, and seeds
+# in corpus/NAME. `make check` runs each over its seeds; with `./configure
+# CC=clang --enable-fuzzer` libFuzzer drives them:
+#   test/fuzz/fuzz_keyfile -max_total_time=60 NEWCORPUS SRCDIR/test/fuzz/corpus/keyfile
+FUZZ_TARGETS = \
+	test/fuzz/fuzz_keyfile \
+	test/fuzz/fuzz_public \
+	test/fuzz/fuzz_signature \
+	test/fuzz/fuzz_uri
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += test/fuzz/corpus test/fuzz/replay.sh
+noinst_HEADERS += test/fuzz/fuzz.h
+
+# What a program is linked to that does not say it otherwise: only the fuzz targets.
+LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) lib/libtpmiot.la $(CRYPTO_LIBS) $(MU_LIBS)
+AM_CPPFLAGS += $(CRYPTO_CFLAGS) $(MU_CFLAGS)
+if FUZZER
+AM_CFLAGS += -fsanitize=fuzzer-no-link
+AM_LDFLAGS += -fsanitize=fuzzer-no-link
+else
+noinst_LTLIBRARIES += test/fuzz/libmain.la
+test_fuzz_libmain_la_SOURCES = test/fuzz/stdin_main.c
+FUZZ_MAIN = test/fuzz/libmain.la
+endif
+TESTS += test/fuzz/replay.sh
