@@ -172,7 +172,6 @@ wait_for() {
 # wait_for_line NAME REGEX: in the output of the process NAME
 wait_for_line() { wait_for "$1" grep -qE -- "$2" "$T/$1.log"; }
 
-# shellcheck disable=SC2317,SC2329  # by the trap
 cleanup() {
 	local status=$? name
 	trap - EXIT
@@ -329,6 +328,21 @@ reset_swtpm() {
 	stop_swtpm "${1:-tpm}"
 	start_swtpm "${1:-tpm}"
 }
+
+# start_abrmd: a resource manager, on a D-Bus of its own, between us and the TPM in use
+start_abrmd() {
+	start dbus dbus-daemon --session --nofork --nopidfile --print-address \
+	    --address="unix:path=$T/dbus"
+	wait_for_line dbus '^unix:' || die 'dbus-daemon does not start'
+	export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/dbus
+	start abrmd tpm2-abrmd --session --allow-root --tcti="$TPMIOT_TCTI"
+	export TPMIOT_TCTI=tabrmd:bus_type=session
+	export TPM2TOOLS_TCTI=$TPMIOT_TCTI
+	wait_for abrmd tpm2_getcap -Q properties-fixed || die 'tpm2-abrmd does not answer'
+}
+
+# What is left in the TPM: handles of one kind, on one line
+tpm_handles() { tpm2_getcap "handles-$1" | tr -d '\n -'; }
 
 # ---- The CA -----------------------------------------------------------------
 

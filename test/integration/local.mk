@@ -3,4 +3,10 @@
 check_PROGRAMS += test/integration/tpmcount
 test_integration_tpmcount_SOURCES = test/integration/tpmcount.c
 test_integration_tpmcount_CFLAGS = $(AM_CFLAGS) $(MU_CFLAGS)
-EXTRA_DIST += test/integration/lib.sh test/softtpm.sh test/servers.sh test/install-packages
+EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
+	test/integration/counts.sh test/integration/lib.sh \
+	test/integration/test_counts.sh \
+	test/integration/test_e2e_enrol.sh \
+	test/integration/test_e2e_mtls.sh \
+	test/integration/test_e2e_wire.sh \
+	test/integration/wire_client.py
