@@ -13,10 +13,9 @@
 static const uint8_t STARTUP_CLEAR[] = { 0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0 };
 
 static uint32_t
-response_code(const uint8_t *response)
+be32(const uint8_t *p)
 {
-	return (uint32_t)response[6] << 24 | (uint32_t)response[7] << 16 |
-	    (uint32_t)response[8] << 8 | response[9];
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 static TSS2_RC
@@ -63,9 +62,13 @@ converse(struct tcti_shim *shim, int32_t timeout)
 	for (;;) {
 		shim->response_len = sizeof(shim->response);
 		rc = Tss2_Tcti_Receive(shim->real, &shim->response_len, shim->response, timeout);
-		if (rc != TSS2_RC_SUCCESS || shim->response_len < RESPONSE_HEADER)
+		if (rc != TSS2_RC_SUCCESS)
 			return rc;
-		switch (response_code(shim->response)) {
+		/* SAPI believes the header's size; what came has to bear it out. */
+		if (shim->response_len < RESPONSE_HEADER ||
+		    be32(shim->response + 2) != shim->response_len)
+			return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+		switch (be32(shim->response + 6)) {
 		case TPM2_RC_RETRY:
 		case TPM2_RC_YIELDED:
 		case TPM2_RC_TESTING:
