@@ -10,8 +10,10 @@ ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
 	ca/admit.c ca/admit.h \
+	ca/api.c ca/api.h ca/api_int.h \
 	ca/config.c ca/config.h \
 	ca/config_keys.c ca/config_keys.h \
+	ca/decide.c \
 	ca/evidence.c ca/evidence.h \
 	ca/http.c ca/http.h \
 	ca/ident.c ca/ident.h \
@@ -20,9 +22,11 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/limit.c ca/limit.h \
 	ca/log.c ca/log.h \
 	ca/problem.c ca/problem.h \
+	ca/roots.c ca/roots.h \
 	ca/seal.c ca/seal.h \
-	ca/server.h \
+	ca/server.c ca/server.h \
 	ca/signer.c \
+	ca/step_attest.c ca/step_issue.c \
 	ca/store.c ca/store.h ca/store_int.h \
 	ca/store_allow.c \
 	ca/store_audit.c \

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetches what the store knows of an applicant, and asks admit.h. */
+#include "api_int.h"
+#include "evidence.h"
+
+/* A row that need not be there: *out is `row`, or NULL if there is none. False: the store failed.
+ */
+static bool optional(enum tpmiot_rc rc, const void *row, const void **out,
+    const struct tpmiot_err *err, struct ca_problem *problem)
+{
+	if (rc != TPMIOT_OK && rc != TPMIOT_E_NOT_FOUND)
+		return ca_fail(problem, err);
+	*out = rc == TPMIOT_OK ? row : NULL;
+	return true;
+}
+
+static bool admit(struct ca_api *api, const struct ca_applicant *who, int64_t now,
+    struct ca_admission *out, struct ca_problem *problem)
+{
+	struct ca_allow allow;
+	struct ca_token token;
+	struct tpmiot_err err = { 0 };
+	struct ca_admit_facts facts = { .enrolment = api->config->enrolment,
+		.now = now,
+		.ek_spki = who->ek_spki,
+		.has_cert = who->has_cert,
+		.cert_problem = who->cert_problem,
+		.claimed_id = who->claimed_id,
+		.token_given = who->token_sha256 != NULL || who->token != 0 };
+	const void *row = NULL;
+	enum tpmiot_rc rc;
+
+	rc = ca_allow_find(api->store, who->ek_spki, &allow, &err);
+	if (!optional(rc, &allow, &row, &err, problem))
+		return false;
+	facts.allow = row;
+	if (facts.token_given) {
+		rc = who->token_sha256 != NULL
+		         ? ca_token_find(api->store, who->token_sha256, &token, &err)
+		         : ca_token_find_id(api->store, who->token, &token, &err);
+		if (!optional(rc, &token, &row, &err, problem))
+			return false;
+		facts.token = row;
+	}
+	if (facts.token != NULL && ca_token_used_by(api->store, token.id, who->ek_spki,
+	                               &facts.token_used, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	return ca_admit(&facts, out, problem);
+}
+
+/* The rows of struct ca_bindings, to be freed. */
+struct rows {
+	struct ca_device device, holder;
+	struct ca_ak ak;
+	struct ca_cert cert;
+};
+
+static bool fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
+    struct rows *rows, struct ca_bindings *out, struct ca_problem *problem)
+{
+	uint8_t ak_spki[CA_SHA256_LEN];
+	struct tpmiot_err err = { 0 };
+	const void *device = NULL, *holder = NULL, *ak = NULL, *cert = NULL;
+
+	if (ca_evidence_spki(api->libctx, who->ak, ak_spki, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	if (!optional(ca_device_find(api->store, who->ek_spki, &rows->device, &err), &rows->device,
+	        &device, &err, problem) ||
+	    !optional(ca_device_find_id(api->store, device_id, &rows->holder, &err), &rows->holder,
+	        &holder, &err, problem) ||
+	    !optional(
+	        ca_ak_find(api->store, ak_spki, &rows->ak, &err), &rows->ak, &ak, &err, problem))
+		return false;
+	if (who->key_spki != NULL &&
+	    !optional(ca_cert_find_key(api->store, who->key_spki, &rows->cert, &err), &rows->cert,
+	        &cert, &err, problem))
+		return false;
+	*out = (struct ca_bindings){ device, holder, ak, cert };
+	return true;
+}
+
+bool ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now,
+    struct ca_admission *out, struct ca_problem *problem)
+{
+	struct rows rows = { 0 };
+	struct ca_bindings bound;
+	struct ca_admission a;
+	bool ok;
+
+	if (!admit(api, who, now, &a, problem))
+		return false;
+	ok = fetch(api, who, a.device_id, &rows, &bound, problem) &&
+	     ca_admit_bindings(who->ek_spki, a.device_id, &bound, problem);
+	tpmiot_buf_free(&rows.device.ek_cert);
+	tpmiot_buf_free(&rows.holder.ek_cert);
+	tpmiot_buf_free(&rows.ak.public);
+	tpmiot_buf_free(&rows.cert.der);
+	if (ok)
+		*out = a;
+	return ok;
+}
