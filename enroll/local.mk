@@ -1,2 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 # tpmiot-enroll: a tiny main.c and a convenience library that the tests link.
+noinst_LTLIBRARIES += enroll/libtpmiot-enroll.la
+enroll_libtpmiot_enroll_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS) \
+	$(CURL_CFLAGS) $(JANSSON_CFLAGS)
+enroll_libtpmiot_enroll_la_LIBADD = tpm/libtpmiot-tpm.la lib/libtpmiot.la \
+	$(CURL_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
+enroll_libtpmiot_enroll_la_SOURCES = \
+	enroll/certs.c enroll/certs.h \
+	enroll/cli.c enroll/cli.h \
+	enroll/cmd_ek.c \
+	enroll/cmd_enroll.c \
+	enroll/cmd_reset.c \
+	enroll/cmd_status.c \
+	enroll/csr.c enroll/csr.h \
+	enroll/describe.c enroll/describe.h \
+	enroll/ekpick.c enroll/ekpick.h \
+	enroll/exchange.c enroll/exchange.h \
+	enroll/flow.c enroll/flow.h \
+	enroll/http.c enroll/http.h \
+	enroll/journal.c enroll/journal.h \
+	enroll/keys.c enroll/keys.h \
+	enroll/msg.c enroll/msg.h \
+	enroll/opts.c enroll/opts.h \
+	enroll/progress.c \
+	enroll/state.c enroll/state.h \
+	enroll/token.c enroll/token.h \
+	enroll/ui.c enroll/ui.h
+
+bin_PROGRAMS += enroll/tpmiot-enroll
+enroll_tpmiot_enroll_SOURCES = enroll/main.c
+enroll_tpmiot_enroll_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+enroll_tpmiot_enroll_LDADD = enroll/libtpmiot-enroll.la

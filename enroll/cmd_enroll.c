@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "certs.h"
+#include "cli.h"
+#include "ekpick.h"
+#include "flow.h"
+#include "journal.h"
+#include "keys.h"
+#include "token.h"
+
+struct job {
+	struct enroll_env *env;
+	const char *name;
+	enum tpmiot_key_kind kind;
+	struct enroll_state state;
+	struct tpmiot_buf token;
+	struct enroll_http *http;
+};
+
+/* ---- What was asked for ------------------------------------------------------------ */
+
+static bool
+device_id_valid(const char *id)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789._:-";
+
+	return strlen(id) <= 64 && id[strspn(id, letters)] == '\0';
+}
+
+static enum tpmiot_rc
+check_options(struct job *job, struct tpmiot_err *err)
+{
+	const struct enroll_opts *opts = job->env->opts;
+	enum tpmiot_rc rc;
+
+	job->name = opts->name != NULL ? opts->name : ENROLL_DEFAULT_NAME;
+	rc = enroll_state_check_name(job->name, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_ekpick_check(opts->ek, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (opts->server == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "enroll needs to know the CA: --server=https://HOST[:PORT]");
+	rc = enroll_http_check_server(opts->server, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (opts->key != NULL && !tpmiot_key_kind_parse(opts->key, &job->kind))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--key=%s: ec-p256, ec-p384, rsa-2048 or rsa-3072 is wanted", opts->key);
+	if (opts->device_id != NULL && !device_id_valid(opts->device_id))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--device-id: 1 to 64 of A-Z a-z 0-9 . _ : - are wanted");
+	return TPMIOT_OK;
+}
+
+static const enum tpmiot_key_kind *
+wanted_kind(const struct job *job)
+{
+	return job->env->opts->key != NULL ? &job->kind : NULL;
+}
+
+static enum tpmiot_rc
+open_server(struct job *job, struct tpmiot_err *err)
+{
+	const struct enroll_opts *opts = job->env->opts;
+	struct tpmiot_buf known = TPMIOT_BUF_INIT, pem = TPMIOT_BUF_INIT;
+	bool enrolled_before;
+	enum tpmiot_rc rc;
+
+	enrolled_before = tpmiot_statedir_read(job->env->dir, ENROLL_CA_NAME ".crt", &pem,
+	    NULL) == TPMIOT_OK;
+	tpmiot_buf_printf(&known, "%s/" ENROLL_CA_NAME ".crt", job->env->dir);
+	if (tpmiot_buf_cstr(&known) == NULL)
+		rc = tpmiot_err_memory(err);
+	else
+		rc = enroll_http_new(opts->server, opts->ca_file,
+		    enrolled_before ? (const char *)known.data : NULL, &job->http, err);
+	tpmiot_buf_free(&known);
+	tpmiot_buf_free(&pem);
+	return rc;
+}
+
+/* ---- What is there already ----------------------------------------------------------- */
+
+static enum tpmiot_rc
+read_leaf(const struct job *job, X509 **out, struct tpmiot_err *err)
+{
+	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
+	char file[ENROLL_FILE_NAME_MAX];
+	STACK_OF(X509) *certs = NULL;
+	enum tpmiot_rc rc;
+
+	enroll_state_file_name(job->name, ".crt", file);
+	rc = tpmiot_statedir_read(job->env->dir, file, &pem, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_certs_parse((struct tpmiot_bytes){ pem.data, pem.len }, &certs, err);
+	if (rc == TPMIOT_OK)
+		*out = sk_X509_shift(certs);
+	sk_X509_pop_free(certs, X509_free);
+	tpmiot_buf_free(&pem);
+	return rc;
+}
+
+/* Whether there is a key with a certificate for it that is not out of date. */
+static enum tpmiot_rc
+is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
+{
+	struct tpmiot_keyfile file;
+	EVP_PKEY *pkey = NULL;
+	X509 *leaf = NULL;
+	enum tpmiot_rc rc;
+	bool enrolled;
+
+	rc = enroll_state_read_key(job->env->dir, job->name, &file, err);
+	if (rc == TPMIOT_E_NOT_FOUND) {
+		*out = false;
+		return TPMIOT_OK;
+	}
+	if (rc == TPMIOT_OK)
+		rc = enroll_keys_check_kind(job->name, &file, wanted_kind(job), err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_public_to_pkey(NULL, &file.pub, &pkey, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	enrolled = read_leaf(job, &leaf, NULL) == TPMIOT_OK &&
+	    enroll_certs_usable(leaf, pkey, (int64_t)time(NULL));
+	X509_free(leaf);
+	EVP_PKEY_free(pkey);
+	*out = enrolled;
+	return TPMIOT_OK;
+}
+
+/* ---- The work --------------------------------------------------------------------------- */
+
+/* What a killed run left in the TPM goes first; what this one loads is noted before it is. */
+static enum tpmiot_rc
+with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result,
+    struct tpmiot_err *err)
+{
+	const struct enroll_opts *opts = job->env->opts;
+	const struct enroll_flow_plan plan = {
+		.name = job->name,
+		.kind = wanted_kind(job),
+		.ek = opts->ek,
+		.device_id = opts->device_id,
+		.join_token = &job->token,
+	};
+	struct tpmiot_tpm *tpm = NULL;
+	enum tpmiot_rc rc, ended;
+
+	rc = tpmiot_tpm_new(job->env->tcti, NULL, &tpm, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = enroll_journal_begin(&job->state, tpm, &job->env->ui, err);
+	if (rc != TPMIOT_OK) {
+		tpmiot_tpm_free(&tpm);
+		return rc;
+	}
+	if (!enrolled)
+		rc = enroll_flow_run(&plan, &job->state, tpm, job->http, &job->env->ui, result,
+		    err);
+	tpmiot_tpm_free(&tpm);
+	if (rc == TPMIOT_E_TPM_GONE)
+		return rc; /* who knows what was flushed: the journal stays */
+	ended = enroll_journal_end(&job->state, rc == TPMIOT_OK ? err : NULL);
+	return rc == TPMIOT_OK ? ended : rc;
+}
+
+static enum tpmiot_rc
+report(struct job *job, const char *result, const char *device_id, struct tpmiot_err *err)
+{
+	struct enroll_ui *ui = &job->env->ui;
+	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+	X509 *leaf = NULL;
+	enum tpmiot_rc rc;
+
+	rc = read_leaf(job, &leaf, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	enroll_ui_result(ui, "result", NULL, result);
+	enroll_ui_note(ui, "%s: %s", job->name, result);
+	enroll_ui_result(ui, "device_id", "Device id:", device_id);
+	enroll_certs_put_name(X509_get_subject_name(leaf), &text);
+	enroll_ui_result(ui, "subject", "Subject:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_reset(&text);
+	enroll_certs_put_time(enroll_certs_not_after(leaf), &text);
+	enroll_ui_result(ui, "not_after", "Valid until:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_reset(&text);
+	tpmiot_buf_printf(&text, "%s/%s.key", job->env->dir, job->name);
+	enroll_ui_result(ui, "key", "Key:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_reset(&text);
+	tpmiot_buf_printf(&text, "%s/%s.crt", job->env->dir, job->name);
+	enroll_ui_result(ui, "certificate", "Certificate:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_free(&text);
+	X509_free(leaf);
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+run(struct job *job, struct tpmiot_err *err)
+{
+	struct enroll_flow_result result = { .device_id = "" };
+	bool enrolled = false;
+	enum tpmiot_rc rc;
+
+	rc = enroll_state_open(job->env->dir, &job->state, err);
+	if (rc == TPMIOT_OK)
+		rc = is_enrolled(job, &enrolled, err);
+	if (rc == TPMIOT_OK && !enrolled)
+		rc = open_server(job, err);
+	if (rc == TPMIOT_OK && (!enrolled || enroll_journal_exists(job->env->dir)))
+		rc = with_tpm(job, enrolled, &result, err);
+	if (rc == TPMIOT_OK)
+		rc = report(job, enrolled ? "already enrolled" : "enrolled",
+		    enrolled ? NULL : result.device_id, err);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err)
+{
+	struct job job = { .env = env, .state = ENROLL_STATE_INIT, .token = TPMIOT_BUF_INIT };
+	enum tpmiot_rc rc;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	rc = check_options(&job, err);
+	if (rc == TPMIOT_OK && env->opts->join_token_file != NULL)
+		rc = enroll_token_read(env->opts->join_token_file, &env->ui, &job.token, err);
+	if (rc == TPMIOT_OK)
+		rc = run(&job, err);
+	enroll_http_free(&job.http);
+	tpmiot_buf_free(&job.token);
+	enroll_state_close(&job.state);
+	curl_global_cleanup();
+	return rc;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/x509_vfy.h>
+
+#include "http.h"
+#include "ui.h"
+
+#define CONNECT_TIMEOUT_S 15L
+#define REQUEST_TIMEOUT_S 90L
+#define RETRY_AFTER_MAX 3600
+
+struct enroll_http {
+	CURL *curl;
+	struct curl_slist *headers;
+	char *base;    /* the URL without a slash at its end */
+	char *ca_file; /* for messages: NULL if the system's roots are used */
+	bool broke;    /* the last request got as far as the server, but no reply came */
+	char curl_text[CURL_ERROR_SIZE];
+};
+
+struct sink {
+	struct tpmiot_buf *buf;
+	size_t max;
+	bool too_long;
+};
+
+/* CURLOPT_MAXFILESIZE does not bound chunked replies; this does. */
+static size_t
+receive(char *data, size_t size, size_t n, void *arg)
+{
+	struct sink *sink = arg;
+
+	if (size * n > sink->max - sink->buf->len) {
+		sink->too_long = true;
+		return 0;
+	}
+	tpmiot_buf_put(sink->buf, data, size * n);
+	return sink->buf->failed ? 0 : size * n;
+}
+
+static int
+on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	(void)arg;
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return enroll_signals_pending() ? 1 : 0;
+}
+
+/* ---- The server's URL ---------------------------------------------------------- */
+
+static bool
+has_part(CURLU *url, CURLUPart part)
+{
+	char *text = NULL;
+	CURLUcode code = curl_url_get(url, part, &text, 0);
+
+	curl_free(text);
+	return code == CURLUE_OK;
+}
+
+static enum tpmiot_rc
+check_scheme(CURLU *url, const char *server, struct tpmiot_err *err)
+{
+	char *scheme = NULL;
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--server=%s names no scheme; write https://%s", server, server);
+	else if (strcmp(scheme, "http") == 0)
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--server=%s: http:// proves nothing about who answers, and shows the join "
+		    "token to everybody on the way; use https://", server);
+	else if (strcmp(scheme, "https") != 0)
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--server=%s: only https:// is spoken", server);
+	curl_free(scheme);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_http_check_server(const char *server, struct tpmiot_err *err)
+{
+	CURLU *url = curl_url();
+	enum tpmiot_rc rc;
+
+	if (url == NULL)
+		return tpmiot_err_memory(err);
+	if (curl_url_set(url, CURLUPART_URL, server, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+		rc = strstr(server, "://") == NULL ?
+		    tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--server=%s names no scheme; write https://%s", server, server) :
+		    tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--server=%s is no URL; https://HOST[:PORT] is what is wanted", server);
+	else
+		rc = check_scheme(url, server, err);
+	if (rc == TPMIOT_OK && (has_part(url, CURLUPART_USER) ||
+	    has_part(url, CURLUPART_PASSWORD) || has_part(url, CURLUPART_QUERY) ||
+	    has_part(url, CURLUPART_FRAGMENT)))
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--server: user, query and fragment have no place in it; "
+		    "https://HOST[:PORT][/PATH] is what is wanted");
+	curl_url_cleanup(url);
+	return rc;
+}
+
+/* ---- Set-up ---------------------------------------------------------------------- */
+
+static enum tpmiot_rc
+copy_base(struct enroll_http *http, const char *server, struct tpmiot_err *err)
+{
+	size_t len = strlen(server);
+
+	while (len > 0 && server[len - 1] == '/')
+		len--;
+	http->base = strndup(server, len);
+	return http->base != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
+}
+
+/*
+ * A given file is the only trust; a remembered one stands beside the system's
+ * (curl's default CAPATH), because the CA's front end may have a public certificate.
+ */
+static bool
+set_trust(struct enroll_http *http, const char *ca_file, const char *known_ca)
+{
+	CURL *curl = http->curl;
+
+	if (ca_file != NULL) {
+		http->ca_file = strdup(ca_file);
+		return http->ca_file != NULL &&
+		    curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+		    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
+	}
+	return known_ca == NULL || curl_easy_setopt(curl, CURLOPT_CAINFO, known_ca) == CURLE_OK;
+}
+
+static bool
+add_header(struct enroll_http *http, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(http->headers, line);
+
+	if (longer != NULL)
+		http->headers = longer;
+	return longer != NULL;
+}
+
+static bool
+set_options(struct enroll_http *http)
+{
+	CURL *curl = http->curl;
+
+	return add_header(http, "Content-Type: application/json") &&
+	    add_header(http, "Accept: application/json, application/problem+json") &&
+	    add_header(http, "Expect:") && /* one round trip, not two */
+	    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_TIMEOUT, REQUEST_TIMEOUT_S) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_USERAGENT, "tpmiot-enroll/" PACKAGE_VERSION) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_text) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
+}
+
+enum tpmiot_rc
+enroll_http_new(const char *server, const char *ca_file, const char *known_ca,
+    struct enroll_http **out, struct tpmiot_err *err)
+{
+	struct enroll_http *http;
+	enum tpmiot_rc rc = enroll_http_check_server(server, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (ca_file != NULL && access(ca_file, R_OK) != 0) {
+		(void)tpmiot_err_errno(err, "cannot read --ca-file=%s", ca_file);
+		if (err != NULL)
+			err->rc = TPMIOT_E_TRUST;
+		return TPMIOT_E_TRUST;
+	}
+	http = calloc(1, sizeof(*http));
+	if (http == NULL)
+		return tpmiot_err_memory(err);
+	http->curl = curl_easy_init();
+	rc = copy_base(http, server, err);
+	if (rc == TPMIOT_OK && (http->curl == NULL || !set_options(http) ||
+	    !set_trust(http, ca_file, known_ca)))
+		rc = tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "this system's libcurl cannot do what is needed: HTTPS, TLS 1.2");
+	if (rc == TPMIOT_OK)
+		*out = http;
+	else
+		enroll_http_free(&http);
+	return rc;
+}
+
+void
+enroll_http_free(struct enroll_http **http)
+{
+	if (*http == NULL)
+		return;
+	curl_easy_cleanup((*http)->curl);
+	curl_slist_free_all((*http)->headers);
+	free((*http)->base);
+	free((*http)->ca_file);
+	free(*http);
+	*http = NULL;
+}
+
+/* ---- Requests ---------------------------------------------------------------------- */
+
+static const char *
+curl_reason(const struct enroll_http *http, CURLcode code)
+{
+	return http->curl_text[0] != '\0' ? http->curl_text : curl_easy_strerror(code);
+}
+
+static enum tpmiot_rc
+not_trusted(const struct enroll_http *http, struct tpmiot_err *err)
+{
+	long result = 0;
+	const char *why;
+
+	(void)curl_easy_getinfo(http->curl, CURLINFO_SSL_VERIFYRESULT, &result);
+	why = result != X509_V_OK ? X509_verify_cert_error_string(result) : http->curl_text;
+	if (result == X509_V_ERR_CERT_NOT_YET_VALID || result == X509_V_ERR_CERT_HAS_EXPIRED)
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s is not trusted: %s; compare this device's clock with the CA's first, "
+		    "then renew the server's certificate", http->base, why);
+	if (http->ca_file != NULL)
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s is not trusted: %s. --ca-file=%s is not the one of this CA: fetch ca.crt "
+		    "from the CA's directory, by a way you trust", http->base, why, http->ca_file);
+	return tpmiot_err_set(err, TPMIOT_E_TRUST,
+	    "%s is not trusted: %s. Give the CA's certificate with --ca-file=FILE (ca.crt in the "
+	    "CA's directory), fetched by a way you trust", http->base, why);
+}
+
+static enum tpmiot_rc
+explain(const struct enroll_http *http, CURLcode code, const struct sink *sink,
+    struct tpmiot_err *err)
+{
+	const char *reason = curl_reason(http, code);
+
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return not_trusted(http, err);
+	case CURLE_SSL_CACERT_BADFILE:
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s holds no CA certificate in PEM form; it should be the ca.crt of the CA",
+		    http->ca_file != NULL ? http->ca_file : "the file of trusted CAs");
+	case CURLE_SSL_CONNECT_ERROR:
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s: no TLS connection: %s; is this the port of the CA?", http->base, reason);
+	case CURLE_ABORTED_BY_CALLBACK:
+		return tpmiot_err_set(err, TPMIOT_E_IO,
+		    "interrupted; the same command again goes on from here");
+	case CURLE_OUT_OF_MEMORY:
+		return tpmiot_err_memory(err);
+	case CURLE_WRITE_ERROR:
+		if (sink->too_long)
+			return tpmiot_err_set(err, TPMIOT_E_TRUST,
+			    "%s sent a reply of more than %zu bytes: no CA does so; "
+			    "check --server", http->base, sink->max);
+		return tpmiot_err_memory(err);
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+		return tpmiot_err_set(err, TPMIOT_E_NET,
+		    "%s broke off: %s; see that the CA runs, then run the same command again",
+		    http->base, reason);
+	default:
+		return tpmiot_err_set(err, TPMIOT_E_NET,
+		    "%s is not reachable: %s; check the address, the network, and that the CA runs",
+		    http->base, reason);
+	}
+}
+
+/* Media types are compared without their parameters. */
+static bool
+is_type(const char *content_type, const char *want)
+{
+	size_t len = strlen(want);
+
+	return content_type != NULL && strncasecmp(content_type, want, len) == 0 &&
+	    (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
+}
+
+static void
+read_head(CURL *curl, struct enroll_http_reply *reply)
+{
+	const char *content_type = NULL;
+	curl_off_t wait = 0;
+
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &content_type);
+	(void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait);
+	reply->json = is_type(content_type, "application/json");
+	reply->problem = is_type(content_type, "application/problem+json");
+	reply->retry_after = wait <= 0 ? 0 :
+	    wait > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)wait;
+}
+
+enum tpmiot_rc
+enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot_buf *body,
+    size_t max, struct enroll_http_reply *out, struct tpmiot_err *err)
+{
+	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
+	struct sink sink = { &reply.body, max, false };
+	struct tpmiot_buf url = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc = TPMIOT_OK;
+	CURLcode code;
+
+	tpmiot_buf_printf(&url, "%s%s", http->base, path);
+	if (tpmiot_buf_cstr(&url) == NULL ||
+	    curl_easy_setopt(http->curl, CURLOPT_URL, url.data) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body->data) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE, (long)body->len) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &sink) != CURLE_OK) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	http->curl_text[0] = '\0';
+	code = curl_easy_perform(http->curl);
+	http->broke = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+	    code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+	if (code != CURLE_OK) {
+		rc = explain(http, code, &sink, err);
+		goto out;
+	}
+	read_head(http->curl, &reply);
+	*out = reply;
+	reply.body = (struct tpmiot_buf)TPMIOT_BUF_INIT;
+out:
+	tpmiot_buf_free(&reply.body);
+	tpmiot_buf_free(&url);
+	return rc;
+}
+
+bool
+enroll_http_broke(const struct enroll_http *http)
+{
+	return http->broke;
+}
+
+void
+enroll_http_reply_free(struct enroll_http_reply *reply)
+{
+	tpmiot_buf_free(&reply->body);
+}
