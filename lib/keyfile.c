@@ -112,10 +112,11 @@ check_type(const key_asn1 *key, struct tpmiot_err *err)
 	    "key file: its type %s is not that of a loadable key (" OID_LOADABLE ")", oid);
 }
 
+/* TPM2_PERSISTENT_FIRST shifts a signed 0x81 by 24 bits, which is undefined. */
 static bool
 is_parent(TPM2_HANDLE handle)
 {
-	return (handle >= TPM2_PERSISTENT_FIRST && handle <= TPM2_PERSISTENT_LAST) ||
+	return handle >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT ||
 	    handle == TPM2_RH_OWNER || handle == TPM2_RH_ENDORSEMENT ||
 	    handle == TPM2_RH_PLATFORM || handle == TPM2_RH_NULL;
 }

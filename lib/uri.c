@@ -122,7 +122,7 @@ parse_handle(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 		handle = handle << 4 | (TPM2_HANDLE)hex_digit(p.str[i]);
 	}
 	/* An empty one is 0, and so out of range, too. */
-	if (handle < TPM2_PERSISTENT_FIRST || handle > TPM2_PERSISTENT_LAST)
+	if (handle >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
 		goto fail;
 	uri->handle = handle;
 	return TPMIOT_OK;
