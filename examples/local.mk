@@ -5,4 +5,5 @@ dist_examples_DATA = \
 	examples/mosquitto-broker.conf \
 	examples/nginx-device.conf \
 	examples/nginx-server.conf \
+	examples/openssl.cnf \
 	examples/tpmiot-ca.service

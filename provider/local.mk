@@ -1,3 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 # The OpenSSL module: dispatch tables and the thin functions behind them.
 ossl_modulesdir = $(modulesdir)
+ossl_modules_LTLIBRARIES = provider/tpmiot.la
+provider_tpmiot_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
+provider_tpmiot_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-export-symbols-regex '^OSSL_provider_init$$'
+provider_tpmiot_la_LIBADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) \
+	$(TSS_LIBS) $(PTHREAD_LIBS)
+provider_tpmiot_la_SOURCES = \
+	provider/auth.c \
+	provider/auth.h \
+	provider/bio.c \
+	provider/bio.h \
+	provider/ctx.c \
+	provider/decoder.c \
+	provider/encoder.c \
+	provider/err.c \
+	provider/keygen.c \
+	provider/keymgmt.c \
+	provider/keymgmt.h \
+	provider/load.c \
+	provider/load.h \
+	provider/params.c \
+	provider/peers.c \
+	provider/peers.h \
+	provider/pkey.c \
+	provider/pkey.h \
+	provider/prov.c \
+	provider/prov.h \
+	provider/scheme.c \
+	provider/sig.h \
+	provider/signature.c \
+	provider/store.c \
+	provider/store_file.c \
+	provider/tables.h \
+	provider/tpmsign.c

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prov.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+
+#include "bio.h"
+#include "peers.h"
+
+/* Calls a function from libcrypto's table by its own type. */
+#define TAKE(member, type)                                                                         \
+	prov->up.member = (type *)(d)->function;                                                   \
+	break
+
+static void
+take_upcall(struct prov_ctx *prov, const OSSL_DISPATCH *d)
+{
+	switch (d->function_id) {
+	case OSSL_FUNC_CORE_GET_PARAMS:
+		TAKE(get_params, OSSL_FUNC_core_get_params_fn);
+	case OSSL_FUNC_CORE_NEW_ERROR:
+		TAKE(new_error, OSSL_FUNC_core_new_error_fn);
+	case OSSL_FUNC_CORE_SET_ERROR_DEBUG:
+		TAKE(set_error_debug, OSSL_FUNC_core_set_error_debug_fn);
+	case OSSL_FUNC_CORE_VSET_ERROR:
+		TAKE(vset_error, OSSL_FUNC_core_vset_error_fn);
+	case OSSL_FUNC_PROVIDER_REGISTER_CHILD_CB:
+		TAKE(register_child_cb, OSSL_FUNC_provider_register_child_cb_fn);
+	case OSSL_FUNC_PROVIDER_DEREGISTER_CHILD_CB:
+		TAKE(deregister_child_cb, OSSL_FUNC_provider_deregister_child_cb_fn);
+	case OSSL_FUNC_PROVIDER_NAME:
+		TAKE(provider_name, OSSL_FUNC_provider_name_fn);
+	case OSSL_FUNC_BIO_READ_EX:
+		TAKE(bio_read_ex, OSSL_FUNC_BIO_read_ex_fn);
+	case OSSL_FUNC_BIO_WRITE_EX:
+		TAKE(bio_write_ex, OSSL_FUNC_BIO_write_ex_fn);
+	case OSSL_FUNC_BIO_GETS:
+		TAKE(bio_gets, OSSL_FUNC_BIO_gets_fn);
+	case OSSL_FUNC_BIO_PUTS:
+		TAKE(bio_puts, OSSL_FUNC_BIO_puts_fn);
+	case OSSL_FUNC_BIO_CTRL:
+		TAKE(bio_ctrl, OSSL_FUNC_BIO_ctrl_fn);
+	default:
+		break;
+	}
+}
+
+static bool
+has_upcalls(const struct prov_upcalls *up)
+{
+	return up->get_params != NULL && up->new_error != NULL && up->set_error_debug != NULL &&
+	    up->vset_error != NULL && up->bio_read_ex != NULL && up->bio_write_ex != NULL &&
+	    up->bio_gets != NULL && up->bio_puts != NULL && up->bio_ctrl != NULL;
+}
+
+static bool
+copy_setting(const char *value, char **out)
+{
+	if (value == NULL)
+		return true;
+	*out = OPENSSL_strdup(value);
+	return *out != NULL;
+}
+
+/* Reads our section of openssl.cnf. A value that we don't know must not pass for one that we do. */
+static bool
+read_config(struct prov_ctx *prov)
+{
+	char *tcti = NULL, *state_dir = NULL, *keygen = NULL;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_ptr("tcti", &tcti, 0),
+		OSSL_PARAM_utf8_ptr("state-dir", &state_dir, 0),
+		OSSL_PARAM_utf8_ptr("keygen", &keygen, 0),
+		OSSL_PARAM_END,
+	};
+
+	if (!prov->up.get_params(prov->core, params))
+		return false;
+	if (keygen != NULL && strcmp(keygen, "software") != 0 && strcmp(keygen, "tpm") != 0)
+		return prov_raise(prov, TPMIOT_E_USAGE,
+		    "openssl.cnf: keygen = %s: only \"software\" or \"tpm\" make sense", keygen);
+	prov->soft_keygen = keygen != NULL && strcmp(keygen, "software") == 0;
+	return copy_setting(tcti, &prov->tcti) && copy_setting(state_dir, &prov->state_dir);
+}
+
+struct prov_ctx *
+prov_ctx_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in)
+{
+	struct prov_ctx *prov = OPENSSL_zalloc(sizeof(*prov));
+
+	if (prov == NULL)
+		return NULL;
+	pthread_mutex_init(&prov->lock, NULL);
+	prov->core = core;
+	for (; in->function_id != 0; in++)
+		take_upcall(prov, in);
+	if (!has_upcalls(&prov->up) || !read_config(prov) ||
+	    (prov->bio_method = prov_bio_method_new()) == NULL) {
+		prov_ctx_free(prov);
+		return NULL;
+	}
+	prov_peers_watch(prov);
+	return prov;
+}
+
+void
+prov_ctx_free(struct prov_ctx *prov)
+{
+	if (prov == NULL)
+		return;
+	prov_peers_unwatch(prov);
+	tpmiot_tpm_free(&prov->tpm);
+	OSSL_PROVIDER_unload(prov->software);
+	OSSL_LIB_CTX_free(prov->libctx);
+	BIO_meth_free(prov->bio_method);
+	OPENSSL_free(prov->tcti);
+	OPENSSL_free(prov->state_dir);
+	pthread_mutex_destroy(&prov->lock);
+	OPENSSL_free(prov);
+}
+
+/* With the lock held. */
+static bool
+make_libctx(struct prov_ctx *prov)
+{
+	OSSL_LIB_CTX *libctx;
+	OSSL_PROVIDER *software;
+
+	if (prov->libctx != NULL)
+		return true;
+	libctx = OSSL_LIB_CTX_new();
+	software = libctx == NULL ? NULL : OSSL_PROVIDER_load(libctx, "default");
+	if (software == NULL) {
+		OSSL_LIB_CTX_free(libctx);
+		return prov_raise(prov, TPMIOT_E_CRYPTO,
+		    "OpenSSL's default provider can't be loaded for software operations");
+	}
+	prov->libctx = libctx;
+	prov->software = software;
+	return true;
+}
+
+/* With the lock held. */
+static bool
+make_tpm(struct prov_ctx *prov)
+{
+	const char *tcti = prov->tcti != NULL ? prov->tcti : getenv("TPMIOT_TCTI");
+	struct tpmiot_err err;
+
+	if (prov->tpm != NULL)
+		return true;
+	if (tpmiot_tpm_new(tcti, prov->libctx, &prov->tpm, &err) != TPMIOT_OK)
+		return prov_raise_err(prov, &err);
+	return true;
+}
+
+OSSL_LIB_CTX *
+prov_libctx(struct prov_ctx *prov)
+{
+	bool ok;
+
+	pthread_mutex_lock(&prov->lock);
+	ok = make_libctx(prov);
+	pthread_mutex_unlock(&prov->lock);
+	return ok ? prov->libctx : NULL;
+}
+
+struct tpmiot_tpm *
+prov_tpm(struct prov_ctx *prov)
+{
+	bool ok;
+
+	pthread_mutex_lock(&prov->lock);
+	ok = make_libctx(prov) && make_tpm(prov);
+	pthread_mutex_unlock(&prov->lock);
+	return ok ? prov->tpm : NULL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a key file to a key object: what decoders and stores share. */
+#ifndef PROVIDER_LOAD_H
+#define PROVIDER_LOAD_H
+
+#include <tpmiot/keyfile.h>
+
+#include "auth.h"
+#include "pkey.h"
+
+/* Longest DER of a key file, or file of any kind, that we read. */
+#define PROV_FILE_MAX (1024 * 1024)
+
+/* Whether the bytes begin as the DER of a key file does: cheap, and raises nothing. */
+bool prov_der_is_keyfile(const uint8_t *der, size_t len);
+
+/*
+ * The key of a key file, with its password; uri and cb may be NULL. No TPM
+ * command is sent. NULL, and an error raised, if the key can't be made.
+ */
+struct prov_pkey *prov_load_keyfile(struct prov_ctx *prov, const struct tpmiot_keyfile *file,
+    const struct tpmiot_uri *uri, OSSL_PASSPHRASE_CALLBACK *cb, void *arg);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkey.h"
+
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/core_object.h>
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+
+const char *
+prov_type_name(enum prov_type type)
+{
+	return type == PROV_RSA ? "RSA" : "EC";
+}
+
+struct prov_pkey *
+prov_pkey_new(struct prov_ctx *prov, enum prov_type type)
+{
+	struct prov_pkey *key = OPENSSL_zalloc(sizeof(*key));
+
+	if (key == NULL)
+		return NULL;
+	atomic_init(&key->refs, 1);
+	key->prov = prov;
+	key->type = type;
+	return key;
+}
+
+struct prov_pkey *
+prov_pkey_ref(struct prov_pkey *key)
+{
+	atomic_fetch_add(&key->refs, 1);
+	return key;
+}
+
+void
+prov_pkey_unref(struct prov_pkey *key)
+{
+	if (key == NULL || atomic_fetch_sub(&key->refs, 1) > 1)
+		return;
+	EVP_PKEY_free(key->soft);
+	tpmiot_key_unref(&key->tpm);
+	OPENSSL_free(key);
+}
+
+struct prov_pkey *
+prov_pkey_from_soft(struct prov_ctx *prov, EVP_PKEY **soft, int has)
+{
+	struct prov_pkey *key;
+	enum prov_type type;
+
+	if (EVP_PKEY_is_a(*soft, "RSA")) {
+		type = PROV_RSA;
+	} else if (EVP_PKEY_is_a(*soft, "EC")) {
+		type = PROV_EC;
+	} else {
+		prov_raise(prov, TPMIOT_E_UNSUPPORTED,
+		    "keys of type %s need OpenSSL's own provider: add -provider default",
+		    EVP_PKEY_get0_type_name(*soft));
+		return NULL;
+	}
+	key = prov_pkey_new(prov, type);
+	if (key == NULL)
+		return NULL;
+	key->soft = *soft;
+	*soft = NULL;
+	key->has = has;
+	return key;
+}
+
+struct prov_pkey *
+prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm)
+{
+	EVP_PKEY *soft = tpmiot_key_pkey(*tpm);
+	struct prov_pkey *key;
+
+	if (!EVP_PKEY_up_ref(soft))
+		return NULL;
+	key = prov_pkey_from_soft(prov, &soft, OSSL_KEYMGMT_SELECT_ALL);
+	if (key == NULL) {
+		EVP_PKEY_free(soft);
+		return NULL;
+	}
+	key->tpm = *tpm;
+	*tpm = NULL;
+	return key;
+}
+
+EVP_PKEY *
+prov_soft_from_params(struct prov_ctx *prov, enum prov_type type, int selection,
+    const OSSL_PARAM params[])
+{
+	OSSL_LIB_CTX *libctx = prov_libctx(prov);
+	EVP_PKEY_CTX *ctx = NULL;
+	EVP_PKEY *soft = NULL;
+
+	if (libctx == NULL)
+		return NULL;
+	ctx = EVP_PKEY_CTX_new_from_name(libctx, prov_type_name(type), NULL);
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+	    EVP_PKEY_fromdata(ctx, &soft, selection, prov_params_unconst(params)) <= 0)
+		soft = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return soft;
+}
+
+static const TPMT_PUBLIC *
+area_of(const struct prov_pkey *key)
+{
+	return key->tpm == NULL ? NULL : &tpmiot_key_public(key->tpm)->area;
+}
+
+TPMI_ALG_ASYM_SCHEME
+prov_pkey_fixed_scheme(const struct prov_pkey *key)
+{
+	const TPMT_PUBLIC *area = area_of(key);
+
+	if (area == NULL)
+		return TPM2_ALG_NULL;
+	return area->type == TPM2_ALG_RSA ? area->parameters.rsaDetail.scheme.scheme :
+					    area->parameters.eccDetail.scheme.scheme;
+}
+
+TPMI_ALG_HASH
+prov_pkey_fixed_hash(const struct prov_pkey *key)
+{
+	const TPMT_PUBLIC *area = area_of(key);
+
+	switch (prov_pkey_fixed_scheme(key)) {
+	case TPM2_ALG_RSASSA:
+	case TPM2_ALG_RSAPSS:
+		return area->parameters.rsaDetail.scheme.details.anySig.hashAlg;
+	case TPM2_ALG_ECDSA:
+		return area->parameters.eccDetail.scheme.details.anySig.hashAlg;
+	default:
+		return TPM2_ALG_NULL;
+	}
+}
+
+bool
+prov_pkey_restricted(const struct prov_pkey *key)
+{
+	const TPMT_PUBLIC *area = area_of(key);
+
+	return area != NULL && (area->objectAttributes & TPMA_OBJECT_RESTRICTED) != 0;
+}
+
+int
+prov_pkey_deliver(struct prov_pkey *key, OSSL_CALLBACK *cb, void *arg)
+{
+	int object_type = OSSL_OBJECT_PKEY, ret;
+	char name[8];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &object_type),
+		OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, strlen(prov_type_name(key->type))),
+		/* The reference is the pointer's own bytes: load sets the pointer to NULL. */
+		OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &key, sizeof(key)),
+		OSSL_PARAM_END,
+	};
+
+	OPENSSL_strlcpy(name, prov_type_name(key->type), sizeof(name));
+	ret = cb(params, arg);
+	prov_pkey_unref(key);
+	return ret;
+}
+
+struct prov_pkey *
+prov_pkey_accept(enum prov_type type, const void *reference, size_t len)
+{
+	struct prov_pkey **slot = (struct prov_pkey **)(uintptr_t)reference;
+	struct prov_pkey *key;
+
+	if (reference == NULL || len != sizeof(*slot) || *slot == NULL || (*slot)->type != type)
+		return NULL;
+	key = *slot;
+	*slot = NULL;
+	return key;
+}

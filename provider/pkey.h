@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key as the provider knows it: what software may know of it, and the
+ * private half in the TPM if there is one.
+ *
+ * Three kinds: a TPM key (tpm set; soft is its public half), a public key, and
+ * a whole software key. The last comes about where tpmiot stands before the
+ * default provider and libcrypto therefore brings us keys that are none of the
+ * TPM's, such as those of a TLS key exchange: everything is then handed on to
+ * the private library context.
+ */
+#ifndef PROVIDER_PKEY_H
+#define PROVIDER_PKEY_H
+
+#include <openssl/evp.h>
+
+#include <tpmiot/key.h>
+
+#include "prov.h"
+
+enum prov_type {
+	PROV_RSA,
+	PROV_EC
+};
+
+struct prov_pkey {
+	atomic_int refs;
+	struct prov_ctx *prov;
+	enum prov_type type;
+	EVP_PKEY *soft;         /* in the private context; NULL while empty */
+	struct tpmiot_key *tpm; /* NULL if the private half is not in the TPM */
+	int has;                /* OSSL_KEYMGMT_SELECT_… */
+};
+
+/* "RSA" or "EC". */
+const char *prov_type_name(enum prov_type type);
+
+/* An empty one, to be imported into. NULL when out of memory. */
+struct prov_pkey *prov_pkey_new(struct prov_ctx *prov, enum prov_type type);
+struct prov_pkey *prov_pkey_ref(struct prov_pkey *key);
+void prov_pkey_unref(struct prov_pkey *key); /* NULL is fine */
+
+/* Takes over *tpm. NULL, and an error raised, for a type that is neither RSA nor EC. */
+struct prov_pkey *prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm);
+
+/* Takes over *soft (a key of the private context) with what `has` says. NULL as above. */
+struct prov_pkey *prov_pkey_from_soft(struct prov_ctx *prov, EVP_PKEY **soft, int has);
+
+/* A key made from parameters in the private context; NULL if they make none. */
+EVP_PKEY *prov_soft_from_params(struct prov_ctx *prov, enum prov_type type, int selection,
+    const OSSL_PARAM params[]);
+
+/* The hash that the key's own scheme fixes, or TPM2_ALG_NULL. */
+TPMI_ALG_HASH prov_pkey_fixed_hash(const struct prov_pkey *key);
+/* The signature scheme that is fixed, or TPM2_ALG_NULL. */
+TPMI_ALG_ASYM_SCHEME prov_pkey_fixed_scheme(const struct prov_pkey *key);
+/* Whether the TPM signs only messages that it hashed itself. */
+bool prov_pkey_restricted(const struct prov_pkey *key);
+
+/*
+ * Hands the key to libcrypto: calls `cb` with a reference that keymgmt's load
+ * takes over. Returns what cb returned; the key is consumed in any case.
+ */
+int prov_pkey_deliver(struct prov_pkey *key, OSSL_CALLBACK *cb, void *arg);
+
+/* The other end. NULL if it is no such reference or not of this type. */
+struct prov_pkey *prov_pkey_accept(enum prov_type type, const void *reference, size_t len);
+
+#endif

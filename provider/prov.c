@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module's one exported function, and what the provider offers.
+ *
+ * Nothing here or behind it talks to a TPM: a machine without one runs every
+ * program that has this provider in its openssl.cnf.
+ */
+#include "prov.h"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include "config.h"
+#include "peers.h"
+#include "tables.h"
+
+#define PROPS "provider=tpmiot"
+
+static const OSSL_ALGORITHM keymgmts[] = {
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_keymgmt_rsa, "RSA keys, also in the TPM" },
+	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPS, prov_keymgmt_ec, "EC keys, also in the TPM" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const OSSL_ALGORITHM signatures[] = {
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_signature_rsa, "RSA signatures by the TPM" },
+	{ "ECDSA", PROPS, prov_signature_ecdsa, "ECDSA signatures by the TPM" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+#define ENCODERS(name)                                                                             \
+	{ name, PROPS ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der, NULL }, \
+	{ name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem, NULL }, \
+	{ name, PROPS ",output=der,structure=PrivateKeyInfo", prov_encoder_private_der, NULL },    \
+	{ name, PROPS ",output=pem,structure=PrivateKeyInfo", prov_encoder_private_pem, NULL },    \
+	{ name, PROPS ",output=text", prov_encoder_text, NULL }
+
+static const OSSL_ALGORITHM encoders[] = {
+	ENCODERS("RSA"),
+	ENCODERS("EC"),
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const OSSL_ALGORITHM decoders[] = {
+	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL },
+	{ "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },
+	{ "EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+#define KEY_STORES                                                                                 \
+	{ "tpmiot", PROPS, prov_store_key, "keys in the state directory and in the TPM" },         \
+	{ "handle", PROPS, prov_store_key, "persistent keys, as in tpm2-openssl" },                \
+	{ "object", PROPS, prov_store_key, "key files, as in tpm2-openssl" }
+
+static const OSSL_ALGORITHM stores[] = {
+	KEY_STORES,
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const OSSL_ALGORITHM stores_with_file[] = {
+	KEY_STORES,
+	{ "file", PROPS, prov_store_file, "files, while nobody else opens them" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static OSSL_FUNC_provider_query_operation_fn prov_query;
+static OSSL_FUNC_provider_gettable_params_fn prov_gettable_params;
+static OSSL_FUNC_provider_get_params_fn prov_get_params;
+static OSSL_FUNC_provider_get_reason_strings_fn prov_get_reasons;
+static OSSL_FUNC_provider_teardown_fn prov_teardown;
+
+static const OSSL_ALGORITHM *
+prov_query(void *provctx, int operation, int *no_cache)
+{
+	*no_cache = 0;
+	switch (operation) {
+	case OSSL_OP_KEYMGMT:
+		return keymgmts;
+	case OSSL_OP_SIGNATURE:
+		return signatures;
+	case OSSL_OP_ENCODER:
+		return encoders;
+	case OSSL_OP_DECODER:
+		return decoders;
+	case OSSL_OP_STORE:
+		/* The answer changes with the providers that come and go. */
+		*no_cache = 1;
+		return prov_peers_open_files(provctx) ? stores : stores_with_file;
+	default:
+		return NULL;
+	}
+}
+
+static const OSSL_PARAM *
+prov_gettable_params(void *provctx)
+{
+	static const OSSL_PARAM gettable[] = {
+		OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_NAME, NULL, 0),
+		OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_VERSION, NULL, 0),
+		OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_BUILDINFO, NULL, 0),
+		OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, NULL),
+		OSSL_PARAM_END,
+	};
+
+	(void)provctx;
+	return gettable;
+}
+
+static int
+prov_get_params(void *provctx, OSSL_PARAM params[])
+{
+	OSSL_PARAM *p;
+
+	(void)provctx;
+	p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_NAME);
+	if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, "TPM 2.0 keys (tpmiot)"))
+		return 0;
+	p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_VERSION);
+	if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, PACKAGE_VERSION))
+		return 0;
+	p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_BUILDINFO);
+	if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, PACKAGE_STRING))
+		return 0;
+	p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
+	return p == NULL || OSSL_PARAM_set_int(p, 1);
+}
+
+static const OSSL_ITEM *
+prov_get_reasons(void *provctx)
+{
+	(void)provctx;
+	return prov_reasons();
+}
+
+static void
+prov_teardown(void *provctx)
+{
+	prov_ctx_free(provctx);
+}
+
+static const OSSL_DISPATCH provider[] = {
+	PROV_FN(PROVIDER_QUERY_OPERATION, prov_query),
+	PROV_FN(PROVIDER_GETTABLE_PARAMS, prov_gettable_params),
+	PROV_FN(PROVIDER_GET_PARAMS, prov_get_params),
+	PROV_FN(PROVIDER_GET_REASON_STRINGS, prov_get_reasons),
+	PROV_FN(PROVIDER_TEARDOWN, prov_teardown),
+	{ 0, NULL },
+};
+
+__attribute__((visibility("default")))
+OSSL_provider_init_fn OSSL_provider_init;
+
+int
+OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+    void **provctx)
+{
+	struct prov_ctx *prov = prov_ctx_new(core, in);
+
+	if (prov == NULL)
+		return 0;
+	*out = provider;
+	*provctx = prov;
+	return 1;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From OpenSSL's signature parameters to the TPM's signing scheme, or a reason why not. */
+#include "sig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+
+#include <tpmiot/alg.h>
+
+#define NAME_MAX_LEN 64
+
+static bool
+get_string(const struct prov_sig *sig, const char *name, char value[NAME_MAX_LEN])
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(name, value, NAME_MAX_LEN),
+		OSSL_PARAM_END,
+	};
+
+	value[0] = '\0';
+	return EVP_PKEY_CTX_get_params(sig->soft, params) > 0;
+}
+
+static bool
+get_padding(const struct prov_sig *sig, int *padding)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, padding),
+		OSSL_PARAM_END,
+	};
+
+	return EVP_PKEY_CTX_get_params(sig->soft, params) > 0;
+}
+
+bool
+prov_scheme_init(struct prov_sig *sig)
+{
+	char pss[] = OSSL_PKEY_RSA_PAD_MODE_PSS;
+	char hash[NAME_MAX_LEN];
+	OSSL_PARAM params[3] = { OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END };
+
+	if (prov_pkey_fixed_scheme(sig->key) != TPM2_ALG_RSAPSS)
+		return true;
+	OPENSSL_strlcpy(hash, tpmiot_alg_md_name(prov_pkey_fixed_hash(sig->key)), sizeof(hash));
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, hash, 0);
+	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, pss, 0);
+	return EVP_PKEY_CTX_set_params(sig->soft, params) > 0;
+}
+
+/*
+ * "auto" leaves the salt's length to who signs; that is the TPM. Nearly all of
+ * them use the digest's size, and the algorithm identifier in a certificate
+ * has to say it before the signature is made.
+ */
+bool
+prov_scheme_settle(struct prov_sig *sig)
+{
+	char digest[] = OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST;
+	char salt[NAME_MAX_LEN];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, digest, sizeof(digest) - 1),
+		OSSL_PARAM_END,
+	};
+	int padding = 0;
+
+	if (!prov_sig_in_tpm(sig) || sig->key->type != PROV_RSA)
+		return true;
+	if (!get_padding(sig, &padding) || !get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
+		return false;
+	if (padding != RSA_PKCS1_PSS_PADDING || strcmp(salt, OSSL_PKEY_RSA_PSS_SALT_LEN_AUTO) != 0)
+		return true;
+	return EVP_PKEY_CTX_set_params(sig->soft, params) > 0;
+}
+
+/* A key made for one hash or padding signs with no other. */
+static bool
+check_fixed(struct prov_sig *sig, TPMI_ALG_ASYM_SCHEME scheme, TPMI_ALG_HASH hash)
+{
+	TPMI_ALG_ASYM_SCHEME fixed = prov_pkey_fixed_scheme(sig->key);
+	TPMI_ALG_HASH fixed_hash = prov_pkey_fixed_hash(sig->key);
+
+	if (fixed == TPM2_ALG_NULL)
+		return true;
+	if (fixed != scheme && scheme == TPM2_ALG_RSAPSS)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this key does not sign with PSS padding: use pkcs1 (rsa_padding_mode:pkcs1)");
+	if (fixed != scheme)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    fixed == TPM2_ALG_RSAPSS ?
+			"this key signs with PSS padding only: use rsa_padding_mode:pss" :
+			"this key has a signing scheme that OpenSSL does not know");
+	if (fixed_hash != hash)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this key signs %s only: choose that digest (openssl: -%s)",
+		    tpmiot_alg_md_name(fixed_hash), tpmiot_alg_md_name(fixed_hash));
+	return true;
+}
+
+/* The largest salt that fits: RFC 8017, section 9.1.1. */
+static long
+largest_salt(const struct prov_sig *sig, size_t hash_size)
+{
+	long encoded = (EVP_PKEY_get_bits(sig->key->soft) - 1 + 7) / 8;
+
+	return encoded - (long)hash_size - 2;
+}
+
+static bool
+check_pss(struct prov_sig *sig, TPMI_ALG_HASH hash)
+{
+	size_t size = tpmiot_alg_md_size(hash);
+	char salt[NAME_MAX_LEN], mgf1[NAME_MAX_LEN];
+	long n;
+
+	if (!get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt) ||
+	    !get_string(sig, OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf1))
+		return false;
+	if (mgf1[0] != '\0' && tpmiot_alg_from_md_name(mgf1) != hash)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "a TPM uses one hash for the message and for MGF1: leave out rsa_mgf1_md");
+	if (strcmp(salt, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST) == 0 ||
+	    strcmp(salt, OSSL_PKEY_RSA_PSS_SALT_LEN_MAX) == 0)
+		return true;
+	n = strtol(salt, NULL, 10);
+	if (n != (long)size && n != largest_salt(sig, size))
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "rsa_pss_saltlen:%s: a TPM signs PSS with a salt of the digest's size "
+		    "(%zu bytes): use rsa_pss_saltlen:digest",
+		    salt, size);
+	return true;
+}
+
+static bool
+rsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
+{
+	char name[NAME_MAX_LEN];
+	TPMI_ALG_HASH hash;
+	int padding = 0;
+
+	if (!get_padding(sig, &padding) || !get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
+		return false;
+	if (padding != RSA_PKCS1_PADDING && padding != RSA_PKCS1_PSS_PADDING)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "the TPM signs with PKCS#1 v1.5 or PSS padding: use rsa_padding_mode:pkcs1 or pss");
+	if (name[0] == '\0')
+		return prov_raise(sig->prov, TPMIOT_E_USAGE,
+		    "the TPM has to know which digest it signs: say it (-pkeyopt digest:sha256)");
+	hash = tpmiot_alg_from_md_name(name);
+	if (hash == TPM2_ALG_ERROR)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "a TPM signs no %s digests with RSA: use SHA256, SHA384 or SHA512", name);
+	out->scheme = padding == RSA_PKCS1_PADDING ? TPM2_ALG_RSASSA : TPM2_ALG_RSAPSS;
+	out->details.any.hashAlg = hash;
+	return check_fixed(sig, out->scheme, hash) &&
+	    (padding != RSA_PKCS1_PSS_PADDING || check_pss(sig, hash));
+}
+
+/* Every TPM that has the curve has this hash as well. */
+static TPMI_ALG_HASH
+hash_of_curve(const struct prov_sig *sig)
+{
+	switch (tpmiot_alg_group_size(
+	    tpmiot_key_public(sig->key->tpm)->area.parameters.eccDetail.curveID)) {
+	case 48:
+		return TPM2_ALG_SHA384;
+	case 66:
+		return TPM2_ALG_SHA512;
+	default:
+		return TPM2_ALG_SHA256;
+	}
+}
+
+/*
+ * An ECDSA signature does not say which hash made its digest: what is signed is
+ * a number of the curve's size (FIPS 186-4, section 6.4). So a key without a
+ * scheme of its own signs any digest, brought to that size, by the hash that
+ * goes with its curve, also where the TPM does not know the digest's own hash.
+ */
+static bool
+ecdsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
+{
+	char name[NAME_MAX_LEN];
+	TPMI_ALG_HASH hash = hash_of_curve(sig);
+
+	if (!get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
+		return false;
+	if (prov_pkey_fixed_scheme(sig->key) != TPM2_ALG_NULL)
+		hash = name[0] == '\0' ? prov_pkey_fixed_hash(sig->key) :
+					 tpmiot_alg_from_md_name(name);
+	out->scheme = TPM2_ALG_ECDSA;
+	out->details.any.hashAlg = hash;
+	return check_fixed(sig, TPM2_ALG_ECDSA, hash);
+}
+
+bool
+prov_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
+{
+	memset(out, 0, sizeof(*out));
+	return sig->key->type == PROV_RSA ? rsa_scheme(sig, out) : ecdsa_scheme(sig, out);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One signature operation, RSA or ECDSA.
+ *
+ * `soft` is the same operation in the private library context, on the public
+ * half: it takes, checks and remembers the parameters (padding, digest, salt),
+ * knows the algorithm identifier, and verifies. For a software key it signs,
+ * too. So parameters have one home, and mean what they mean in OpenSSL.
+ */
+#ifndef PROVIDER_SIG_H
+#define PROVIDER_SIG_H
+
+#include "pkey.h"
+
+struct prov_sig {
+	struct prov_ctx *prov;
+	struct prov_pkey *key;
+	EVP_PKEY_CTX *soft;
+	bool signing;
+	/* digest_sign and digest_verify only */
+	EVP_MD_CTX *hash;          /* NULL where the TPM hashes */
+	bool by_message;           /* restricted key: the TPM must see the message */
+	struct tpmiot_buf message; /* of a restricted key */
+};
+
+/* Whether the private half is in the TPM and asked for. */
+static inline bool
+prov_sig_in_tpm(const struct prov_sig *sig)
+{
+	return sig->signing && sig->key->tpm != NULL;
+}
+
+/*
+ * The scheme for TPM2_Sign, from what is set. Refuses, and raises why and what
+ * would work, what the TPM or this key can't do.
+ */
+bool prov_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out);
+
+/*
+ * Makes the parameters such as the TPM can keep them: the padding that the
+ * key's own scheme fixes (on init), a definite salt length for PSS.
+ */
+bool prov_scheme_init(struct prov_sig *sig);
+bool prov_scheme_settle(struct prov_sig *sig);
+
+/* TPM2_Sign over a digest, or over the message of a restricted key; see OSSL_FUNC_signature_sign. */
+int prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
+    const unsigned char *digest, size_t len);
+int prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len,
+    size_t out_size);
+
+#endif

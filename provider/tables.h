@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every dispatch table, by operation. Each stands at the end of the file that fills it. */
+#ifndef PROVIDER_TABLES_H
+#define PROVIDER_TABLES_H
+
+#include <openssl/core.h>
+#include <openssl/core_dispatch.h>
+
+/* An entry of a table: the compiler holds fn against OpenSSL's type where fn is declared. */
+#define PROV_FN(id, fn) { OSSL_FUNC_##id, (void (*)(void))(fn) }
+
+extern const OSSL_DISPATCH prov_keymgmt_rsa[];
+extern const OSSL_DISPATCH prov_keymgmt_ec[];
+
+extern const OSSL_DISPATCH prov_signature_rsa[];
+extern const OSSL_DISPATCH prov_signature_ecdsa[];
+
+extern const OSSL_DISPATCH prov_encoder_spki_der[];
+extern const OSSL_DISPATCH prov_encoder_spki_pem[];
+extern const OSSL_DISPATCH prov_encoder_private_der[];
+extern const OSSL_DISPATCH prov_encoder_private_pem[];
+extern const OSSL_DISPATCH prov_encoder_text[];
+
+extern const OSSL_DISPATCH prov_decoder_pem[];
+extern const OSSL_DISPATCH prov_decoder_rsa[];
+extern const OSSL_DISPATCH prov_decoder_ec[];
+
+extern const OSSL_DISPATCH prov_store_key[];
+extern const OSSL_DISPATCH prov_store_file[];
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The signature itself: one TPM2_Sign, and a look at what came out. */
+#include "sig.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include <tpmiot/alg.h>
+#include <tpmiot/signature.h>
+
+/* The TPM's signature in OpenSSL's form, into the caller's buffer. */
+static int
+deliver(struct prov_sig *sig, const TPMT_SIGNATURE *made, unsigned char *out, size_t *out_len,
+    size_t out_size)
+{
+	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+	int ok = 0;
+
+	if (tpmiot_signature_put_openssl(made, &buf, &err) != TPMIOT_OK) {
+		prov_raise_err(sig->prov, &err);
+	} else if (buf.len > out_size) {
+		prov_raise(sig->prov, TPMIOT_E_USAGE, "%zu bytes are too few for the signature, of %zu",
+		    out_size, buf.len);
+	} else {
+		memcpy(out, buf.data, buf.len);
+		*out_len = buf.len;
+		ok = 1;
+	}
+	tpmiot_buf_free(&buf);
+	return ok;
+}
+
+/* What the TPM's refusal means where it has not this hash. */
+static int
+raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const struct tpmiot_err *err)
+{
+	const uint32_t no_parameter = 0x0bf; /* which parameter it is (Part 2, clause 6.6.2) */
+
+	if ((err->tss & no_parameter) == TPM2_RC_HASH)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this TPM does not sign %s digests with this key: use SHA256",
+		    tpmiot_alg_md_name(scheme->details.any.hashAlg));
+	return prov_raise_err(sig->prov, err);
+}
+
+/*
+ * How long the salt is, is the TPM's choice: the digest's size, or the largest
+ * that fits (Part 1, annex B.7). The signature is held against what was asked for.
+ */
+static int
+check_salt(struct prov_sig *sig, const unsigned char *signature, size_t signature_len,
+    const unsigned char *digest, size_t len)
+{
+	int ok;
+
+	ERR_set_mark();
+	ok = EVP_PKEY_verify(sig->soft, signature, signature_len, digest, len) == 1;
+	ERR_pop_to_mark();
+	if (!ok)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this TPM uses another salt length for PSS than asked for: "
+		    "use rsa_pss_saltlen:digest, or :max with a TPM that knows only that");
+	return 1;
+}
+
+/* Digests of any length as the number that ECDSA signs: leftmost bytes, or zeros before. */
+static void
+fit_ecdsa(const unsigned char *digest, size_t len, size_t size, unsigned char *out)
+{
+	size_t pad = len < size ? size - len : 0;
+
+	memset(out, 0, pad);
+	memcpy(out + pad, digest, size - pad);
+}
+
+int
+prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
+    const unsigned char *digest, size_t len)
+{
+	unsigned char fitted[TPM2_SHA512_DIGEST_SIZE];
+	const unsigned char *tbs = digest;
+	TPMT_SIG_SCHEME scheme;
+	TPMT_SIGNATURE made;
+	struct tpmiot_err err;
+	size_t size;
+
+	if (prov_pkey_restricted(sig->key))
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this is an attestation key: it signs what the TPM hashed itself, so give "
+		    "it the message and not a digest (openssl dgst, or pkeyutl -rawin)");
+	if (!prov_scheme(sig, &scheme))
+		return 0;
+	size = tpmiot_alg_md_size(scheme.details.any.hashAlg);
+	if (sig->key->type == PROV_EC && prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL) {
+		fit_ecdsa(digest, len, size, fitted);
+		tbs = fitted;
+	} else if (len != size) {
+		return prov_raise(sig->prov, TPMIOT_E_USAGE, "a %s digest has %zu bytes, not %zu",
+		    tpmiot_alg_md_name(scheme.details.any.hashAlg), size, len);
+	}
+	if (tpmiot_key_sign_digest(sig->key->tpm, &scheme, tbs, size, &made, &err) != TPMIOT_OK)
+		return raise_sign_error(sig, &scheme, &err);
+	return deliver(sig, &made, out, out_len, out_size) &&
+	    (scheme.scheme != TPM2_ALG_RSAPSS || check_salt(sig, out, *out_len, digest, len));
+}
+
+int
+prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size)
+{
+	OSSL_LIB_CTX *libctx = prov_libctx(sig->prov);
+	TPM2B_DIGEST digest = { .size = 0 };
+	TPMT_SIG_SCHEME scheme;
+	TPMT_SIGNATURE made;
+	struct tpmiot_err err;
+
+	if (!prov_scheme(sig, &scheme))
+		return 0;
+	if (tpmiot_key_sign_message(sig->key->tpm, &scheme, sig->message.data, sig->message.len,
+		&made, &err) != TPMIOT_OK)
+		return raise_sign_error(sig, &scheme, &err);
+	if (!deliver(sig, &made, out, out_len, out_size))
+		return 0;
+	if (scheme.scheme != TPM2_ALG_RSAPSS)
+		return 1;
+	if (tpmiot_alg_digest(libctx, scheme.details.any.hashAlg, sig->message.data,
+		sig->message.len, &digest, &err) != TPMIOT_OK)
+		return prov_raise_err(sig->prov, &err);
+	return check_salt(sig, out, *out_len, digest.buffer, digest.size);
+}
