@@ -5,8 +5,10 @@ test_integration_tpmcount_SOURCES = test/integration/tpmcount.c
 test_integration_tpmcount_CFLAGS = $(AM_CFLAGS) $(MU_CFLAGS)
 EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/counts.sh test/integration/lib.sh \
+	test/integration/test_ca_kill.sh \
 	test/integration/test_counts.sh \
 	test/integration/test_e2e_enrol.sh \
 	test/integration/test_e2e_mtls.sh \
+	test/integration/test_e2e_refusals.sh \
 	test/integration/test_e2e_wire.sh \
 	test/integration/wire_client.py
