@@ -5,6 +5,10 @@ if HAVE_CMOCKA
 ca_tests = \
 	test/unit/test_ca_config \
 	test/unit/test_ca_store \
+	test/unit/test_ca_wire \
+	test/unit/test_ca_seal \
+	test/unit/test_ca_limit \
+	test/unit/test_ca_admit \
 	test/unit/test_ca_x509
 check_PROGRAMS += $(ca_tests)
 TESTS += $(ca_tests)
@@ -24,4 +28,20 @@ test_unit_test_ca_store_LDADD = $(CA_TEST_LDADD)
 test_unit_test_ca_x509_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_x509_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_x509_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_wire_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_wire_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_wire_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_seal_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_seal_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_seal_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_limit_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_limit_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_limit_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_admit_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_admit_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_admit_LDADD = $(CA_TEST_LDADD)
 endif
