@@ -8,7 +8,6 @@
 
 /* libcrypto's security level 2: RSA 2048, P-224, and no SHA-1 signatures. */
 #define SECURITY_LEVEL 2
-#define SECURITY_BITS 112
 
 #define NAME_TEXT_MAX 160
 
@@ -47,11 +46,12 @@ explain(X509_STORE_CTX *ctx, struct tpmiot_err *err)
  * usage; TPM makers' CAs have both.
  */
 static enum tpmiot_rc
-check_links(const STACK_OF(X509) *chain, struct tpmiot_err *err)
+check_links(X509_STORE_CTX *ctx, struct tpmiot_err *err)
 {
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
 	char subject[NAME_TEXT_MAX];
 
-	if (sk_X509_num(chain) < 2)
+	if (X509_STORE_CTX_get_num_untrusted(ctx) == 0)
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "EK certificate: it stands itself among the trusted roots. Put the maker's CA "
 		    "there, and the EK on the allow-list (`tpmiot-ca allow add`)");
@@ -70,28 +70,54 @@ check_links(const STACK_OF(X509) *chain, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
-/* libcrypto calls a key weak that it cannot read; RSAES-OAEP ones we can. */
-static bool
-is_strong_oaep(OSSL_LIB_CTX *libctx, const X509 *cert)
+/*
+ * libcrypto gives up on a certificate whose key it cannot read, RSAES-OAEP ones
+ * for example. It gets a twin that has the same key as an ordinary RSA key;
+ * whether the issuer signed the original is then ours to check. Any other
+ * certificate is its own twin.
+ */
+static X509 *
+readable_twin(OSSL_LIB_CTX *libctx, X509 *cert)
 {
 	EVP_PKEY *pkey = NULL;
-	bool strong = X509_get0_pubkey(cert) == NULL &&
-	    tpmiot_ekcert_pubkey(libctx, cert, &pkey, NULL) == TPMIOT_OK &&
-	    EVP_PKEY_get_security_bits(pkey) >= SECURITY_BITS;
+	X509 *twin = NULL;
 
-	ERR_clear_error();
+	if (X509_get0_pubkey(cert) == NULL &&
+	    tpmiot_ekcert_pubkey(libctx, cert, &pkey, NULL) == TPMIOT_OK) {
+		twin = X509_dup(cert);
+		if (twin != NULL && X509_set_pubkey(twin, pkey) != 1) {
+			X509_free(twin);
+			twin = NULL;
+		}
+	} else if (X509_up_ref(cert) == 1) {
+		twin = cert;
+	}
 	EVP_PKEY_free(pkey);
-	return strong;
+	ERR_clear_error();
+	return twin;
 }
 
+/* The twin's own signature need not hold: see check_signature(). */
 static int
-excuse_unreadable_key(int ok, X509_STORE_CTX *ctx)
+excuse_twin(int ok, X509_STORE_CTX *ctx)
 {
 	if (ok || X509_STORE_CTX_get_error_depth(ctx) != 0 ||
-	    X509_STORE_CTX_get_error(ctx) != X509_V_ERR_EE_KEY_TOO_SMALL)
+	    X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CERT_SIGNATURE_FAILURE)
 		return ok;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
+}
+
+static enum tpmiot_rc
+check_signature(X509_STORE_CTX *ctx, X509 *cert, struct tpmiot_err *err)
+{
+	X509 *issuer = sk_X509_value(X509_STORE_CTX_get0_chain(ctx), 1);
+
+	if (issuer != NULL && X509_verify(cert, X509_get0_pubkey(issuer)) == 1)
+		return TPMIOT_OK;
+	ERR_clear_error();
+	return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+	    "EK certificate: path refused at certificate 0: certificate signature failure");
 }
 
 static void
@@ -111,24 +137,30 @@ enum tpmiot_rc
 tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
     X509_STORE *roots, int64_t now, struct tpmiot_err *err)
 {
-	X509_STORE_CTX *ctx = NULL;
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(libctx, NULL);
+	X509 *twin = readable_twin(libctx, cert);
 	enum tpmiot_rc rc;
 
-	ctx = X509_STORE_CTX_new_ex(libctx, NULL);
-	if (ctx == NULL)
-		return tpmiot_err_memory(err);
-	if (X509_STORE_CTX_init(ctx, roots, cert, untrusted) != 1) {
+	if (ctx == NULL || twin == NULL) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	if (X509_STORE_CTX_init(ctx, roots, twin, untrusted) != 1) {
 		rc = tpmiot_err_crypto(err, "EK certificate: path");
 		goto out;
 	}
 	set_rules(ctx, now);
-	if (is_strong_oaep(libctx, cert))
-		X509_STORE_CTX_set_verify_cb(ctx, excuse_unreadable_key);
-	if (X509_verify_cert(ctx) == 1)
-		rc = check_links(X509_STORE_CTX_get0_chain(ctx), err);
-	else
+	if (twin != cert)
+		X509_STORE_CTX_set_verify_cb(ctx, excuse_twin);
+	if (X509_verify_cert(ctx) != 1) {
 		rc = explain(ctx, err);
+		goto out;
+	}
+	rc = check_links(ctx, err);
+	if (rc == TPMIOT_OK && twin != cert)
+		rc = check_signature(ctx, cert, err);
 out:
+	X509_free(twin);
 	X509_STORE_CTX_free(ctx);
 	return rc;
 }

@@ -1,17 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 # A test is one line in the list and one that says what it is linked to.
 LIB_TEST_LIBS = lib/libtpmiot.la $(CMOCKA_LIBS) $(CRYPTO_LIBS) $(MU_LIBS)
-noinst_HEADERS += test/unit/unit.h
+noinst_HEADERS += test/unit/unit.h test/unit/softtpm.h test/unit/certkit.h test/unit/roca_modulus.h
 if HAVE_CMOCKA
+# A TPM in software and a maker of certificates: the CA's tests link it, too.
+check_LTLIBRARIES = test/unit/libtestkit.la
+test_unit_libtestkit_la_SOURCES = test/unit/certkit.c test/unit/softtpm.c
+test_unit_libtestkit_la_LIBADD = $(LIB_TEST_LIBS)
 AM_CPPFLAGS += $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
 LIB_TESTS = \
+	test/unit/test_attest \
 	test/unit/test_credential \
+	test/unit/test_ekcert \
 	test/unit/test_keyfile \
+	test/unit/test_keyrules \
+	test/unit/test_roca \
 	test/unit/test_signature \
 	test/unit/test_uri
 check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
 test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_attest_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_signature_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_uri_LDADD = $(LIB_TEST_LIBS)

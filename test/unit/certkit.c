@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <openssl/bn.h>
+#include <openssl/conf.h>
+#include <openssl/x509v3.h>
+
+#include "certkit.h"
+
+#define YEAR (365L * 24 * 3600)
+
+static void
+set_common_name(X509_NAME *name, const char *text)
+{
+	if (text != NULL)
+		assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+		                     (const unsigned char *)text, -1, -1, 0), 1);
+}
+
+static void
+set_serial(X509 *cert, const char *decimal)
+{
+	BIGNUM *n = NULL;
+
+	assert_true(BN_dec2bn(&n, decimal != NULL ? decimal : "4097") > 0);
+	assert_non_null(BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)));
+	BN_free(n);
+}
+
+static void
+set_time(ASN1_TIME *field, long offset)
+{
+	assert_non_null(ASN1_TIME_set(field, (time_t)CERTKIT_NOW + offset));
+}
+
+static void
+set_key(X509 *cert, const struct certkit_spec *spec)
+{
+	X509_ALGOR *algorithm;
+
+	assert_int_equal(X509_set_pubkey(cert, spec->key), 1);
+	if (!spec->oaep)
+		return;
+	assert_int_equal(X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm,
+	                     X509_get_X509_PUBKEY(cert)), 1);
+	assert_int_equal(X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_rsaesOaep), V_ASN1_NULL, NULL),
+	    1);
+}
+
+static void
+add_extensions(X509 *cert, X509 *issuer, const char *text)
+{
+	BIO *bio = BIO_new_mem_buf(text, -1);
+	CONF *conf = NCONF_new(NULL);
+	X509V3_CTX ctx;
+	long line = 0;
+
+	assert_int_equal(NCONF_load_bio(conf, bio, &line), 1);
+	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+	X509V3_set_nconf(&ctx, conf);
+	assert_int_equal(X509V3_EXT_add_nconf(conf, &ctx, "ext", cert), 1);
+	NCONF_free(conf);
+	BIO_free(bio);
+}
+
+/* What was built in memory and what is read from DER are not quite the same to libcrypto. */
+static X509 *
+reread(X509 *built)
+{
+	struct tpmiot_buf der = TPMIOT_BUF_INIT;
+	const unsigned char *p;
+	X509 *cert;
+
+	certkit_put(built, &der);
+	X509_free(built);
+	p = der.data;
+	cert = d2i_X509(NULL, &p, (long)der.len);
+	assert_non_null(cert);
+	tpmiot_buf_free(&der);
+	return cert;
+}
+
+X509 *
+certkit_issue(const struct certkit_spec *spec)
+{
+	X509 *cert = X509_new(), *issuer = spec->issuer != NULL ? spec->issuer : cert;
+	EVP_PKEY *signer = spec->issuer_key != NULL ? spec->issuer_key : spec->key;
+	const EVP_MD *md = EVP_get_digestbyname(spec->digest != NULL ? spec->digest : "SHA256");
+
+	assert_non_null(cert);
+	assert_int_equal(X509_set_version(cert, spec->version != 0 ? spec->version - 1
+								   : X509_VERSION_3), 1);
+	set_serial(cert, spec->serial);
+	set_common_name(X509_get_subject_name(cert), spec->subject);
+	if (!spec->no_issuer)
+		assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(issuer)), 1);
+	set_time(X509_getm_notBefore(cert), spec->not_before != 0 ? spec->not_before : -YEAR);
+	set_time(X509_getm_notAfter(cert), spec->not_after != 0 ? spec->not_after : YEAR);
+	set_key(cert, spec);
+	if (spec->extensions != NULL)
+		add_extensions(cert, issuer, spec->extensions);
+	assert_true(X509_sign(cert, signer, md) > 0);
+	return reread(cert);
+}
+
+void
+certkit_put(const X509 *cert, struct tpmiot_buf *out)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(cert, &der);
+
+	assert_true(len > 0);
+	tpmiot_buf_put(out, der, (size_t)len);
+	OPENSSL_free(der);
+}
+
+void
+certkit_request(EVP_PKEY *key, const char *common_name, struct tpmiot_buf *out)
+{
+	X509_REQ *req = X509_REQ_new();
+	unsigned char *der = NULL;
+	int len;
+
+	assert_non_null(req);
+	set_common_name(X509_REQ_get_subject_name(req), common_name);
+	assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
+	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
+	len = i2d_X509_REQ(req, &der);
+	assert_true(len > 0);
+	tpmiot_buf_put(out, der, (size_t)len);
+	OPENSSL_free(der);
+	X509_REQ_free(req);
+}
