@@ -88,3 +88,53 @@ prov_bio_new(struct prov_ctx *prov, OSSL_CORE_BIO *core)
 	BIO_set_init(bio, 1);
 	return bio;
 }
+
+/* Up to len bytes; fewer at the end of the input. */
+static bool
+append(BIO *bio, size_t len, struct tpmiot_buf *out)
+{
+	size_t start = out->len, got = 0;
+	uint8_t *room = len == 0 ? NULL : tpmiot_buf_grow(out, len);
+
+	if (room == NULL)
+		return !out->failed;
+	out->len = start;
+	while (out->len < start + len &&
+	    BIO_read_ex(bio, out->data + out->len, start + len - out->len, &got))
+		out->len += got;
+	return true;
+}
+
+bool
+prov_bio_read_all(BIO *bio, struct tpmiot_buf *out)
+{
+	size_t start;
+
+	do {
+		start = out->len;
+		if (!append(bio, 4096, out))
+			return false;
+	} while (out->len > start && out->len < PROV_BIO_MAX);
+	return true;
+}
+
+bool
+prov_bio_read_der(BIO *bio, struct tpmiot_buf *out)
+{
+	size_t content, start = out->len, more;
+
+	if (!append(bio, 2, out) || out->len < start + 2)
+		return false;
+	content = out->data[start + 1];
+	if (content > 0x80) { /* so many bytes of length follow */
+		more = content & 0x7f;
+		content = 0;
+		if (more > 3 || !append(bio, more, out) || out->len < start + 2 + more)
+			return false;
+		for (size_t i = 0; i < more; i++)
+			content = content << 8 | out->data[start + 2 + i];
+	} else if (content == 0x80) {
+		return false; /* indefinite */
+	}
+	return content <= PROV_BIO_MAX && append(bio, content, out);
+}

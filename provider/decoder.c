@@ -89,33 +89,6 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	return ret;
 }
 
-/* One object's DER, exactly; empty if it is not ours. */
-static bool
-read_der(BIO *bio, struct tpmiot_buf *out)
-{
-	uint8_t head[16];
-	size_t got = 0, content, header;
-
-	if (!BIO_read_ex(bio, head, sizeof(head), &got) || !prov_der_is_keyfile(head, got))
-		return false;
-	header = head[1] < 0x80 ? 2 : 2 + (size_t)(head[1] & 0x7f);
-	if (header > 4)
-		return false; /* 64 KiB and more */
-	content = head[1];
-	if (header > 2)
-		content = header == 3 ? head[2] : (size_t)head[2] << 8 | head[3];
-	tpmiot_buf_put(out, head, got);
-	if (header + content > got) {
-		size_t rest = header + content - got;
-		uint8_t *room = tpmiot_buf_grow(out, rest);
-
-		/* What is missing stays zero, and makes the DER a malformed one. */
-		if (room != NULL && BIO_read_ex(bio, room, rest, &got) && got < rest)
-			out->len -= rest - got;
-	}
-	return !out->failed;
-}
-
 static bool
 is_type(const struct tpmiot_keyfile *file, enum prov_type type)
 {
@@ -133,7 +106,8 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 	struct tpmiot_err err;
 	int ret = HANDLED;
 
-	if (bio == NULL || file == NULL || !read_der(bio, &der))
+	if (bio == NULL || file == NULL || !prov_bio_read_der(bio, &der) ||
+	    !prov_der_is_keyfile(der.data, der.len))
 		goto out;
 	if (tpmiot_keyfile_parse_der(prov_libctx(prov), der.data, der.len, file, &err) != TPMIOT_OK) {
 		/* Of no known type: told once, by the first of the two. */

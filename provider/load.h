@@ -8,9 +8,6 @@
 #include "auth.h"
 #include "pkey.h"
 
-/* Longest DER of a key file, or file of any kind, that we read. */
-#define PROV_FILE_MAX (1024 * 1024)
-
 /* Whether the bytes begin as the DER of a key file does: cheap, and raises nothing. */
 bool prov_der_is_keyfile(const uint8_t *der, size_t len);
 

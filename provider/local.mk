@@ -14,6 +14,7 @@ provider_tpmiot_la_SOURCES = \
 	provider/bio.h \
 	provider/ctx.c \
 	provider/decoder.c \
+	provider/decoder_spki.c \
 	provider/encoder.c \
 	provider/err.c \
 	provider/keygen.c \

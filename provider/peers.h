@@ -2,9 +2,9 @@
 /*
  * Which other providers the application has active.
  *
- * Files are opened by the store loader "file" of the provider "default" or
+ * Files are opened, and public keys are read, by the provider "default" or
  * "base". `openssl … -provider tpmiot` loads neither, so that no file could be
- * opened at all. Then, and only then, we offer a loader for files.
+ * opened at all. Then, and only then, we offer what is needed for that.
  */
 #ifndef PROVIDER_PEERS_H
 #define PROVIDER_PEERS_H

@@ -41,10 +41,23 @@ static const OSSL_ALGORITHM encoders[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
+/* Two answers to some questions: the longer one while nobody else opens files (peers.h). */
+#define KEY_DECODERS                                                                               \
+	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL },                                     \
+	{ "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },                      \
+	{ "EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL }
+
+#define SPKI ",input=der,structure=SubjectPublicKeyInfo"
+
 static const OSSL_ALGORITHM decoders[] = {
-	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL },
-	{ "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },
-	{ "EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL },
+	KEY_DECODERS,
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const OSSL_ALGORITHM decoders_alone[] = {
+	KEY_DECODERS,
+	{ "RSA", PROPS SPKI, prov_decoder_spki_rsa, NULL },
+	{ "EC", PROPS SPKI, prov_decoder_spki_ec, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -58,7 +71,7 @@ static const OSSL_ALGORITHM stores[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-static const OSSL_ALGORITHM stores_with_file[] = {
+static const OSSL_ALGORITHM stores_alone[] = {
 	KEY_STORES,
 	{ "file", PROPS, prov_store_file, "files, while nobody else opens them" },
 	{ NULL, NULL, NULL, NULL },
@@ -73,6 +86,8 @@ static OSSL_FUNC_provider_teardown_fn prov_teardown;
 static const OSSL_ALGORITHM *
 prov_query(void *provctx, int operation, int *no_cache)
 {
+	bool alone = !prov_peers_open_files(provctx);
+
 	*no_cache = 0;
 	switch (operation) {
 	case OSSL_OP_KEYMGMT:
@@ -82,11 +97,11 @@ prov_query(void *provctx, int operation, int *no_cache)
 	case OSSL_OP_ENCODER:
 		return encoders;
 	case OSSL_OP_DECODER:
-		return decoders;
+		*no_cache = alone; /* another provider may come */
+		return alone ? decoders_alone : decoders;
 	case OSSL_OP_STORE:
-		/* The answer changes with the providers that come and go. */
-		*no_cache = 1;
-		return prov_peers_open_files(provctx) ? stores : stores_with_file;
+		*no_cache = alone;
+		return alone ? stores_alone : stores;
 	default:
 		return NULL;
 	}

@@ -13,6 +13,7 @@
 #include <tpmiot/statedir.h>
 #include <tpmiot/uri.h>
 
+#include "bio.h"
 #include "load.h"
 #include "tables.h"
 
@@ -212,10 +213,9 @@ static bool
 read_file(struct store *store, struct tpmiot_buf *out)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;
-	uint8_t chunk[4096];
 	const char *name;
 	BIO *bio = NULL;
-	size_t got = 0;
+	bool ok;
 
 	tpmiot_buf_put(&path, store->uri.path.data, store->uri.path.len);
 	name = tpmiot_buf_cstr(&path);
@@ -224,11 +224,10 @@ read_file(struct store *store, struct tpmiot_buf *out)
 	if (bio == NULL)
 		prov_raise(store->prov, TPMIOT_E_IO, "object:%s can't be opened",
 		    name == NULL ? "" : name);
-	while (bio != NULL && out->len < PROV_FILE_MAX && BIO_read_ex(bio, chunk, sizeof(chunk), &got))
-		tpmiot_buf_put(out, chunk, got);
+	ok = bio != NULL && prov_bio_read_all(bio, out);
 	tpmiot_buf_free(&path);
 	BIO_free(bio);
-	return bio != NULL && !out->failed;
+	return ok;
 }
 
 /*

@@ -233,16 +233,14 @@ static int
 load_der(struct file *file)
 {
 	struct tpmiot_buf der = TPMIOT_BUF_INIT;
-	uint8_t chunk[4096];
-	size_t got = 0;
 	int ret = 0;
 
 	file->done = true;
-	while (der.len < PROV_FILE_MAX && BIO_read_ex(file->bio, chunk, sizeof(chunk), &got))
-		tpmiot_buf_put(&der, chunk, got);
-	if (!der.failed && prov_der_is_keyfile(der.data, der.len))
+	if (!prov_bio_read_all(file->bio, &der))
+		ret = 0;
+	else if (prov_der_is_keyfile(der.data, der.len))
 		ret = load_tss2(file, der.data, der.len);
-	else if (!der.failed)
+	else
 		ret = load_by_value(file, OSSL_OBJECT_CERT, der.data, der.len);
 	tpmiot_buf_free(&der);
 	return ret;

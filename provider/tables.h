@@ -24,6 +24,8 @@ extern const OSSL_DISPATCH prov_encoder_text[];
 extern const OSSL_DISPATCH prov_decoder_pem[];
 extern const OSSL_DISPATCH prov_decoder_rsa[];
 extern const OSSL_DISPATCH prov_decoder_ec[];
+extern const OSSL_DISPATCH prov_decoder_spki_rsa[];
+extern const OSSL_DISPATCH prov_decoder_spki_ec[];
 
 extern const OSSL_DISPATCH prov_store_key[];
 extern const OSSL_DISPATCH prov_store_file[];
