@@ -4,7 +4,10 @@
 # CC=clang --enable-fuzzer` libFuzzer drives them:
 #   test/fuzz/fuzz_keyfile -max_total_time=60 NEWCORPUS SRCDIR/test/fuzz/corpus/keyfile
 FUZZ_TARGETS = \
+	test/fuzz/fuzz_attest \
+	test/fuzz/fuzz_ekcert \
 	test/fuzz/fuzz_keyfile \
+	test/fuzz/fuzz_keyrules \
 	test/fuzz/fuzz_public \
 	test/fuzz/fuzz_signature \
 	test/fuzz/fuzz_uri
