@@ -9,7 +9,10 @@ test_unit_libtestkit_la_SOURCES = test/unit/certkit.c test/unit/softtpm.c
 test_unit_libtestkit_la_LIBADD = $(LIB_TEST_LIBS)
 AM_CPPFLAGS += $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
 LIB_TESTS = \
+	test/unit/test_alg \
 	test/unit/test_attest \
+	test/unit/test_b64 \
+	test/unit/test_buf \
 	test/unit/test_credential \
 	test/unit/test_ekcert \
 	test/unit/test_keyfile \
@@ -19,12 +22,15 @@ LIB_TESTS = \
 	test/unit/test_uri
 check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
-test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_alg_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_attest_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_b64_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_buf_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)
-test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_signature_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_uri_LDADD = $(LIB_TEST_LIBS)
 endif
