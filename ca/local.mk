@@ -11,16 +11,28 @@ ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_
 ca_libtpmiot_ca_la_SOURCES = \
 	ca/admit.c ca/admit.h \
 	ca/api.c ca/api.h ca/api_int.h \
+	ca/cli.c ca/cli_options.c ca/cli.h \
+	ca/cmd_allow.c \
+	ca/cmd_audit.c \
+	ca/cmd_cert.c \
+	ca/cmd_device.c ca/cmd.h \
+	ca/cmd_init.c \
+	ca/cmd_join.c \
+	ca/cmd_serve.c \
+	ca/cmd_trust.c \
 	ca/config.c ca/config.h \
 	ca/config_keys.c ca/config_keys.h \
 	ca/decide.c \
+	ca/ekarg.c ca/ekarg.h \
 	ca/evidence.c ca/evidence.h \
+	ca/file.c ca/file.h \
 	ca/http.c ca/http.h \
 	ca/ident.c ca/ident.h \
 	ca/issue.c ca/issue.h \
 	ca/keyuri.c ca/keyuri.h \
 	ca/limit.c ca/limit.h \
 	ca/log.c ca/log.h \
+	ca/out.c ca/out.h \
 	ca/problem.c ca/problem.h \
 	ca/roots.c ca/roots.h \
 	ca/seal.c ca/seal.h \
@@ -40,3 +52,9 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/tls.c ca/tls.h \
 	ca/wire.c ca/wire.h \
 	ca/x509.c ca/x509_name.c ca/x509.h
+
+bin_PROGRAMS += ca/tpmiot-ca
+ca_tpmiot_ca_CFLAGS = $(CA_CFLAGS)
+ca_tpmiot_ca_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+ca_tpmiot_ca_LDADD = ca/libtpmiot-ca.la
+ca_tpmiot_ca_SOURCES = ca/main.c
