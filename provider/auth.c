@@ -70,7 +70,8 @@ set_from_prompt(struct prov_ctx *prov, struct tpmiot_key *key, OSSL_PASSPHRASE_C
 	ERR_set_mark();
 	if (cb(pass, sizeof(pass), &len, params, arg)) {
 		ERR_clear_last_mark();
-		ok = set(prov, key, pass, len);
+		if (len > 0) /* an empty answer is none, and no guess at the password */
+			ok = set(prov, key, pass, len);
 	} else {
 		ERR_pop_to_mark();
 	}

@@ -174,6 +174,7 @@ encode(struct encoder *enc, const struct form *form, OSSL_CORE_BIO *out,
 	} else {
 		/* Of a TPM key, software knows the public half. */
 		selection &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
+		selection |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
 		if (form == &TEXT && BIO_puts(bio, "Private key in the TPM\n") <= 0)
 			ok = 0;
 		else

@@ -139,11 +139,11 @@ prov_pkey_fixed_hash(const struct prov_pkey *key)
 }
 
 bool
-prov_pkey_restricted(const struct prov_pkey *key)
+prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes)
 {
 	const TPMT_PUBLIC *area = area_of(key);
 
-	return area != NULL && (area->objectAttributes & TPMA_OBJECT_RESTRICTED) != 0;
+	return area != NULL && (area->objectAttributes & attributes) == attributes;
 }
 
 int

@@ -54,8 +54,8 @@ EVP_PKEY *prov_soft_from_params(struct prov_ctx *prov, enum prov_type type, int 
 TPMI_ALG_HASH prov_pkey_fixed_hash(const struct prov_pkey *key);
 /* The signature scheme that is fixed, or TPM2_ALG_NULL. */
 TPMI_ALG_ASYM_SCHEME prov_pkey_fixed_scheme(const struct prov_pkey *key);
-/* Whether the TPM signs only messages that it hashed itself. */
-bool prov_pkey_restricted(const struct prov_pkey *key);
+/* Whether a TPM key has all these attributes (TPMA_OBJECT_…); other keys have none. */
+bool prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes);
 
 /*
  * Hands the key to libcrypto: calls `cb` with a reference that keymgmt's load

@@ -101,6 +101,9 @@ init(struct prov_sig *sig, struct prov_pkey *key, bool signing)
 		return prov_raise(sig->prov, TPMIOT_E_USAGE, "no key to sign or verify with");
 	if (signing && (sig->key->has & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0)
 		return prov_raise(sig->prov, TPMIOT_E_USAGE, "this is a public key: it can't sign");
+	if (signing && sig->key->tpm != NULL && !prov_pkey_is(sig->key, TPMA_OBJECT_SIGN_ENCRYPT))
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this key was made to decrypt, not to sign: make another one");
 	sig->signing = signing;
 	sig->by_message = false;
 	tpmiot_buf_reset(&sig->message);
@@ -165,7 +168,7 @@ digest_init(struct prov_sig *sig, const char *name, struct prov_pkey *key, bool 
 		return 0;
 	if (name == NULL || *name == '\0')
 		name = default_digest(sig);
-	sig->by_message = prov_sig_in_tpm(sig) && prov_pkey_restricted(sig->key);
+	sig->by_message = prov_sig_in_tpm(sig) && prov_pkey_is(sig->key, TPMA_OBJECT_RESTRICTED);
 	return set_digest(sig, name) && (sig->by_message || start_hash(sig, name)) &&
 	    sig_set_params(sig, params);
 }

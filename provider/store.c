@@ -133,8 +133,13 @@ read_named(struct store *store, const char *dir, const char *name, struct tpmiot
 		goto out;
 	}
 	rc = tpmiot_statedir_read(dir, path, &pem, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_keyfile_parse_pem(prov_libctx(store->prov), pem.data, pem.len, out, err);
+	if (rc == TPMIOT_E_NOT_FOUND)
+		rc = tpmiot_err_set(err, rc,
+		    "no key %s: there is no %s/%s; `tpmiot-enroll status` lists the keys", name, dir,
+		    path);
+	if (rc != TPMIOT_OK)
+		goto out;
+	rc = tpmiot_keyfile_parse_pem(prov_libctx(store->prov), pem.data, pem.len, out, err);
 	if (rc != TPMIOT_OK)
 		(void)tpmiot_err_prefix(err, "%s/%s", dir, path);
 out:
@@ -176,7 +181,7 @@ find_by_spki(struct store *store, const char *dir, struct tpmiot_keyfile *out,
 
 	if (rc == TPMIOT_OK && !s.found)
 		rc = tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
-		    "no key in %s has this public key: see `tpmiot-enroll status`", dir);
+		    "no key in %s has this public key; `tpmiot-enroll status` lists the keys", dir);
 	return rc;
 }
 
