@@ -42,7 +42,7 @@ for form in "$hash" "$T/ek.pem" "$T/ek.pub"; do
 	    "subject=CN=ek-${hash:0:32}"
 	check 'allow list' ca allow list
 	check_grep "$hash" "$T/out" 'it is listed'
-	check "allow remove" ca allow remove "$hash"
+	check "allow remove" ca allow remove --ek="$hash"
 	fresh_device "listed-${form##*.}"
 	refused 'allow add' "off the list again: refused" enroll
 done
