@@ -212,7 +212,8 @@ take_stock(struct tpmiot_tpm *tpm, struct enroll_journal *out, struct tpmiot_err
 	TPMS_TIME_INFO time;
 	enum tpmiot_rc rc;
 
-	rc = tpmiot_tpm_handles(tpm, TPM2_TRANSIENT_FIRST, out->objects, &out->objects_n, err);
+	rc = tpmiot_tpm_handles(tpm, (TPM2_HANDLE)TPM2_HT_TRANSIENT << TPM2_HR_SHIFT,
+	    out->objects, &out->objects_n, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_tpm_handles(tpm, TPM2_LOADED_SESSION_FIRST, out->sessions,
 		    &out->sessions_n, err);

@@ -249,7 +249,7 @@ serialized_handle(const struct tpmiot_buf *content)
 	tpmiot_reader_init(&r, content->data, content->len);
 	handle = tpmiot_reader_u32(&r);
 	if (tpmiot_reader_tpm2b(&r, sizeof(TPMU_NAME), &name_len) == NULL || r.failed ||
-	    (handle & TPM2_HR_RANGE_MASK) != TPM2_HR_PERSISTENT)
+	    handle >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
 		return 0;
 	return handle;
 }

@@ -101,7 +101,7 @@ tpmiot_key_from_handle(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot
 	struct tpmiot_public pub;
 	enum tpmiot_rc rc;
 
-	if ((handle & TPM2_HR_RANGE_MASK) != TPM2_HR_PERSISTENT)
+	if (handle >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "0x%08x is no persistent handle: these are 0x81000000 to 0x81ffffff", handle);
 	rc = tpmiot_tpm_read_public(tpm, handle, &pub, err);
@@ -224,7 +224,7 @@ tpmiot_key_set_parent_auth(struct tpmiot_key *key, struct tpmiot_bytes auth,
 static bool
 is_hierarchy(TPM2_HANDLE handle)
 {
-	return (handle & TPM2_HR_RANGE_MASK) == TPM2_HR_PERMANENT;
+	return handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT;
 }
 
 /*

@@ -10,10 +10,10 @@
 static bool
 is_transient(TPM2_HANDLE handle)
 {
-	TPM2_HANDLE type = handle & TPM2_HR_RANGE_MASK;
+	TPM2_HANDLE type = handle >> TPM2_HR_SHIFT;
 
-	return type == TPM2_HR_TRANSIENT || type == TPM2_HR_HMAC_SESSION ||
-	    type == TPM2_HR_POLICY_SESSION;
+	return type == TPM2_HT_TRANSIENT || type == TPM2_HT_HMAC_SESSION ||
+	    type == TPM2_HT_POLICY_SESSION;
 }
 
 /* Runs attempt() again as long as the TPM is full and one of our own keys can give way. */

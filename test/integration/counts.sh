@@ -24,15 +24,15 @@ persistent_key() {
 	    tpm2_evictcontrol -Q -C o -c "$T/p.ctx" "$1" && tpm2_flushcontext -t
 }
 
-# handshakes N: a TLS server with the key in the TPM ends after N of them
+# handshakes N PORT: a TLS server with the key in the TPM ends after N of them
 handshakes() {
 	local i
-	free_port
-	start s_server openssl s_server -provider tpmiot -provider default -accept "$PORT" \
+	start s_server openssl s_server -www -provider tpmiot -provider default -accept "$2" \
 	    -naccept "$1" -key "$TPMIOT_STATE_DIR/device.key" -cert "$TPMIOT_STATE_DIR/device.crt"
 	wait_for_line s_server '^ACCEPT' || return 1
 	for ((i = 0; i < $1; i++)); do
-		openssl s_client -connect "localhost:$PORT" </dev/null || return 1
+		printf 'GET / HTTP/1.0\r\n\r\n' |
+		    openssl s_client -quiet -no_ign_eof -connect "localhost:$2" || return 1
 	done
 	wait "${PIDS[s_server]}"
 }
@@ -40,8 +40,9 @@ handshakes() {
 # The difference between one and six of them is five signatures.
 further_signatures() {
 	local one six
-	one=$(counted 0 '' handshakes 1)
-	six=$(counted 0 '' handshakes 6)
+	free_port 2 # s_server can't bind again where it has just been
+	one=$(counted 0 '' handshakes 1 "$PORT")
+	six=$(counted 0 '' handshakes 6 $((PORT + 1)))
 	one=${one%% *} six=${six%% *}
 	if [ "$one" = failed ] || [ "$six" = failed ]; then
 		echo 'failed 5 five further signatures'
