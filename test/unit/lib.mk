@@ -15,8 +15,10 @@ LIB_TESTS = \
 	test/unit/test_buf \
 	test/unit/test_credential \
 	test/unit/test_ekcert \
+	test/unit/test_kdf \
 	test/unit/test_keyfile \
 	test/unit/test_keyrules \
+	test/unit/test_public \
 	test/unit/test_roca \
 	test/unit/test_signature \
 	test/unit/test_uri
@@ -28,8 +30,10 @@ test_unit_test_b64_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_buf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_kdf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_public_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_signature_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_uri_LDADD = $(LIB_TEST_LIBS)
