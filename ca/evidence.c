@@ -43,6 +43,21 @@ enum tpmiot_rc ca_evidence_spki(OSSL_LIB_CTX *libctx, const struct tpmiot_public
 
 /* ---- EK --------------------------------------------------------------------- */
 
+bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct ca_ek *out,
+    struct ca_problem *problem)
+{
+	struct ca_ek ek = { 0 };
+	struct tpmiot_err err = { 0 };
+
+	if (tpmiot_public_parse(libctx, req->ek_public.data, req->ek_public.len, &ek.pub, &err) !=
+	        TPMIOT_OK ||
+	    tpmiot_keyrules_check_ek(libctx, &ek.pub, NULL, &err) != TPMIOT_OK ||
+	    ca_evidence_spki(libctx, &ek.pub, ek.spki, &err) != TPMIOT_OK)
+		return ca_refuse_err(problem, CA_PROBLEM_EK_UNSUPPORTED, &err);
+	*out = ek;
+	return true;
+}
+
 /* Header and padding of NV content, which may stand between certificates as well. */
 static size_t skip_padding(const uint8_t *p, size_t len)
 {
@@ -100,8 +115,9 @@ static bool collect_links(const struct ca_attest_request *req, STACK_OF(X509) * 
 	return ok;
 }
 
-static bool check_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X509_STORE *roots,
-    STACK_OF(X509) * links, int64_t now, struct ca_ek *ek, struct ca_problem *problem)
+bool ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
+    X509_STORE *roots, STACK_OF(X509) * links, int64_t now, struct ca_ek *ek,
+    struct ca_problem *problem)
 {
 	STACK_OF(X509) *untrusted = NULL;
 	struct tpmiot_err err = { 0 };
@@ -110,6 +126,8 @@ static bool check_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req
 	X509 *cert = NULL;
 	bool ok = false;
 
+	if (req->ek_certificate.len == 0)
+		return true;
 	if (tpmiot_ekcert_strip(req->ek_certificate.data, req->ek_certificate.len, &der, &der_len,
 	        &err) != TPMIOT_OK ||
 	    tpmiot_ekcert_parse(libctx, der, der_len, &cert, &err) != TPMIOT_OK ||
@@ -133,24 +151,6 @@ out:
 	sk_X509_pop_free(untrusted, X509_free);
 	X509_free(cert);
 	return ok;
-}
-
-bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X509_STORE *roots,
-    STACK_OF(X509) * links, int64_t now, struct ca_ek *out, struct ca_problem *problem)
-{
-	struct ca_ek ek = { 0 };
-	struct tpmiot_err err = { 0 };
-
-	if (tpmiot_public_parse(libctx, req->ek_public.data, req->ek_public.len, &ek.pub, &err) !=
-	        TPMIOT_OK ||
-	    tpmiot_keyrules_check_ek(libctx, &ek.pub, NULL, &err) != TPMIOT_OK ||
-	    ca_evidence_spki(libctx, &ek.pub, ek.spki, &err) != TPMIOT_OK)
-		return ca_refuse_err(problem, CA_PROBLEM_EK_UNSUPPORTED, &err);
-	if (req->ek_certificate.len > 0 &&
-	    !check_cert(libctx, req, roots, links, now, &ek, problem))
-		return false;
-	*out = ek;
-	return true;
 }
 
 /* ---- AK and device key ------------------------------------------------------- */

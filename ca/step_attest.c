@@ -19,12 +19,13 @@ static bool check(struct ca_api *api, struct ca_exchange *x, const struct ca_att
 
 	if (ca_roots_refresh(api->store, &api->roots, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
-	if (!ca_evidence_ek(
-	        api->libctx, req, api->roots.anchors, api->roots.links, x->now, ek, &x->problem))
+	if (!ca_evidence_ek(api->libctx, req, ek, &x->problem))
 		return false;
 	memcpy(x->ek_spki, ek->spki, sizeof(x->ek_spki));
 	x->has_ek = true;
-	return ca_evidence_ak(api->libctx, req, ak, &x->problem);
+	return ca_evidence_ek_cert(api->libctx, req, api->roots.anchors, api->roots.links, x->now,
+	           ek, &x->problem) &&
+	       ca_evidence_ak(api->libctx, req, ak, &x->problem);
 }
 
 static bool decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,

@@ -104,11 +104,17 @@ static bool decide(
 		.has_cert = t->ek_trusted,
 		.cert_problem = &cert_problem,
 		.token = t->token,
-		.claimed_id = t->device_id,
+		.claimed_id = "",
 		.ak = &t->ak,
 		.key_spki = p->key_spki };
 
-	return ca_decide(api, &who, x->now, out, &x->problem);
+	if (!ca_decide(api, &who, x->now, out, &x->problem))
+		return false;
+	if (strcmp(out->device_id, t->device_id) != 0)
+		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,
+		    "the device was \"%s\" when the session began and is \"%s\" now", t->device_id,
+		    out->device_id);
+	return true;
 }
 
 static enum tpmiot_rc record_device(struct ca_api *api, const struct ca_exchange *x,

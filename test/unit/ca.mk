@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # tpmiot-ca: one line for each test; its source is test/unit/NAME.c.
-noinst_HEADERS += test/unit/ca_test.h
+noinst_HEADERS += test/unit/ca_test.h test/unit/enrolkit.h
 if HAVE_CMOCKA
 ca_tests = \
 	test/unit/test_ca_config \
@@ -9,6 +9,8 @@ ca_tests = \
 	test/unit/test_ca_seal \
 	test/unit/test_ca_limit \
 	test/unit/test_ca_admit \
+	test/unit/test_ca_api \
+	test/unit/test_ca_refusals \
 	test/unit/test_ca_x509
 check_PROGRAMS += $(ca_tests)
 TESTS += $(ca_tests)
@@ -44,4 +46,16 @@ test_unit_test_ca_limit_LDADD = $(CA_TEST_LDADD)
 test_unit_test_ca_admit_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_admit_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_admit_LDADD = $(CA_TEST_LDADD)
+
+# Whole enrolments, with a software TPM.
+test_unit_test_ca_api_SOURCES = test/unit/test_ca_api.c test/unit/enrolkit.c
+test_unit_test_ca_api_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_api_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_api_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+# Whole enrolments, with a software TPM.
+test_unit_test_ca_refusals_SOURCES = test/unit/test_ca_refusals.c test/unit/enrolkit.c
+test_unit_test_ca_refusals_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_refusals_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_refusals_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 endif

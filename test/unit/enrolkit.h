@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole enrolment without sockets: a CA over a scratch store, and devices with
+ * a software TPM. Requests are JSON values, so that a test can make any field of
+ * them wrong before they are sent.
+ */
+#ifndef TEST_ENROLKIT_H
+#define TEST_ENROLKIT_H
+
+#include "ca_test.h"
+#include "certkit.h"
+#include "softtpm.h"
+
+#include <jansson.h>
+
+#include "ca/api.h"
+
+/* Time stands still where certkit.h has it, until a test moves it. */
+extern int64_t kit_now;
+int64_t kit_clock(void);
+
+/* TPMs and their maker: made once, for all tests of a program. */
+struct kit_device {
+	struct softkey ek, ak, key;
+	X509 *ek_cert; /* NULL: none */
+	uint8_t ek_spki[CA_SHA256_LEN];
+};
+extern struct kit_device kit_a, kit_b; /* RSA and ECC EK, both by the trusted maker */
+extern struct kit_device kit_foreign;  /* ECC EK by a maker that nobody trusts */
+extern X509 *kit_root, *kit_link;      /* trusted root; intermediate under it */
+extern EVP_PKEY *kit_root_key, *kit_link_key;
+int kit_group_setup(void **state);
+int kit_group_teardown(void **state);
+
+/* The CA: *state is one of these. Trusts kit_root. */
+struct kit {
+	char dir[64], path[128];
+	struct ca_config config;
+	struct ca_store *store;
+	struct ca_signer signer;
+	struct ca_api *api;
+};
+int kit_setup(void **state); /* enrolment = open */
+int kit_teardown(void **state);
+
+struct kit_answer {
+	int status;
+	char type[48]; /* of the problem, without its prefix; "" if there is none */
+	unsigned retry_after;
+	const char *allow;
+	json_t *doc;
+};
+void kit_send(struct kit *kit, const struct ca_http_request *req, struct kit_answer *out);
+/* Sends body (which is released) as JSON. */
+void kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out);
+void kit_answer_free(struct kit_answer *answer);
+
+/* Good requests. The second is made from the first's answer. */
+json_t *kit_attest(const struct kit_device *dev);
+json_t *kit_issue(const struct kit_device *dev, const json_t *challenge);
+/* The same, with anything done for another key, by another AK, over another nonce. */
+json_t *kit_issue_with(const struct kit_device *dev, const json_t *challenge,
+    const struct softkey *certified, const struct softkey *ak, bool stale_nonce,
+    const struct softkey *csr_key);
+
+/* Sets a member by its path, "ek.public". value is taken over. */
+void kit_set(json_t *body, const char *path, json_t *value);
+json_t *kit_b64(const void *data, size_t len);
+void kit_unb64(const json_t *value, struct tpmiot_buf *out);
+
+/* Both steps; fails the test unless they succeed. The second answer, and its request if asked for. */
+void kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token,
+    struct kit_answer *out, json_t **request);
+
+/* All that the store holds but the audit log, as text. */
+void kit_snapshot(const struct kit *kit, struct tpmiot_buf *out);
+void kit_sql(const struct kit *kit, const char *sql);
+int64_t kit_count(const struct kit *kit, const char *sql);
+
+/* Operator's doings. */
+void kit_allow(struct kit *kit, const struct kit_device *dev, const char *device_id);
+int64_t kit_token(
+    struct kit *kit, const char *token, int64_t uses, int64_t expires, const char *device_id);
+
+#endif
