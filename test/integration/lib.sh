@@ -137,6 +137,7 @@ declare -A PIDS=() # by the name it was started under
 start() {
 	local name=$1
 	shift
+	: >"$T/$name.log" # here: wait_for_line must not read what was there before
 	"$@" >"$T/$name.log" 2>&1 </dev/null &
 	PIDS[$name]=$!
 }

@@ -22,13 +22,21 @@ enroll_in_background() {
 	start "enroll-$1" "$ENROLL" enroll --server="$CA_URL" --ca-file="$CADIR/ca.crt"
 }
 
+# How long an enrolment takes here, so that the moments are spread over all of it. Where
+# exactly they hit does not matter to the test.
+export TPMIOT_STATE_DIR=$T/state-undisturbed
+start_ca --set enrolment=open --set rate_limit=off
+began=$(date +%s%N)
+check 'undisturbed' enroll
+took=$(($(date +%s%N) - began))
+stop_ca
+
 killed=0 received=0
 for ((round = 0; round < ROUNDS; round++)); do
 	export TPMIOT_STATE_DIR=$T/state-$round
 	start_ca --set enrolment=open --set rate_limit=off
 	enroll_in_background $round
-	# Spread over what an enrolment takes here; where it hits does not matter to the test.
-	sleep "$(awk "BEGIN { print $round * 0.06 }")"
+	sleep "$(awk "BEGIN { print $took * $round / $ROUNDS / 1e9 }")"
 	alive "enroll-$round" && killed=$((killed + 1))
 	stop_ca KILL
 	stop "enroll-$round" TERM

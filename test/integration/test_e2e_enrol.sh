@@ -5,8 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 public_of_cert() { openssl x509 -in "$1" -noout -pubkey; }
-public_of_key() { with_module openssl pkey -provider tpmiot -in "$1" -pubin -pubout 2>/dev/null ||
-	with_module openssl pkey -provider tpmiot -in "$1" -pubout; }
+public_of_key() { openssl pkey -provider tpmiot -in "$1" -pubout; }
 
 csr_verifies() {
 	openssl req -new -provider tpmiot -key "$1" -subj /CN=x | openssl req -verify -noout
@@ -42,15 +41,9 @@ for kind in persistent bare ecc ecc-bare ecc-p256; do
 	before=$(tpm_handles persistent)
 	check "$kind: enrol" enroll
 	check_enrolled "$kind" device
-	after=$(tpm_handles persistent)
-	case $kind in
-	*bare) check_is "$kind: a storage root key was made, and nothing else" "$after" 0x81000001 ;;
-	*) check_is "$kind: persistent objects as before" "$after" "$before" ;;
-	esac
-	cp "$TPMIOT_STATE_DIR/device.crt" "$T/device.crt"
 	check "$kind: enrol again" enroll
 	check_enrolled "$kind, again" device
-	check_is "$kind: nothing became persistent" "$(tpm_handles persistent)" "$after"
+	check_is "$kind: persistent objects as before" "$(tpm_handles persistent)" "$before"
 	stop_swtpm "tpm-$kind"
 done
 
