@@ -15,12 +15,14 @@ LIB_TESTS = \
 	test/unit/test_buf \
 	test/unit/test_credential \
 	test/unit/test_ekcert \
+	test/unit/test_err \
 	test/unit/test_kdf \
 	test/unit/test_keyfile \
 	test/unit/test_keyrules \
 	test/unit/test_public \
 	test/unit/test_roca \
 	test/unit/test_signature \
+	test/unit/test_template \
 	test/unit/test_uri
 check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
@@ -30,12 +32,14 @@ test_unit_test_b64_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_buf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_err_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_kdf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_public_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_signature_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_template_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_uri_LDADD = $(LIB_TEST_LIBS)
 endif
 EXTRA_DIST += test/vectors
