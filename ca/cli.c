@@ -116,9 +116,10 @@ static const struct command *find_command(int argc, char **argv, int *words)
 	}
 	if (argc == 0)
 		fputs("tpmiot-ca: which command?\n", stderr);
+	else if (noun_known && verb[0] != '\0')
+		fprintf(stderr, "tpmiot-ca: there is no command \"%s %s\"\n", argv[0], verb);
 	else if (noun_known)
-		fprintf(stderr, "tpmiot-ca: what about \"%s\"? There is no \"%s %s\"\n", argv[0],
-		    argv[0], verb);
+		fprintf(stderr, "tpmiot-ca: %s what? Add, list, show or the like\n", argv[0]);
 	else
 		fprintf(stderr, "tpmiot-ca: there is no command \"%s\"\n", argv[0]);
 	return NULL;

@@ -31,25 +31,31 @@ void ca_config_path(const char *dir, const char *value, struct tpmiot_buf *out)
 	tpmiot_buf_put_str(out, value);
 }
 
+static enum tpmiot_rc apply_set(const char *set, struct ca_config *config, struct tpmiot_err *err)
+{
+	const char *eq = strchr(set, '=');
+	const struct ca_key *key;
+
+	if (eq == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "\"%.100s\" is not KEY=VALUE", set);
+	key = ca_key_find(set, (size_t)(eq - set));
+	if (key == NULL)
+		return ca_key_unknown(set, (size_t)(eq - set), err);
+	return ca_key_set(key, eq + 1, config, err);
+}
+
 static enum tpmiot_rc apply_sets(const char *const *sets, size_t sets_n,
     struct ca_config *config, struct tpmiot_err *err)
 {
-	for (size_t i = 0; i < sets_n; i++) {
-		const char *eq = strchr(sets[i], '=');
-		const struct ca_key *key;
-		enum tpmiot_rc rc;
+	enum tpmiot_rc rc = TPMIOT_OK;
 
-		if (eq == NULL)
-			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-			    "--set=%s: write it as KEY=VALUE", sets[i]);
-		key = ca_key_find(sets[i], (size_t)(eq - sets[i]));
-		if (key == NULL)
-			return ca_key_unknown(sets[i], (size_t)(eq - sets[i]), err);
-		rc = ca_key_set(key, eq + 1, config, err);
-		if (rc != TPMIOT_OK)
-			return rc;
-	}
-	return TPMIOT_OK;
+	for (size_t i = 0; i < sets_n && rc == TPMIOT_OK; i++)
+		rc = apply_set(sets[i], config, err);
+	if (rc != TPMIOT_E_FORMAT)
+		return rc;
+	(void)tpmiot_err_prefix(err, "--set");
+	err->rc = TPMIOT_E_USAGE;
+	return TPMIOT_E_USAGE;
 }
 
 static enum tpmiot_rc defaults(const char *dir, struct ca_config *config, struct tpmiot_err *err)
@@ -64,8 +70,10 @@ static enum tpmiot_rc defaults(const char *dir, struct ca_config *config, struct
 	}
 	full = realpath(dir, NULL);
 	if (full == NULL)
-		return tpmiot_err_set(err, errno == ENOENT ? TPMIOT_E_NOT_FOUND : TPMIOT_E_IO,
-		    "%s: %s", dir, strerror(errno));
+		return errno == ENOENT
+		    ? tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
+		          "there is no CA in %s; run \"tpmiot-ca --dir=%s init --name=NAME\" first", dir, dir)
+		    : tpmiot_err_errno(err, "%s", dir);
 	config->dir = OPENSSL_strdup(full);
 	free(full);
 	return config->dir != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
@@ -78,7 +86,7 @@ static enum tpmiot_rc check_file(const char *path, struct tpmiot_err *err)
 
 	if (stat(path, &st) != 0 && errno == ENOENT)
 		return tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
-		    "%s is not there; run \"tpmiot-ca --dir=DIR init --name=NAME\" first", path);
+		    "%s is not there; run \"tpmiot-ca init --name=NAME\" first", path);
 	if (stat(path, &st) != 0)
 		return tpmiot_err_errno(err, "%s", path);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)

@@ -41,8 +41,8 @@ struct ca_config {
 	int64_t validity;      /* seconds a device certificate is valid */
 	char *ca_key;          /* key URIs: give them to ca_key_load() */
 	char *ca_key_passphrase_file;
-	char *ca_cert;         /* file, PEM */
-	char *chain;           /* file, PEM: intermediates sent after the leaf; "": none */
+	char *ca_cert;         /* file, PEM: the CA's certificate, what leads to its root may follow */
+	char *chain;           /* file, PEM: more of that; "": none */
 	char *tls_key;
 	char *tls_key_passphrase_file;
 	char *tls_cert;        /* file, PEM: the server's certificate and intermediates */
@@ -53,7 +53,8 @@ struct ca_config {
 /*
  * Reads DIR/tpmiot-ca.conf. sets: n strings KEY=VALUE from --set, which go before
  * the file. TPMIOT_E_NOT_FOUND: no file (not initialised). TPMIOT_E_PERM: others may write to it.
- * TPMIOT_E_FORMAT: unknown key (the text lists the known ones), bad value.
+ * TPMIOT_E_FORMAT: unknown key (the text lists the known ones), bad value; the same in
+ * sets is TPMIOT_E_USAGE. err is needed.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_config_load(const char *dir, const char *const *sets,
     size_t sets_n, struct ca_config *out, struct tpmiot_err *err);

@@ -48,10 +48,10 @@ const struct ca_key ca_keys[] = {
 	    "(tpmiot:NAME, pkcs11:...). Relative file names are relative to this directory." },
 	{ "ca_key_passphrase_file", CA_KEY_STRING, AT(ca_key_passphrase_file), "",
 	    "File whose first line is the passphrase of ca_key." },
-	{ "ca_cert", CA_KEY_STRING, AT(ca_cert), "ca.crt", "The CA's certificate (PEM)." },
+	{ "ca_cert", CA_KEY_STRING, AT(ca_cert), "ca.crt",
+	    "The CA's certificate (PEM). If it is not a root, what leads to one may follow in it." },
 	{ "chain", CA_KEY_STRING, AT(chain), "",
-	    "Intermediate certificates (PEM) that devices get after their own, if ca_cert is not\n"
-	    "the root: ca_cert first." },
+	    "Or that stands in a file of its own: intermediates, and the root that devices get." },
 	{ "tls_key", CA_KEY_STRING, AT(tls_key), "tls.key",
 	    "The server's private key: as ca_key." },
 	{ "tls_key_passphrase_file", CA_KEY_STRING, AT(tls_key_passphrase_file), "",

@@ -31,7 +31,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_certs_load(const char *dir, const char *file,
 struct ca_signer {
 	EVP_PKEY *key;
 	X509 *cert;
-	STACK_OF(X509) *chain; /* intermediates to send after the leaf; may be empty, never NULL */
+	STACK_OF(X509) *chain; /* what else stood in ca_cert, then `chain`; may be empty, never NULL */
 };
 TPMIOT_MUST_USE enum tpmiot_rc ca_signer_load(const struct ca_config *config,
     struct ca_signer *out, struct tpmiot_err *err);

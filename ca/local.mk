@@ -28,6 +28,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/file.c ca/file.h \
 	ca/http.c ca/http.h \
 	ca/ident.c ca/ident.h \
+	ca/init_cert.c ca/init.h \
 	ca/issue.c ca/issue.h \
 	ca/keyuri.c ca/keyuri.h \
 	ca/limit.c ca/limit.h \

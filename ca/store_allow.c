@@ -50,8 +50,8 @@ enum tpmiot_rc ca_allow_add(struct ca_store *store, const struct ca_allow *allow
 	rc = ca_stmt_run(&st, "allow-list", err);
 	if (rc == TPMIOT_E_CONFLICT)
 		rc = tpmiot_err_set(err, rc,
-		    "this EK or this device id is on the allow-list already; "
-		    "see \"tpmiot-ca allow list\"");
+		    "this EK or the device id \"%s\" is on the allow-list already; "
+		    "see \"tpmiot-ca allow list\"", allow->device_id);
 	return rc;
 }
 

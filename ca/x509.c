@@ -28,7 +28,7 @@ static enum tpmiot_rc add_issuer_key_id(X509 *cert, X509 *issuer, struct tpmiot_
 	AUTHORITY_KEYID *aki = NULL;
 
 	if (id == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "the CA certificate has no subject key identifier (RFC 5280 section 4.2.1.2); "
 		    "issue it again with one");
 	aki = AUTHORITY_KEYID_new();

@@ -84,8 +84,8 @@ static void test_sets_refused(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	assert_fails(ca_config_defaults(dir, bare, 1, &config, &err), TPMIOT_E_FORMAT, "KEY=VALUE");
-	assert_fails(ca_config_defaults(dir, unknown, 1, &config, &err), TPMIOT_E_FORMAT, "\"enrol\"");
+	assert_fails(ca_config_defaults(dir, bare, 1, &config, &err), TPMIOT_E_USAGE, "KEY=VALUE");
+	assert_fails(ca_config_defaults(dir, unknown, 1, &config, &err), TPMIOT_E_USAGE, "\"enrol\"");
 	assert_fails(ca_config_defaults("/nonexistent", NULL, 0, &config, &err),
 	    TPMIOT_E_NOT_FOUND, "/nonexistent");
 }

@@ -1,0 +1,181 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tpmiot-ca's commands without any device: what they make, print, refuse, and leave alone.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ca() { tpmiot-ca --dir="$CADIR" "$@"; }
+field() { # FIELD: of the first JSON object in $T/out
+	sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" "$T/out" | head -n 1
+}
+files() { find "$CADIR" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' '; }
+count() { grep -c "\"$1\":" "$T/out"; }
+
+# ---- Usage ----
+
+check 'help' tpmiot-ca --help
+check_fails 2 'which command' 'no command' tpmiot-ca
+check_fails 2 'frobnicate' 'an unknown command is named' tpmiot-ca frobnicate
+check_fails 2 'trust frob' 'an unknown verb is named' tpmiot-ca trust frob
+check_fails 2 '--frob' 'an unknown option is named' ca device list --frob
+check_fails 2 'usage.*allow add' 'and the usage is shown' ca allow add --frob
+check_fails 2 'name' 'init wants a name' ca init
+check_fails 1 'init' 'a directory without a CA' ca device list
+check_fails 1 'init' 'serve without a CA' ca serve
+
+# ---- init ----
+
+check 'init' ca init --name='Test CA' --host=ca.example --host=192.0.2.7 --host=2001:db8::1
+check_is 'the directory is private' "$(stat -c %a "$CADIR")" 700
+for f in ca.key tls.key store.db tpmiot-ca.conf; do
+	check_is "$f is private" "$(stat -c %a "$CADIR/$f")" 600
+done
+check 'the TLS certificate verifies' openssl verify -x509_strict -purpose sslserver \
+    -CAfile "$CADIR/ca.crt" "$CADIR/tls.crt"
+for name in '-verify_hostname ca.example' '-verify_ip 192.0.2.7' '-verify_ip 2001:db8::1'; do
+	# shellcheck disable=SC2086  # two words
+	check "for $name" openssl verify $name -CAfile "$CADIR/ca.crt" "$CADIR/tls.crt"
+done
+check_fails '*' mismatch 'and no other name' \
+    openssl verify -verify_hostname localhost -CAfile "$CADIR/ca.crt" "$CADIR/tls.crt"
+before=$(cat "$CADIR"/* | sha256sum)
+check_fails 1 'already.*nothing was changed' 'init again is refused' ca init --name='Other'
+check_is 'and changed nothing' "$(cat "$CADIR"/* | sha256sum)" "$before"
+check_fails 2 'unknown.*enrolment, validity' '--set of an unknown key lists the known' \
+    ca --set enrol=open serve
+check_fails 2 'listed, token, open' '--set of a wrong value' ca --set enrolment=all serve
+
+# An interrupted init goes on, with the keys it had made.
+key=$(sha256sum <"$CADIR/ca.key")
+crt=$(sha256sum <"$CADIR/ca.crt")
+rm "$CADIR/tpmiot-ca.conf" "$CADIR/tls.crt"
+: >"$CADIR/.tpmiot-ca.conf.tmp"
+check_fails 1 'another --name' 'interrupted init with another name' ca init --name='Other'
+check 'interrupted init goes on' ca init --name='Test CA'
+check_is 'with the same key' "$(sha256sum <"$CADIR/ca.key")" "$key"
+check_is 'and certificate' "$(sha256sum <"$CADIR/ca.crt")" "$crt"
+check_is 'nothing is left over' "$(files)" \
+    'ca.crt ca.key store.db tls.crt tls.key tpmiot-ca.conf '
+ca=$CADIR
+bad=0 whole=0
+for ms in 010 015 020 025 030 035 040 045 050 055 060 070 080 090 100 120 140 180 240 300; do
+	CADIR=$T/killed-$ms
+	{ timeout -s KILL "0.$ms" "$CA" --dir="$CADIR" init --name=K >"$T/out"; } 2>/dev/null
+	[ -e "$CADIR/tpmiot-ca.conf" ] && whole=$((whole + 1))
+	[ -e "$CADIR/tpmiot-ca.conf" ] || ca init --name=K >"$T/out" 2>&1 || bad=$((bad + 1))
+	{ openssl verify -CAfile "$CADIR/ca.crt" "$CADIR/tls.crt" && ca audit; } >>"$T/out" 2>&1 ||
+		bad=$((bad + 1))
+	[[ $(files) == *tmp\ * ]] && bad=$((bad + 1))
+done
+note "$whole of 20 were done before that"
+check_is 'init killed at 20 points in time and repeated' "$bad" 0
+CADIR=$ca
+
+# ---- A CA that is there already: an intermediate, its key encrypted ----
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/root.key" \
+    -out "$T/root.crt" -subj '/CN=Root' -days 2 2>/dev/null
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -passout pass:secret \
+    -keyout "$T/sub.key" -out "$T/sub.csr" -subj '/CN=Sub' 2>/dev/null
+printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n' >"$T/ext"
+openssl x509 -req -in "$T/sub.csr" -CA "$T/root.crt" -CAkey "$T/root.key" -out "$T/sub.crt" \
+    -days 2 -extfile "$T/ext" 2>/dev/null
+echo secret >"$T/pass"
+CADIR=$T/sub
+check_fails 1 'passphrase' 'init with an encrypted key, without its passphrase' \
+    ca init --name=Sub --ca-key="$T/sub.key" --ca-cert="$T/sub.crt"
+check_fails 1 'not a CA certificate for the key' 'init with a key of another certificate' \
+    ca init --name=Sub --ca-key="$T/root.key" --ca-cert="$T/sub.crt"
+check 'init with an intermediate' ca --set "ca_key_passphrase_file=$T/pass" \
+    init --name=Sub --ca-key="$T/sub.key" --ca-cert="$T/sub.crt"
+check 'the TLS certificate leads to the root' openssl verify -untrusted "$CADIR/tls.crt" \
+    -CAfile "$T/root.crt" "$CADIR/tls.crt"
+check_is 'no key was made' "$(files)" 'store.db tls.crt tls.key tpmiot-ca.conf '
+CADIR=$ca
+
+# ---- trust ----
+
+check 'trust add of a bundle' ca trust add "$SRC/trust/roots.pem" --json
+check_is 'all of it' "$(field added)" "$(grep -c BEGIN "$SRC/trust/roots.pem")"
+check 'trust add again' ca trust add "$SRC/trust/roots.pem" --json
+check_is 'adds nothing' "$(field added)" 0
+check 'trust add of an intermediate' ca trust add "$T/sub.crt" --label=ours
+check 'trust list' ca trust list
+check_is 'it does not count as a root' "$(awk '/ours/ { print $2 }' "$T/out")" intermediate
+check_fails 1 'not a CA' 'trust add of a TLS certificate' ca trust add "$CADIR/tls.crt"
+check_fails 1 'no certificate' 'trust add of something else' ca trust add /etc/hostname
+check_fails 1 'no such file' 'trust add of nothing' ca trust add "$T/none"
+head -c 900 "$SRC/trust/roots.pem" >"$T/cut.pem"
+check_fails 1 'certificate' 'trust add of a truncated file' ca trust add "$T/cut.pem"
+check_fails 1 '999' 'trust remove of what is not there' ca trust remove 1 999
+check 'trust list' ca trust list --json
+check_is 'removes nothing' "$(count id)" "$(($(grep -c BEGIN "$SRC/trust/roots.pem") + 1))"
+check 'trust remove' ca trust remove 1
+
+# ---- allow ----
+
+openssl ecparam -name prime256v1 -genkey -noout -out "$T/ek.key"
+openssl pkey -in "$T/ek.key" -pubout -out "$T/ek.pem"
+openssl pkey -in "$T/ek.key" -pubout -outform DER -out "$T/ek.der"
+openssl req -x509 -new -key "$T/ek.key" -subj /CN=ek -out "$T/ek.crt" -days 2
+openssl x509 -in "$T/ek.crt" -outform DER -out "$T/ek.crt.der"
+{ cat "$T/ek.crt.der"; head -c 300 /dev/zero | tr '\0' '\377'; } >"$T/ek.nv"
+hash=$(openssl dgst -sha256 -r "$T/ek.der" | cut -d ' ' -f 1)
+for form in ek.pem ek.der ek.crt ek.crt.der ek.nv; do
+	check "allow add --ek=$form" ca allow add --ek="$T/$form" --json
+	check_is "$form: the fingerprint" "$(field ek)" "$hash"
+	check "allow remove --ek=$form" ca allow remove --ek="$T/$form"
+done
+check 'allow add by fingerprint, upper case' ca allow add --ek="${hash^^}" --device-id=pump-1
+check_fails 1 'already' 'twice' ca allow add --ek="$hash"
+check_fails 1 'pump-1' 'its id for another' ca allow add --ek="${hash//[0-9]/a}" --device-id=pump-1
+check_fails 2 'device id' 'an id that is none' ca allow add --ek="$hash" --device-id='a/b'
+check_fails 1 'SHA-256' 'neither file nor fingerprint' ca allow add --ek="${hash:1}"
+check_fails 1 'neither' 'a file that is no EK' ca allow add --ek=/etc/hostname
+check_fails 1 'PRIVATE KEY' 'a private key' ca allow add --ek="$T/ek.key"
+check_fails 1 'allow-list' 'allow remove of what is not there' ca allow remove "${hash//[0-9]/a}"
+
+# ---- join ----
+
+check 'join add' ca join add --uses=2 --expires=1h --note='line 1' --json
+token=$(field token)
+check_is 'the token' "${#token}" 40
+check_is 'is not in the store' "$(cat "$CADIR"/store.db* | grep -c "$token")" 0
+ca join add >"$T/token" 2>"$T/err"
+check_is 'standard output is the token alone' "$(wc -c <"$T/token")" 41
+check 'join list' ca join list
+check_is 'lists it' "$(grep -c 'line 1' "$T/out")" 1
+check_fails 2 'uses' 'join add --uses=0' ca join add --uses=0
+check_fails 2 'uses must be 1' 'one id for two devices' ca join add --uses=2 --device-id=x
+check_fails 2 'expires' 'join add --expires=never' ca join add --expires=never
+check 'join remove' ca join remove 1 2
+check_fails 1 'number 1' 'join remove again' ca join remove 1
+
+# ---- device, cert, audit ----
+
+check 'device list' ca device list
+check_fails 1 'pump-1' 'device show of one that never enrolled' ca device show pump-1
+check_fails 1 'pump-1' 'device block of it' ca device block pump-1
+check 'cert list' ca cert list --json
+check_is 'is empty' "$(cat "$T/out")" '[]'
+check_fails 1 '0abc' 'cert show of what is not there' ca cert show 0abc
+check_fails 2 'serial' 'cert show of no serial' ca cert show xyz
+check 'audit' ca audit --last=0 --json
+check_is 'each change stands in the audit log' \
+    "$(sed -n 's/.*"reason": "\(join\|allow\|trust remove\|init\).*/\1/p' "$T/out" | sort | uniq -c | tr -s ' \n' ' ')" \
+    ' 11 allow 2 init 4 join 1 trust remove '
+check_fails 1 'standard output' 'a full disk behind standard output is noticed' \
+    bash -c "'$CA' --dir='$CADIR' audit >/dev/full"
+
+# ---- beside a running server ----
+
+start_ca
+check 'allow remove while it runs' ca allow remove "$hash"
+check 'join add while it runs' ca join add
+check_fails 1 'use|listen' 'a second server on the same port' \
+    "$CA" --dir="$CADIR" serve "--listen=127.0.0.1:$CA_PORT"
+check 'it stops' stop_ca
+check_is 'and leaves its files' "$(files)" \
+    'ca.crt ca.key store.db tls.crt tls.key tpmiot-ca.conf '
+
+done_testing
