@@ -21,6 +21,11 @@ BUILD=$(cd "$BUILD" && pwd)
 ENROLL=$BUILD/enroll/tpmiot-enroll
 CA=$BUILD/ca/tpmiot-ca
 TPMCOUNT=$BUILD/test/integration/tpmcount
+
+[ -x "$TPMCOUNT" ] || {
+	echo "Bail out! nothing is built in $BUILD: run 'make check' there, or set TPMIOT_BUILDDIR"
+	exit 1
+}
 T=$(mktemp -d "${TMPDIR:-/tmp}/tpmiot-test.XXXXXX")
 MFR=$T/mfr # the manufacturer whose EK certificates start_swtpm makes
 
