@@ -19,6 +19,7 @@ LIB_TESTS = \
 	test/unit/test_kdf \
 	test/unit/test_keyfile \
 	test/unit/test_keyrules \
+	test/unit/test_nomem \
 	test/unit/test_public \
 	test/unit/test_roca \
 	test/unit/test_signature \
@@ -36,6 +37,7 @@ test_unit_test_err_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_kdf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_nomem_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_public_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_signature_LDADD = $(LIB_TEST_LIBS)
