@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTPS against a server that answers what it is told: honest, broken, hostile. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "enroll/exchange.h"
+#include "unit.h"
+
+#define JSON "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+#define GOOD JSON "Content-Length: 2\r\n\r\n{}"
+#define MAX 1000
+
+struct fixture {
+	EVP_PKEY *key;
+	X509 *cert; /* for 127.0.0.1, its own CA */
+	char ca_file[64];
+	char url[64];
+	int listener;
+	pid_t server;
+	struct enroll_http *http;
+	struct enroll_ui ui;
+	struct tpmiot_err err;
+};
+
+/* ---- The server ------------------------------------------------------------------ */
+
+static X509 *
+new_cert(EVP_PKEY *key, const char *san)
+{
+	X509 *cert = X509_new();
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
+
+	assert_true(cert != NULL && ext != NULL);
+	(void)X509_set_version(cert, X509_VERSION_3);
+	(void)ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	(void)X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+	    (const unsigned char *)"test", -1, -1, 0);
+	(void)X509_set_issuer_name(cert, X509_get_subject_name(cert));
+	(void)X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	(void)X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+	(void)X509_set_pubkey(cert, key);
+	assert_int_equal(X509_add_ext(cert, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	return cert;
+}
+
+/* Reads a request to its last byte: a server that closes earlier would be a broken connection. */
+static void
+read_request(SSL *ssl)
+{
+	static const char field[] = "Content-Length: ";
+	char request[4096] = "";
+	const char *end, *at;
+	size_t have = 0;
+	int n;
+
+	while ((n = SSL_read(ssl, request + have, (int)(sizeof(request) - 1 - have))) > 0) {
+		have += (size_t)n;
+		request[have] = '\0';
+		end = strstr(request, "\r\n\r\n");
+		at = strstr(request, field);
+		if (end != NULL && at != NULL &&
+		    have >= (size_t)(end + 4 - request) + strtoul(at + strlen(field), NULL, 10))
+			return;
+	}
+}
+
+/* One connection for each answer; an empty one hangs up after the request. */
+static void
+serve(const struct fixture *f, const char *const *answers)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL *ssl;
+	int fd;
+
+	(void)SSL_CTX_use_certificate(ctx, f->cert);
+	(void)SSL_CTX_use_PrivateKey(ctx, f->key);
+	for (; *answers != NULL; answers++) {
+		fd = accept(f->listener, NULL, NULL);
+		ssl = SSL_new(ctx);
+		(void)SSL_set_fd(ssl, fd);
+		if (SSL_accept(ssl) == 1) {
+			read_request(ssl);
+			if ((*answers)[0] != '\0')
+				(void)SSL_write(ssl, *answers, (int)strlen(*answers));
+			(void)SSL_shutdown(ssl);
+		}
+		SSL_free(ssl);
+		(void)close(fd);
+	}
+	SSL_CTX_free(ctx);
+}
+
+static void
+start(struct fixture *f, const char *const *answers)
+{
+	(void)fflush(NULL);
+	f->server = fork();
+	assert_true(f->server >= 0);
+	if (f->server == 0) {
+		(void)signal(SIGPIPE, SIG_IGN);
+		serve(f, answers);
+		_exit(0);
+	}
+	assert_ok(enroll_http_new(f->url, f->ca_file, NULL, &f->http, &f->err), &f->err);
+}
+
+#define START(f, ...) start(f, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void
+listen_somewhere(struct fixture *f)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t len = sizeof(addr);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	f->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(f->listener >= 0);
+	assert_int_equal(bind(f->listener, (struct sockaddr *)&addr, len), 0);
+	assert_int_equal(listen(f->listener, 8), 0);
+	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&addr, &len), 0);
+	(void)snprintf(f->url, sizeof(f->url), "https://127.0.0.1:%u/", ntohs(addr.sin_port));
+}
+
+static void
+write_ca(struct fixture *f)
+{
+	FILE *file = fopen(f->ca_file, "w");
+
+	assert_non_null(file);
+	assert_int_equal(PEM_write_X509(file, f->cert), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	int fd;
+
+	assert_non_null(f);
+	f->key = EVP_EC_gen("P-256");
+	f->cert = new_cert(f->key, "IP:127.0.0.1");
+	(void)strcpy(f->ca_file, "/tmp/tpmiot-http.XXXXXX");
+	fd = mkstemp(f->ca_file);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	write_ca(f);
+	listen_somewhere(f);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	enroll_http_free(&f->http);
+	if (f->server > 0) {
+		(void)kill(f->server, SIGKILL);
+		(void)waitpid(f->server, NULL, 0);
+	}
+	(void)close(f->listener);
+	(void)unlink(f->ca_file);
+	X509_free(f->cert);
+	EVP_PKEY_free(f->key);
+	free(f);
+	return 0;
+}
+
+static enum tpmiot_rc
+post(struct fixture *f, struct enroll_http_reply *reply)
+{
+	struct tpmiot_buf body = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	tpmiot_buf_put_str(&body, "{\"a\":1}");
+	rc = enroll_http_post(f->http, "/v1/attestations", &body, MAX, reply, &f->err);
+	tpmiot_buf_free(&body);
+	return rc;
+}
+
+/* ---- Replies --------------------------------------------------------------------------- */
+
+static void
+test_post(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, GOOD);
+	assert_ok(post(f, &reply), &f->err);
+	assert_int_equal(reply.status, 200);
+	assert_true(reply.json);
+	assert_false(reply.problem);
+	assert_int_equal(reply.body.len, 2);
+	enroll_http_reply_free(&reply);
+}
+
+static void
+test_post_problem(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, "HTTP/1.1 429 No\r\nContent-Type: application/problem+json\r\n"
+	    "Retry-After: 17\r\nContent-Length: 0\r\n\r\n");
+	assert_ok(post(f, &reply), &f->err);
+	assert_int_equal(reply.status, 429);
+	assert_true(reply.problem);
+	assert_int_equal(reply.retry_after, 17);
+	enroll_http_reply_free(&reply);
+}
+
+static void
+test_post_does_not_follow(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, "HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", GOOD);
+	assert_ok(post(f, &reply), &f->err);
+	assert_int_equal(reply.status, 302);
+	enroll_http_reply_free(&reply);
+}
+
+/* A thousand bytes fit, one more does not, however they are framed. */
+static void
+test_post_bounds(void **state)
+{
+	static const char head[] = JSON "Transfer-Encoding: chunked\r\n\r\n";
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+	char fits[2000], chunked[2000], plain[2000];
+	char data[MAX + 2];
+
+	memset(data, ' ', sizeof(data) - 1);
+	data[MAX + 1] = '\0';
+	(void)snprintf(fits, sizeof(fits), "%s3e8\r\n%.*s\r\n0\r\n\r\n", head, MAX, data);
+	(void)snprintf(chunked, sizeof(chunked), "%s3e8\r\n%.*s\r\n1\r\n \r\n0\r\n\r\n", head, MAX,
+	    data);
+	(void)snprintf(plain, sizeof(plain), JSON "Content-Length: 1001\r\n\r\n%s", data);
+	START(f, fits, chunked, plain);
+	assert_ok(post(f, &reply), &f->err);
+	assert_int_equal(reply.body.len, MAX);
+	enroll_http_reply_free(&reply);
+	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "more than 1000 bytes");
+	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "more than 1000 bytes");
+}
+
+static void
+test_post_hangs_up(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, "", JSON "Content-Length: 100\r\n\r\nonly");
+	assert_refused(post(f, &reply), TPMIOT_E_NET, &f->err, "broke off");
+	assert_true(enroll_http_broke(f->http));
+	assert_refused(post(f, &reply), TPMIOT_E_NET, &f->err, "broke off");
+	assert_true(enroll_http_broke(f->http));
+}
+
+static void
+test_post_nobody_there(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	(void)close(f->listener);
+	f->listener = -1;
+	assert_ok(enroll_http_new(f->url, f->ca_file, NULL, &f->http, &f->err), &f->err);
+	assert_refused(post(f, &reply), TPMIOT_E_NET, &f->err, "not reachable");
+	assert_false(enroll_http_broke(f->http));
+}
+
+/* ---- Trust ------------------------------------------------------------------------------- */
+
+/* The file holds a CA of the same name with another key. */
+static void
+test_post_other_ca(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, GOOD);
+	X509_free(f->cert);
+	EVP_PKEY_free(f->key);
+	f->key = EVP_EC_gen("P-256");
+	f->cert = new_cert(f->key, "IP:127.0.0.1");
+	write_ca(f);
+	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "not the one of this CA");
+}
+
+static void
+test_post_other_host(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	X509_free(f->cert);
+	f->cert = new_cert(f->key, "DNS:somebody.else");
+	write_ca(f);
+	START(f, GOOD);
+	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "not trusted");
+}
+
+static void
+test_post_system_trust_only(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, GOOD);
+	enroll_http_free(&f->http);
+	assert_ok(enroll_http_new(f->url, NULL, NULL, &f->http, &f->err), &f->err);
+	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "--ca-file=FILE");
+}
+
+static void
+test_post_known_ca(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, GOOD);
+	enroll_http_free(&f->http);
+	assert_ok(enroll_http_new(f->url, NULL, f->ca_file, &f->http, &f->err), &f->err);
+	assert_ok(post(f, &reply), &f->err);
+	enroll_http_reply_free(&reply);
+}
+
+static void
+test_new_ca_file(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	assert_refused(enroll_http_new(f->url, "/nowhere/ca.crt", NULL, &f->http, &f->err),
+	    TPMIOT_E_TRUST, &f->err, "/nowhere/ca.crt");
+	assert_ok(enroll_http_new(f->url, "/dev/null", NULL, &f->http, &f->err), &f->err);
+	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "no CA certificate");
+}
+
+static void
+test_check_server(void **state)
+{
+	static const struct {
+		const char *url, *word;
+	} bad[] = {
+		{ "http://ca", "join token" },
+		{ "ftp://ca", "only https" },
+		{ "ca.example:8443", "https://ca.example:8443" },
+		{ "https://", "no URL" },
+		{ "https://u:p@ca", "no place" },
+		{ "https://ca/?q", "no place" },
+		{ "https://ca/#f", "no place" },
+	};
+	struct tpmiot_err err;
+	size_t i;
+
+	(void)state;
+	assert_ok(enroll_http_check_server("https://ca.example:8443/sub", &err), &err);
+	assert_ok(enroll_http_check_server("HTTPS://[::1]/", &err), &err);
+	for (i = 0; i < COUNT(bad); i++)
+		assert_refused(enroll_http_check_server(bad[i].url, &err), TPMIOT_E_USAGE, &err,
+		    bad[i].word);
+}
+
+/* ---- Tries --------------------------------------------------------------------------------- */
+
+static enum tpmiot_rc
+exchange(struct fixture *f, struct enroll_msg_problem *problem)
+{
+	struct tpmiot_buf body = TPMIOT_BUF_INIT, reply = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	tpmiot_buf_put_str(&body, "{}");
+	rc = enroll_exchange(f->http, &f->ui, "/v1/certificates", &body, &reply, problem, &f->err);
+	if (rc == TPMIOT_OK)
+		assert_int_equal(reply.len, 2);
+	tpmiot_buf_free(&body);
+	tpmiot_buf_free(&reply);
+	return rc;
+}
+
+static void
+test_exchange_tries_again(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_msg_problem problem;
+
+	START(f, "", "HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", GOOD);
+	assert_ok(exchange(f, &problem), &f->err);
+}
+
+static void
+test_exchange_long_wait_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_msg_problem problem;
+
+	START(f, "HTTP/1.1 429 No\r\nRetry-After: 900\r\nContent-Type: application/problem+json\r\n"
+	    "Content-Length: 45\r\n\r\n{\"type\": \"urn:tpmiot:problem:rate-limited\"}  ", GOOD);
+	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "rate-limited");
+}
+
+static void
+test_exchange_200_that_is_no_json(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_msg_problem problem;
+
+	START(f, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi");
+	assert_refused(exchange(f, &problem), TPMIOT_E_TRUST, &f->err, "no tpmiot CA");
+}
+
+#define WITH_SERVER(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_SERVER(test_post),
+		WITH_SERVER(test_post_problem),
+		WITH_SERVER(test_post_does_not_follow),
+		WITH_SERVER(test_post_bounds),
+		WITH_SERVER(test_post_hangs_up),
+		WITH_SERVER(test_post_nobody_there),
+		WITH_SERVER(test_post_other_ca),
+		WITH_SERVER(test_post_other_host),
+		WITH_SERVER(test_post_system_trust_only),
+		WITH_SERVER(test_post_known_ca),
+		WITH_SERVER(test_new_ca_file),
+		cmocka_unit_test(test_check_server),
+		WITH_SERVER(test_exchange_tries_again),
+		WITH_SERVER(test_exchange_long_wait_is_told),
+		WITH_SERVER(test_exchange_200_that_is_no_json),
+	};
+	int failed;
+
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	curl_global_cleanup();
+	return failed;
+}

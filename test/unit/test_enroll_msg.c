@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The protocol's messages, and what a hostile server may answer. */
+#include <jansson.h>
+
+#include <tpmiot/b64.h>
+#include <tpmiot/template.h>
+
+#include "enroll/exchange.h"
+#include "enroll/msg.h"
+#include "unit.h"
+
+#define CHALLENGE                                                                   \
+	"{\"challenge\":{\"credential_blob\":\"AAEC\",\"encrypted_secret\":\"AwQF\"}," \
+	"\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"session\":\"s1.x\",\"expires_in\":300,\"new\":1}"
+#define ISSUED "{\"certificate\":\"c\",\"ca\":\"a\",\"device_id\":\"ek-00:A_b.c\"}"
+
+static struct tpmiot_bytes
+text(const char *str)
+{
+	return (struct tpmiot_bytes){ str, strlen(str) };
+}
+
+static void
+make_public(struct tpmiot_public *out)
+{
+	struct tpmiot_err err;
+	TPMT_PUBLIC area;
+
+	tpmiot_template_ak_ecc(&area);
+	assert_ok(tpmiot_public_from_area(NULL, &area, out, &err), &err);
+}
+
+static json_t *
+parse_request(struct tpmiot_buf *body)
+{
+	json_t *root = json_loadb((char *)body->data, body->len, JSON_REJECT_DUPLICATES, NULL);
+
+	assert_non_null(root);
+	tpmiot_buf_free(body);
+	return root;
+}
+
+static void
+assert_is_public(const json_t *value, const struct tpmiot_public *pub)
+{
+	struct tpmiot_buf want = TPMIOT_BUF_INIT, got = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+
+	tpmiot_public_put(pub, &want);
+	assert_true(json_is_string(value));
+	assert_ok(tpmiot_b64_decode(json_string_value(value), json_string_length(value), &got,
+	    &err), &err);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.data, want.data, want.len);
+	tpmiot_buf_free(&want);
+	tpmiot_buf_free(&got);
+}
+
+static void
+test_put_attestation_least(void **state)
+{
+	struct enroll_msg_attestation msg = { .ek = NULL };
+	struct tpmiot_buf body = TPMIOT_BUF_INIT;
+	struct tpmiot_public pub;
+	struct tpmiot_err err;
+	json_t *root;
+
+	(void)state;
+	make_public(&pub);
+	msg.ek = msg.ak = &pub;
+	assert_ok(enroll_msg_put_attestation(&msg, &body, &err), &err);
+	root = parse_request(&body);
+	assert_is_public(json_object_get(json_object_get(root, "ek"), "public"), &pub);
+	assert_is_public(json_object_get(json_object_get(root, "ak"), "public"), &pub);
+	assert_int_equal(json_object_size(root), 2);
+	assert_int_equal(json_object_size(json_object_get(root, "ek")), 1);
+	json_decref(root);
+}
+
+static void
+test_put_attestation_all(void **state)
+{
+	struct enroll_msg_attestation msg = { .device_id = "d1", .join_token = "t\"1",
+		.ek_cert = text("0123") };
+	struct tpmiot_buf body = TPMIOT_BUF_INIT;
+	struct tpmiot_public pub;
+	struct tpmiot_err err;
+	json_t *root;
+
+	(void)state;
+	make_public(&pub);
+	msg.ek = msg.ak = &pub;
+	assert_ok(enroll_msg_put_attestation(&msg, &body, &err), &err);
+	root = parse_request(&body);
+	assert_string_equal(json_string_value(json_object_get(root, "device_id")), "d1");
+	assert_string_equal(json_string_value(json_object_get(root, "join_token")), "t\"1");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "ek"),
+	    "certificate")), "MDEyMw==");
+	json_decref(root);
+}
+
+static void
+test_put_evidence(void **state)
+{
+	struct tpmiot_buf bytes = TPMIOT_BUF_INIT, body = TPMIOT_BUF_INIT;
+	struct tpmiot_public pub;
+	struct tpmiot_err err;
+	json_t *root, *key;
+
+	(void)state;
+	make_public(&pub);
+	tpmiot_buf_put_str(&bytes, "0123");
+	assert_ok(enroll_msg_put_evidence(&(struct enroll_msg_evidence){ .session = &bytes,
+	    .secret = &bytes, .key = &pub, .attest = &bytes, .signature = &bytes, .csr = &bytes },
+	    &body, &err), &err);
+	root = parse_request(&body);
+	key = json_object_get(root, "key");
+	assert_string_equal(json_string_value(json_object_get(root, "session")), "0123");
+	assert_string_equal(json_string_value(json_object_get(root, "secret")), "MDEyMw==");
+	assert_string_equal(json_string_value(json_object_get(root, "csr")), "MDEyMw==");
+	assert_string_equal(json_string_value(json_object_get(key, "attest")), "MDEyMw==");
+	assert_string_equal(json_string_value(json_object_get(key, "signature")), "MDEyMw==");
+	assert_is_public(json_object_get(key, "public"), &pub);
+	json_decref(root);
+	tpmiot_buf_free(&bytes);
+}
+
+static void
+test_parse_challenge(void **state)
+{
+	struct enroll_msg_challenge challenge;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(enroll_msg_parse_challenge(text(CHALLENGE), &challenge, &err), &err);
+	assert_int_equal(challenge.credential_blob.len, 3);
+	assert_memory_equal(challenge.credential_blob.data, "\0\1\2", 3);
+	assert_memory_equal(challenge.encrypted_secret.data, "\3\4\5", 3);
+	assert_int_equal(challenge.nonce.len, 16);
+	assert_int_equal(challenge.session.len, 4);
+	assert_memory_equal(challenge.session.data, "s1.x", 4);
+	enroll_msg_challenge_free(&challenge);
+}
+
+static void
+test_parse_truncated_at_every_length(void **state)
+{
+	struct enroll_msg_challenge challenge;
+	struct enroll_msg_issued issued;
+	struct tpmiot_err err;
+	uint8_t *copy;
+	size_t len;
+
+	(void)state;
+	for (len = 0; len < strlen(CHALLENGE); len++) {
+		copy = exact_copy(CHALLENGE, len);
+		assert_int_equal(enroll_msg_parse_challenge((struct tpmiot_bytes){ copy, len },
+		    &challenge, &err), TPMIOT_E_FORMAT);
+		free(copy);
+	}
+	for (len = 0; len < strlen(ISSUED); len++) {
+		copy = exact_copy(ISSUED, len);
+		assert_int_equal(enroll_msg_parse_issued((struct tpmiot_bytes){ copy, len },
+		    &issued, &err), TPMIOT_E_FORMAT);
+		free(copy);
+	}
+}
+
+/* Each is a challenge but for one thing; `word` is what the message has to name. */
+static void
+test_parse_challenge_refusals(void **state)
+{
+	static const struct {
+		const char *from, *to, *word;
+	} cases[] = {
+		{ "\"AAEC\"", "\"AAE\"", "credential_blob" },
+		{ "\"AAEC\"", "\"AA EC\"", "credential_blob" },
+		{ "\"AAEC\"", "\"\"", "credential_blob" },
+		{ "\"AAEC\"", "7", "credential_blob" },
+		{ "\"AwQF\"", "null", "encrypted_secret" },
+		{ "\"AAECAwQFBgcICQoLDA0ODw==\"", "\"AAEC\"", "nonce" },
+		{ "\"s1.x\"", "\"\"", "session" },
+		{ "\"s1.x\"", "[]", "session" },
+		{ "\"s1.x\"", "\"a\\u0000b\"", "JSON" },
+		{ "\"new\":1", "\"nonce\":\"x\"", "JSON" },
+		{ "\"new\":1}", "\"new\":1}x", "JSON" },
+		{ "\"challenge\":{", "\"challenge\":[{", "JSON" },
+		{ "\"challenge\"", "\"chalenge\"", "credential_blob" },
+	};
+	struct enroll_msg_challenge challenge;
+	char changed[sizeof(CHALLENGE) + 32];
+	struct tpmiot_err err;
+	const char *at;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		at = strstr(CHALLENGE, cases[i].from);
+		assert_non_null(at);
+		(void)snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - CHALLENGE),
+		    CHALLENGE, cases[i].to, at + strlen(cases[i].from));
+		assert_refused(enroll_msg_parse_challenge(text(changed), &challenge, &err),
+		    TPMIOT_E_FORMAT, &err, cases[i].word);
+	}
+}
+
+static void
+test_parse_challenge_limits(void **state)
+{
+	struct tpmiot_buf big = TPMIOT_BUF_INIT;
+	struct enroll_msg_challenge challenge;
+	struct tpmiot_err err;
+
+	(void)state;
+	tpmiot_buf_put_str(&big, "{\"challenge\":{\"credential_blob\":\"");
+	memset(tpmiot_buf_grow(&big, 1400), 'A', 1400);
+	tpmiot_buf_put_str(&big, "\"}}");
+	assert_refused(enroll_msg_parse_challenge((struct tpmiot_bytes){ big.data, big.len },
+	    &challenge, &err), TPMIOT_E_FORMAT, &err, "credential_blob");
+	memset(tpmiot_buf_grow(&big, ENROLL_MSG_REPLY_MAX), ' ', ENROLL_MSG_REPLY_MAX);
+	assert_refused(enroll_msg_parse_challenge((struct tpmiot_bytes){ big.data, big.len },
+	    &challenge, &err), TPMIOT_E_FORMAT, &err, "too long");
+	tpmiot_buf_reset(&big);
+	memset(tpmiot_buf_grow(&big, 60000), '[', 60000); /* as deep as it goes */
+	assert_refused(enroll_msg_parse_challenge((struct tpmiot_bytes){ big.data, big.len },
+	    &challenge, &err), TPMIOT_E_FORMAT, &err, "JSON");
+	tpmiot_buf_free(&big);
+}
+
+static void
+test_parse_challenge_pcrs(void **state)
+{
+	struct enroll_msg_challenge challenge;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_refused(enroll_msg_parse_challenge(text("{\"pcrs\":{\"sha256\":[0]}}"), &challenge,
+	    &err), TPMIOT_E_UNSUPPORTED, &err, "newer tpmiot");
+}
+
+static void
+test_parse_issued(void **state)
+{
+	struct enroll_msg_issued issued;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(enroll_msg_parse_issued(text(ISSUED), &issued, &err), &err);
+	assert_string_equal(issued.device_id, "ek-00:A_b.c");
+	assert_memory_equal(issued.certificate.data, "c", 1);
+	assert_memory_equal(issued.ca.data, "a", 1);
+	enroll_msg_issued_free(&issued);
+	assert_refused(enroll_msg_parse_issued(text("{\"certificate\":\"c\",\"ca\":\"a\","
+	    "\"device_id\":\"\\u001b[2J\"}"), &issued, &err), TPMIOT_E_FORMAT, &err, "device_id");
+	assert_refused(enroll_msg_parse_issued(text("{\"certificate\":\"c\",\"device_id\":\"x\"}"),
+	    &issued, &err), TPMIOT_E_FORMAT, &err, "\"ca\"");
+}
+
+static void
+test_parse_problem_is_cleaned(void **state)
+{
+	struct enroll_msg_problem problem;
+
+	(void)state;
+	enroll_msg_parse_problem(text("{\"type\":\"urn:tpmiot:problem:ek-not-listed\","
+	    "\"detail\":\"a\\u001b[2Jb\\nc\\u00e9\",\"next\":7,\"title\":\"T\"}"), &problem);
+	assert_string_equal(problem.type, "ek-not-listed");
+	assert_string_equal(problem.detail, "a?[2Jb?c??");
+	assert_string_equal(problem.next, "");
+	assert_string_equal(problem.title, "T");
+	enroll_msg_parse_problem(text("not JSON"), &problem);
+	assert_string_equal(problem.type, "");
+	enroll_msg_parse_problem(text("{\"type\":\"about:blank\",\"detail\":\"x\"}"), &problem);
+	assert_string_equal(problem.type, "");
+}
+
+static void
+judge(long status, bool is_problem, const char *body, enum tpmiot_rc want, const char *word)
+{
+	struct enroll_http_reply reply = { .status = status, .problem = is_problem,
+		.body = TPMIOT_BUF_INIT };
+	struct enroll_msg_problem problem;
+	struct tpmiot_err err;
+
+	tpmiot_buf_put_str(&reply.body, body);
+	assert_refused(enroll_exchange_judge(&reply, &problem, &err), want, &err, word);
+	enroll_http_reply_free(&reply);
+}
+
+static void
+test_judge(void **state)
+{
+	(void)state;
+	judge(403, true, "{\"type\":\"urn:tpmiot:problem:x\",\"detail\":\"D\",\"next\":\"do N\"}",
+	    TPMIOT_E_REFUSED, "D [x]. Next step: do N");
+	judge(422, true, "{\"type\":\"urn:tpmiot:problem:x\",\"title\":\"T\"}", TPMIOT_E_REFUSED,
+	    "the CA refused: T [x]");
+	judge(503, true, "{\"type\":\"urn:tpmiot:problem:server-error\",\"detail\":\"D\"}",
+	    TPMIOT_E_NET, "try again later");
+	judge(429, true, "{\"type\":\"urn:tpmiot:problem:rate-limited\"}", TPMIOT_E_NET,
+	    "try again later");
+	judge(404, false, "{\"type\":\"urn:tpmiot:problem:not-found\"}", TPMIOT_E_TRUST,
+	    "no tpmiot CA");
+	judge(200, false, "<html>", TPMIOT_E_TRUST, "no tpmiot CA");
+	judge(302, true, "{}", TPMIOT_E_TRUST, "HTTP 302");
+}
+
+static void
+test_restarts(void **state)
+{
+	struct enroll_msg_problem problem = { .type = "session-expired" };
+
+	(void)state;
+	assert_true(enroll_exchange_restarts(&problem));
+	(void)strcpy(problem.type, "secret-wrong");
+	assert_false(enroll_exchange_restarts(&problem));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_put_attestation_least),
+		cmocka_unit_test(test_put_attestation_all),
+		cmocka_unit_test(test_put_evidence),
+		cmocka_unit_test(test_parse_challenge),
+		cmocka_unit_test(test_parse_truncated_at_every_length),
+		cmocka_unit_test(test_parse_challenge_refusals),
+		cmocka_unit_test(test_parse_challenge_limits),
+		cmocka_unit_test(test_parse_challenge_pcrs),
+		cmocka_unit_test(test_parse_issued),
+		cmocka_unit_test(test_parse_problem_is_cleaned),
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_restarts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: where options may stand, what is refused and how. */
+#include "enroll/ekpick.h"
+#include "enroll/opts.h"
+#include "unit.h"
+
+#define PARSE(opts, err, ...) parse(opts, err, (char *[]){ "tpmiot-enroll", __VA_ARGS__, NULL })
+
+static enum tpmiot_rc
+parse(struct enroll_opts *opts, struct tpmiot_err *err, char **argv)
+{
+	int argc = 0;
+
+	while (argv[argc] != NULL)
+		argc++;
+	return enroll_opts_parse(argc, argv, opts, err);
+}
+
+static void
+test_parse_options_before_and_behind(void **state)
+{
+	struct enroll_opts opts;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(PARSE(&opts, &err, "--json", "--tcti=swtpm:port=1", "enroll", "--server",
+	    "https://ca", "-v"), &err);
+	assert_string_equal(opts.command, "enroll");
+	assert_string_equal(opts.tcti, "swtpm:port=1");
+	assert_string_equal(opts.server, "https://ca");
+	assert_true(opts.json && opts.verbose);
+	assert_false(opts.quiet || opts.yes);
+	assert_null(opts.ca_file);
+}
+
+static void
+test_parse_help_needs_no_command(void **state)
+{
+	struct enroll_opts opts;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(PARSE(&opts, &err, "--help"), &err);
+	assert_true(opts.help);
+	assert_ok(PARSE(&opts, &err, "-V", "enroll", "more"), &err);
+	assert_true(opts.version);
+}
+
+static void
+test_parse_refusals(void **state)
+{
+	struct enroll_opts opts = { .command = "untouched" };
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_refused(PARSE(&opts, &err, "-q"), TPMIOT_E_USAGE, &err, "which command");
+	assert_refused(PARSE(&opts, &err, "enroll", "now"), TPMIOT_E_USAGE, &err, "'now'");
+	assert_refused(PARSE(&opts, &err, "enroll", "--sever=x"), TPMIOT_E_USAGE, &err,
+	    "unknown option --sever");
+	assert_refused(PARSE(&opts, &err, "enroll", "-x"), TPMIOT_E_USAGE, &err, "unknown option -x");
+	assert_refused(PARSE(&opts, &err, "enroll", "--server"), TPMIOT_E_USAGE, &err,
+	    "--server needs a value");
+	assert_refused(PARSE(&opts, &err, "enroll", "--server="), TPMIOT_E_USAGE, &err,
+	    "--server needs a value");
+	assert_refused(PARSE(&opts, &err, "ek", "--server=x"), TPMIOT_E_USAGE, &err,
+	    "ek has no option --server");
+	assert_refused(PARSE(&opts, &err, "enroll", "--yes"), TPMIOT_E_USAGE, &err,
+	    "enroll has no option --yes");
+	assert_refused(PARSE(&opts, &err, "status", "-q", "-v"), TPMIOT_E_USAGE, &err, "exclude");
+	assert_string_equal(opts.command, "untouched");
+}
+
+static void
+test_ekpick_check(void **state)
+{
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(enroll_ekpick_check(NULL, &err), &err);
+	assert_ok(enroll_ekpick_check("rsa", &err), &err);
+	assert_ok(enroll_ekpick_check("h-3", &err), &err);
+	assert_refused(enroll_ekpick_check("H-99", &err), TPMIOT_E_USAGE, &err, "--ek=H-99");
+}
+
+/* As swtpm has it: RSA L-1 and P-384 H-3; "ecc" is not the first ECC template then. */
+static void
+test_ekpick_prefers_what_is_there(void **state)
+{
+	struct tpmiot_ek_survey survey = { .nv = { 0x01c00002, 0x01c00016 }, .nv_n = 2 };
+
+	(void)state;
+	assert_null(enroll_ekpick(NULL, &survey));
+	assert_string_equal(enroll_ekpick("rsa", &survey)->name, "L-1");
+	assert_string_equal(enroll_ekpick("ecc", &survey)->name, "H-3");
+	assert_string_equal(enroll_ekpick("L-2", &survey)->name, "L-2");
+	survey.nv_n = 0;
+	assert_string_equal(enroll_ekpick("ecc", &survey)->name, "L-2");
+	survey.persistent[0] = enroll_ekpick("H-3", &survey)->persistent;
+	survey.persistent_n = 1;
+	assert_string_equal(enroll_ekpick("ecc", &survey)->name, "H-3");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse_options_before_and_behind),
+		cmocka_unit_test(test_parse_help_needs_no_command),
+		cmocka_unit_test(test_parse_refusals),
+		cmocka_unit_test(test_ekpick_check),
+		cmocka_unit_test(test_ekpick_prefers_what_is_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
