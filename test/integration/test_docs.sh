@@ -103,7 +103,7 @@ in_man 'environment variables' environment
 # ---- Configuration -----------------------------------------------------------------
 
 # The file that init makes has each key with its default, from the table that reads it.
-conf_keys() { sed -nE 's/^#([a-z_]+ =.*[^ ]) *$/\1/p' "$CADIR/tpmiot-ca.conf"; }
+conf_keys() { sed -nE 's/^#([a-z_]+ =( .*[^ ])?) *$/\1/p' "$CADIR/tpmiot-ca.conf"; }
 man_keys() { section tpmiot-ca.1 .Sh CONFIGURATION | sed -nE 's/^\.It Cm ([a-z_]+ =.*)$/\1/p'; }
 make_ca
 same 'tpmiot-ca: configuration keys and defaults' conf_keys -- man_keys
