@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
@@ -26,6 +27,7 @@
 #define BACKLOG 512
 #define TICK_SECONDS 60
 #define GRACE_SECONDS 5
+#define OTHER_FILES 64 /* store, libraries, libevent's own */
 /*
  * libevent answers what is over *its* limit by itself, in HTML. So that is set
  * higher, and clients that are a little over ours get a problem document.
@@ -150,7 +152,7 @@ static void log_handshake(int fd, const char *what)
 	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
 		getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port),
 		    NI_NUMERICHOST | NI_NUMERICSERV);
-	ca_log(CA_LOG_INFO, "%s port %s: %s", host, port, what);
+	ca_log(CA_LOG_INFO, "%s port %s: no TLS: %s", host, port, what);
 }
 
 /* A client that speaks HTTP without TLS is told so, in its own language. */
@@ -174,21 +176,19 @@ static void tls_event(const SSL *ssl, int where, int ret)
 {
 	const unsigned long e = ERR_peek_error();
 	const int fd = SSL_get_fd(ssl), on = 1;
+	bool plain;
 
 	if (where == SSL_CB_HANDSHAKE_DONE)
 		/* Else every reply on a kept connection waits for a delayed ACK. */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (where != SSL_CB_ACCEPT_EXIT || ret > 0 || e == 0)
 		return;
-	switch (ERR_GET_REASON(e)) {
-	case SSL_R_HTTP_REQUEST:
-	case SSL_R_HTTPS_PROXY_REQUEST:
+	plain = ERR_GET_REASON(e) == SSL_R_HTTP_REQUEST ||
+	        ERR_GET_REASON(e) == SSL_R_HTTPS_PROXY_REQUEST;
+	log_handshake(fd, plain ? "plain HTTP on the TLS port; the client has to use https://"
+	                        : ERR_reason_error_string(e));
+	if (plain)
 		answer_plain(fd);
-		log_handshake(fd, "plain HTTP on the TLS port; the client has to use https://");
-		break;
-	default:
-		log_handshake(fd, ERR_reason_error_string(e));
-	}
 }
 
 /* ---- Requests -------------------------------------------------------------------- */
@@ -325,6 +325,29 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		http->opt.tick(http->opt.arg);
 }
 
+/* Accepting into a full table of files would spin: as many connections as there is room for. */
+static void make_room(struct ca_http *http)
+{
+	const rlim_t want = (rlim_t)http->opt.max_connections + OTHER_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+		return;
+	limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= want)
+		return;
+	http->opt.max_connections =
+	    limit.rlim_cur > 2 * OTHER_FILES ? (int)(limit.rlim_cur - OTHER_FILES) : OTHER_FILES;
+	ca_log(CA_LOG_WARNING, "max_connections is %d: the limit of open files is %llu",
+	    http->opt.max_connections, (unsigned long long)limit.rlim_cur);
+}
+
+static void libevent_log(int severity, const char *msg)
+{
+	if (severity >= EVENT_LOG_WARN)
+		ca_log(CA_LOG_WARNING, "libevent: %s", msg);
+}
+
 /* "ADDR:PORT" or "[ADDR]:PORT" to an address. */
 static enum tpmiot_rc resolve(const char *listen, struct addrinfo **out, struct tpmiot_err *err)
 {
@@ -425,6 +448,8 @@ enum tpmiot_rc ca_http_new(
 		return tpmiot_err_memory(err);
 	http->opt = *options;
 	LIST_INIT(&http->conns);
+	event_set_log_callback(libevent_log);
+	make_room(http);
 	if (conn_index < 0)
 		conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, conn_free);
 	if (conn_index < 0 || !make_events(http)) {

@@ -50,6 +50,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/store_seal.c \
 	ca/store_stmt.c \
 	ca/store_token.c \
+	ca/ticket.c ca/ticket.h \
 	ca/tls.c ca/tls.h \
 	ca/wire.c ca/wire.h \
 	ca/x509.c ca/x509_name.c ca/x509.h

@@ -20,96 +20,7 @@
 #define TAG_LEN 16
 #define OVERHEAD (HEAD_LEN + SALT_LEN + IV_LEN + TAG_LEN)
 
-/* ---- The ticket as bytes --------------------------------------------------- */
-
-static void put_str(struct tpmiot_buf *buf, const char *str)
-{
-	size_t len = strlen(str);
-
-	tpmiot_buf_put_u8(buf, (uint8_t)len); /* all our strings are shorter than 256 */
-	tpmiot_buf_put(buf, str, len);
-}
-
-static void take_str(struct tpmiot_reader *r, char *out, size_t size)
-{
-	size_t len = tpmiot_reader_u8(r);
-	const uint8_t *data = tpmiot_reader_take(r, len);
-
-	if (data == NULL || len >= size) {
-		r->failed = true;
-		return;
-	}
-	memcpy(out, data, len);
-	out[len] = '\0';
-}
-
-static void take(struct tpmiot_reader *r, void *out, size_t len)
-{
-	const uint8_t *data = tpmiot_reader_take(r, len);
-
-	if (data != NULL)
-		memcpy(out, data, len);
-}
-
-static void ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
-{
-	tpmiot_buf_put(buf, t->id, sizeof(t->id));
-	tpmiot_buf_put_u64(buf, (uint64_t)t->expires);
-	tpmiot_buf_put(buf, t->nonce, sizeof(t->nonce));
-	tpmiot_buf_put(buf, t->secret_sha256, sizeof(t->secret_sha256));
-	tpmiot_public_put(&t->ek, buf);
-	tpmiot_public_put(&t->ak, buf);
-	tpmiot_buf_put_u8(buf, t->ek_trusted);
-	tpmiot_buf_put(buf, t->ek_cert_sha256, sizeof(t->ek_cert_sha256));
-	put_str(buf, t->info.manufacturer);
-	put_str(buf, t->info.model);
-	put_str(buf, t->info.version);
-	tpmiot_buf_put_u64(buf, (uint64_t)t->token);
-	put_str(buf, t->device_id);
-	put_str(buf, t->group);
-}
-
-static enum tpmiot_rc take_public(OSSL_LIB_CTX *libctx, struct tpmiot_reader *r,
-    struct tpmiot_public *out, struct tpmiot_err *err)
-{
-	const uint8_t *start = r->data;
-	size_t len;
-
-	if (tpmiot_reader_tpm2b(r, sizeof(out->raw), &len) == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "the session's content is cut short");
-	return tpmiot_public_parse(libctx, start, len + 2, out, err);
-}
-
-static enum tpmiot_rc ticket_parse(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *buf,
-    struct ca_ticket *out, struct tpmiot_err *err)
-{
-	struct tpmiot_reader r;
-	struct ca_ticket t = { 0 };
-	enum tpmiot_rc rc;
-
-	tpmiot_reader_init(&r, buf->data, buf->len);
-	take(&r, t.id, sizeof(t.id));
-	t.expires = (int64_t)tpmiot_reader_u64(&r);
-	take(&r, t.nonce, sizeof(t.nonce));
-	take(&r, t.secret_sha256, sizeof(t.secret_sha256));
-	if ((rc = take_public(libctx, &r, &t.ek, err)) != TPMIOT_OK ||
-	    (rc = take_public(libctx, &r, &t.ak, err)) != TPMIOT_OK)
-		return rc;
-	t.ek_trusted = tpmiot_reader_u8(&r) != 0;
-	take(&r, t.ek_cert_sha256, sizeof(t.ek_cert_sha256));
-	take_str(&r, t.info.manufacturer, sizeof(t.info.manufacturer));
-	take_str(&r, t.info.model, sizeof(t.info.model));
-	take_str(&r, t.info.version, sizeof(t.info.version));
-	t.token = (int64_t)tpmiot_reader_u64(&r);
-	take_str(&r, t.device_id, sizeof(t.device_id));
-	take_str(&r, t.group, sizeof(t.group));
-	if (!tpmiot_reader_done(&r))
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "the session's content is malformed");
-	*out = t;
-	return TPMIOT_OK;
-}
-
-/* ---- The seal --------------------------------------------------------------- */
+/* ---- The cipher --------------------------------------------------------------- */
 
 static enum tpmiot_rc derive(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key,
     const uint8_t salt[SALT_LEN], uint8_t out[CA_SEAL_KEY_LEN], struct tpmiot_err *err)
@@ -177,7 +88,7 @@ enum tpmiot_rc ca_seal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key,
 	tpmiot_buf_put_u8(&buf, VERSION);
 	tpmiot_buf_put_u32(&buf, key->id);
 	tpmiot_buf_put(&buf, random, sizeof(random));
-	ticket_put(ticket, &buf);
+	ca_ticket_put(ticket, &buf);
 	if ((rc = tpmiot_buf_done(&buf, err)) != TPMIOT_OK)
 		goto out;
 	rc = gcm(libctx, derived, random + SALT_LEN, buf.data, buf.data + start, buf.len - start,
@@ -230,7 +141,7 @@ enum tpmiot_rc ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, co
 	if ((rc = tpmiot_buf_done(&buf, err)) == TPMIOT_OK &&
 	    (rc = gcm(libctx, derived, sealed + HEAD_LEN + SALT_LEN, sealed, buf.data, buf.len, tag,
 	         false, err)) == TPMIOT_OK)
-		rc = ticket_parse(libctx, &buf, out, err);
+		rc = ca_ticket_parse(libctx, buf.data, buf.len, out, err);
 	OPENSSL_cleanse(derived, sizeof(derived));
 	tpmiot_buf_free(&buf);
 	return rc;

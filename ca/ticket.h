@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the CA has to know in the second step of an enrolment, and how that is written as bytes. */
+#ifndef CA_TICKET_H
+#define CA_TICKET_H
+
+#include <tpmiot/ekcert.h>
+
+#include "store.h"
+
+#define CA_NONCE_LEN 32
+#define CA_SECRET_LEN 32 /* no longer than the digest of any EK's nameAlg */
+
+/* One record {EK, AK, nonce, who} from the first step to the last. */
+struct ca_ticket {
+	uint8_t id[CA_SESSION_ID_LEN];
+	int64_t expires;
+	uint8_t nonce[CA_NONCE_LEN];
+	uint8_t secret_sha256[CA_SHA256_LEN];
+	struct tpmiot_public ek;
+	struct tpmiot_public ak;
+	bool ek_trusted;                       /* its certificate chained to a trusted root */
+	uint8_t ek_cert_sha256[CA_SHA256_LEN]; /* zeroes: none was sent */
+	struct tpmiot_ekcert_info info;
+	int64_t token; /* the join token's number; 0: none */
+	char device_id[CA_DEVICE_ID_MAX + 1];
+	char group[CA_GROUP_MAX + 1];
+};
+
+/* Appends it. */
+void ca_ticket_put(const struct ca_ticket *ticket, struct tpmiot_buf *out);
+
+/* Only what ca_ticket_put() writes, to the byte; else TPMIOT_E_FORMAT. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data,
+    size_t len, struct ca_ticket *out, struct tpmiot_err *err);
+
+#endif
