@@ -3,7 +3,9 @@
 noinst_HEADERS += test/unit/ca_test.h test/unit/enrolkit.h
 if HAVE_CMOCKA
 ca_tests = \
+	test/unit/test_ca_cli \
 	test/unit/test_ca_config \
+	test/unit/test_ca_ekarg \
 	test/unit/test_ca_store \
 	test/unit/test_ca_wire \
 	test/unit/test_ca_seal \
@@ -18,6 +20,14 @@ TESTS += $(ca_tests)
 CA_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 CA_TEST_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
 CA_TEST_LDADD = ca/libtpmiot-ca.la $(CMOCKA_LIBS)
+
+test_unit_test_ca_cli_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_cli_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_cli_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_ekarg_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_ekarg_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_ekarg_LDADD = $(CA_TEST_LDADD)
 
 test_unit_test_ca_config_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_config_CFLAGS = $(CA_TEST_CFLAGS)
