@@ -307,6 +307,27 @@ test_keyfile_parse_der_bad_sizes(void **state)
 	tpmiot_buf_free(&der);
 }
 
+/* Nothing wrapped is no key. */
+static void
+test_keyfile_parse_der_empty_private(void **state)
+{
+	struct tpmiot_buf body = TPMIOT_BUF_INIT, pub = TPMIOT_BUF_INIT, der = TPMIOT_BUF_INIT;
+	struct tpmiot_keyfile key = vector(0);
+	struct tpmiot_err err;
+
+	(void)state;
+	tpmiot_buf_put(&body, HEAD(LOADABLE PARENT));
+	tpmiot_public_put(&key.pub, &pub);
+	put_tlv(&body, 0x04, pub.data, pub.len);
+	put_tlv(&body, 0x04, "\x00\x00", 2);
+	put_tlv(&der, 0x30, body.data, body.len);
+	assert_refused(tpmiot_keyfile_parse_der(NULL, der.data, der.len, &key, &err),
+	    TPMIOT_E_FORMAT, &err, "privkey");
+	tpmiot_buf_free(&body);
+	tpmiot_buf_free(&pub);
+	tpmiot_buf_free(&der);
+}
+
 static void
 test_keyfile_parse_pem_between_others(void **state)
 {
@@ -392,6 +413,7 @@ main(void)
 		cmocka_unit_test(test_keyfile_parse_der_truncated),
 		cmocka_unit_test(test_keyfile_parse_der_trailing),
 		cmocka_unit_test(test_keyfile_parse_der_bad_sizes),
+		cmocka_unit_test(test_keyfile_parse_der_empty_private),
 		cmocka_unit_test(test_keyfile_parse_pem_between_others),
 		cmocka_unit_test(test_keyfile_parse_pem_refused),
 		cmocka_unit_test(test_keyfile_put_refused),
