@@ -36,11 +36,11 @@ tpmiot_attest_parse(struct tpmiot_bytes tpms_attest, TPMI_ST_ATTEST type,
 	uint16_t found;
 
 	tpmiot_reader_init(&r, tpms_attest.data, tpms_attest.len);
-	if (tpmiot_reader_u32(&r) != TPM2_GENERATED_VALUE || r.failed)
+	if (tpmiot_reader_u32(&r) != TPM2_GENERATED_VALUE)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "TPMS_ATTEST: it does not begin with TPM_GENERATED_VALUE: no TPM made it");
 	found = tpmiot_reader_u16(&r);
-	if (r.failed || found != type)
+	if (found != type)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "TPMS_ATTEST: its type is 0x%04x instead of 0x%04x", found, type);
 	attest.qualified_signer = take_tpm2b(&r, sizeof(TPMU_NAME));

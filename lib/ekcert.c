@@ -51,7 +51,7 @@ sequence_size(const uint8_t *data, size_t len)
 	long content;
 
 	/* Bit 0 of the answer: indefinite length; bit 7: an error. */
-	if (len == 0 || len > TPMIOT_EKCERT_MAX ||
+	if (len == 0 ||
 	    (ASN1_get_object(&p, &content, &tag, &class, (long)len) & 0x81) != 0 ||
 	    tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL)
 		return 0;

@@ -161,6 +161,34 @@ refuse_bytes(const void *data, size_t len)
 }
 
 static void
+refuse_strip(const void *data, size_t len, const char *word)
+{
+	struct tpmiot_err err = { 0 };
+	const uint8_t *der = NULL;
+	size_t der_len = 0;
+
+	assert_refused(tpmiot_ekcert_strip(data, len, &der, &der_len, &err), TPMIOT_E_FORMAT, &err,
+	    word);
+	assert_null(der);
+}
+
+static void
+test_strip_garbage(void **state)
+{
+	static uint8_t big[TPMIOT_EKCERT_MAX + 1] = { 0x30, 0x82, 0x1f, 0xfd };
+
+	(void)state;
+	refuse_strip("", 0, "not a certificate");
+	refuse_strip("\x30", 1, "not a certificate");
+	refuse_strip("\x31\x02\x05\x00", 4, "not a certificate"); /* a SET */
+	refuse_strip("\xb0\x02\x05\x00", 4, "not a certificate"); /* [16] */
+	refuse_strip(big, sizeof(big), "at most 8192");
+	big[3]--;
+	big[TPMIOT_EKCERT_MAX] = 0x30;
+	refuse_strip(big, sizeof(big), "at most 8192");
+}
+
+static void
 test_parse_garbage(void **state)
 {
 	uint8_t big[TPMIOT_EKCERT_MAX + 1];
@@ -379,6 +407,9 @@ test_check_profile_san(void **state)
 	(void)state;
 	accept_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.+2.23.133.2.2=m\n"
 	    "c.+2.23.133.2.3=v\n")), "id:1", "m", "v");
+	/* What goes to logs and policies is printable ASCII: one Latin-1 letter is two bytes of UTF-8. */
+	accept_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.2.23.133.2.2=mod\xe8" "le\n"
+	    "c.2.23.133.2.3=v\n")), "id:1", "mod??le", "v");
 	refuse_profile(with_extensions(SAN_OF("b.2.23.133.2.2=m\nc.2.23.133.2.3=v\n")), "lacks");
 	refuse_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nc.2.23.133.2.3=v\n")), "lacks");
 	refuse_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.2.23.133.2.2=m\n")), "lacks");
@@ -663,6 +694,8 @@ test_check_path_signature(void **state)
 	path = sound_path();
 	path.sub_spec.issuer_key = ek_ecc.pkey; /* not the root's */
 	refuse_path(path, "signature");
+	path.ek_spec.oaep = true; /* whose twin is excused, but nobody else */
+	refuse_path(path, "certificate 1 (subject \"/CN=sub\"");
 }
 
 static void
@@ -828,6 +861,7 @@ main(void)
 		cmocka_unit_test(test_strip_not_padding),
 		cmocka_unit_test(test_strip_stored_header),
 		cmocka_unit_test(test_strip_short_header),
+		cmocka_unit_test(test_strip_garbage),
 		cmocka_unit_test(test_parse_truncated),
 		cmocka_unit_test(test_parse_garbage),
 		cmocka_unit_test(test_check_profile_real),
