@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += doc/PROTOCOL.md doc/openapi.yaml
+dist_doc_DATA = README.md NEWS.md SECURITY.md LICENSE \
+	doc/ARCHITECTURE.md doc/PROTOCOL.md doc/openapi.yaml
