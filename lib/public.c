@@ -21,8 +21,10 @@ compute_name(OSSL_LIB_CTX *libctx, struct tpmiot_public *pub, struct tpmiot_err 
 	enum tpmiot_rc rc =
 	    tpmiot_alg_digest(libctx, pub->area.nameAlg, pub->raw, pub->raw_len, &digest, err);
 
-	if (rc != TPMIOT_OK)
-		return tpmiot_err_prefix(err, "Name of a public area");
+	if (rc != TPMIOT_OK) {
+		(void)tpmiot_err_prefix(err, "Name of a public area");
+		return rc;
+	}
 	pub->name.name[0] = (uint8_t)(pub->area.nameAlg >> 8);
 	pub->name.name[1] = (uint8_t)pub->area.nameAlg;
 	memcpy(pub->name.name + 2, digest.buffer, digest.size);

@@ -62,7 +62,7 @@ enum tpmiot_rc tpmiot_err_crypto(struct tpmiot_err *err, const char *fmt, ...)
 enum tpmiot_rc tpmiot_err_errno(struct tpmiot_err *err, const char *fmt, ...)
     TPMIOT_PRINTF(2, 3);
 
-/* Puts "prefix: " in front of the text that is there. Returns err->rc. */
+/* Puts "prefix: " in front of the text that is there. Returns err->rc; for callers whose err is not NULL. */
 enum tpmiot_rc tpmiot_err_prefix(struct tpmiot_err *err, const char *fmt, ...)
     TPMIOT_PRINTF(2, 3);
 
