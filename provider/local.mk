@@ -12,6 +12,8 @@ provider_tpmiot_la_SOURCES = \
 	provider/auth.h \
 	provider/bio.c \
 	provider/bio.h \
+	provider/capabilities.c \
+	provider/capabilities.h \
 	provider/ctx.c \
 	provider/decoder.c \
 	provider/decoder_spki.c \

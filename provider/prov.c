@@ -10,6 +10,7 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include "capabilities.h"
 #include "config.h"
 #include "peers.h"
 #include "tables.h"
@@ -158,6 +159,7 @@ static const OSSL_DISPATCH provider[] = {
 	PROV_FN(PROVIDER_QUERY_OPERATION, prov_query),
 	PROV_FN(PROVIDER_GETTABLE_PARAMS, prov_gettable_params),
 	PROV_FN(PROVIDER_GET_PARAMS, prov_get_params),
+	PROV_FN(PROVIDER_GET_CAPABILITIES, prov_get_capabilities),
 	PROV_FN(PROVIDER_GET_REASON_STRINGS, prov_get_reasons),
 	PROV_FN(PROVIDER_TEARDOWN, prov_teardown),
 	{ 0, NULL },
