@@ -142,6 +142,7 @@ declare -A PIDS=() # by the name it was started under
 start() {
 	local name=$1
 	shift
+	stop "$name"
 	: >"$T/$name.log" # here: wait_for_line must not read what was there before
 	"$@" >"$T/$name.log" 2>&1 </dev/null &
 	PIDS[$name]=$!
@@ -309,6 +310,10 @@ use_tpm() {
 # unless it is there from before, starts and uses it.
 start_swtpm() {
 	local name=${1:-tpm} kind=${2:-persistent} new=
+	! alive "$name" || {
+		use_tpm "$name"
+		return
+	}
 	[ -e "$T/$name/tpm2-00.permall" ] || {
 		new=1
 		make_tpm "$name"
