@@ -106,11 +106,9 @@ static enum tpmiot_rc make(struct ca_init *in, struct tpmiot_err *err)
 static enum tpmiot_rc report(const struct ca_init *in, struct tpmiot_err *err)
 {
 	static const char *const next[] = {
-		[CA_ENROLMENT_LISTED] = "listed: no device may enrol before \"allow add\"; "
-		    "see enrolment in " CA_CONFIG_FILE,
-		[CA_ENROLMENT_TOKEN] = "token: devices need \"allow add\", or \"trust add\" and "
-		    "\"join add\"",
-		[CA_ENROLMENT_OPEN] = "open: after \"trust add\" everyone with such a TPM may enrol",
+		[CA_ENROLMENT_LISTED] = "listed: the next step is \"tpmiot-ca allow add\"",
+		[CA_ENROLMENT_TOKEN] = "token: the next steps are \"trust add\" and \"join add\"",
+		[CA_ENROLMENT_OPEN] = "open: after \"trust add\" whoever has such a TPM may enrol",
 	};
 	char fingerprint[2 * CA_SHA256_LEN + 1];
 	uint8_t sha256[EVP_MAX_MD_SIZE];

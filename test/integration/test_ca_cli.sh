@@ -91,6 +91,29 @@ check 'init with an intermediate' ca --set "ca_key_passphrase_file=$T/pass" \
 check 'the TLS certificate leads to the root' openssl verify -untrusted "$CADIR/tls.crt" \
     -CAfile "$T/root.crt" "$CADIR/tls.crt"
 check_is 'no key was made' "$(files)" 'store.db tls.crt tls.key tpmiot-ca.conf '
+start_ca
+check 'and serves, with a chain that leads to the root' \
+    curl -sS --cacert "$T/root.crt" -o "$T/reply" "$CA_URL/"
+stop_ca
+CADIR=$ca
+
+# ---- CA and TLS key in a TPM, by the provider ----
+
+start_swtpm
+CADIR=$T/tpm-ca
+if openssl genpkey -provider tpmiot -propquery '?provider=tpmiot' -algorithm EC \
+    -pkeyopt group:P-256 -out "$T/tpm.key" 2>"$T/err"; then
+	check 'init with a CA key in the TPM' ca --set providers=tpmiot --set tls_key="$T/tpm.key" \
+	    init --name='TPM CA' --ca-key="$T/tpm.key"
+	check 'its certificates verify' openssl verify -x509_strict -CAfile "$CADIR/ca.crt" "$CADIR/tls.crt"
+	check_is 'no key was made' "$(files)" 'ca.crt store.db tls.crt tpmiot-ca.conf '
+	start_ca
+	check 'it serves with the key in the TPM' \
+	    curl -sS --cacert "$CADIR/ca.crt" -o "$T/reply" "$CA_URL/"
+	stop_ca
+else
+	skip "$(tail -n 1 "$T/err")" 'a CA key in the TPM'
+fi
 CADIR=$ca
 
 # ---- trust ----
