@@ -268,12 +268,13 @@ static enum tpmiot_rc
 sign(void *arg, const void *msg, size_t len, struct tpmiot_buf *signature, struct tpmiot_err *err)
 {
 	const struct signer *signer = arg;
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx;
 	size_t sig_len = 512;
 	uint8_t sig[512];
 
 	if (signer->fail)
 		return tpmiot_err_set(err, TPMIOT_E_TPM, "the TPM said no");
+	ctx = EVP_MD_CTX_new();
 	assert_non_null(ctx);
 	assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, signer->md, NULL, NULL, signer->key,
 	    NULL), 1);
