@@ -169,6 +169,18 @@ check 'a key file that is none: reset' tpmiot-enroll reset
 check_is 'reset leaves nothing' "$(state_files)" ''
 check 'reset twice' tpmiot-enroll reset
 
+fresh twice
+# shellcheck disable=SC2317,SC2329  # called by check
+two_at_once() {
+	local pid status=0
+	enroll -q &
+	pid=$!
+	enroll -q || status=$?
+	wait "$pid" && return "$status"
+}
+check 'two at once: one waits for the other' two_at_once
+check_is 'two at once: one certificate' "$(state_files)" 'ak.key ca.crt device.crt device.key '
+
 # ---- Asked to stop -------------------------------------------------------------
 
 fresh signal
