@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "keys.h"
 #include "token.h"
+#include "url.h"
 
 struct job {
 	struct enroll_env *env;
@@ -47,7 +48,7 @@ check_options(struct job *job, struct tpmiot_err *err)
 	if (opts->server == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "enroll needs to know the CA: --server=https://HOST[:PORT]");
-	rc = enroll_http_check_server(opts->server, err);
+	rc = enroll_url_check(opts->server, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (opts->key != NULL && !tpmiot_key_kind_parse(opts->key, &job->kind))

@@ -10,6 +10,7 @@
 
 #include "http.h"
 #include "ui.h"
+#include "url.h"
 
 #define CONNECT_TIMEOUT_S 15L
 #define REQUEST_TIMEOUT_S 90L
@@ -53,64 +54,6 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	(void)c;
 	(void)d;
 	return enroll_signals_pending() ? 1 : 0;
-}
-
-/* ---- The server's URL ---------------------------------------------------------- */
-
-static bool
-has_part(CURLU *url, CURLUPart part)
-{
-	char *text = NULL;
-	CURLUcode code = curl_url_get(url, part, &text, 0);
-
-	curl_free(text);
-	return code == CURLUE_OK;
-}
-
-static enum tpmiot_rc
-check_scheme(CURLU *url, const char *server, struct tpmiot_err *err)
-{
-	char *scheme = NULL;
-	enum tpmiot_rc rc = TPMIOT_OK;
-
-	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--server=%s names no scheme; write https://%s", server, server);
-	else if (strcmp(scheme, "http") == 0)
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--server=%s: http:// proves nothing about who answers, and shows the join "
-		    "token to everybody on the way; use https://", server);
-	else if (strcmp(scheme, "https") != 0)
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--server=%s: only https:// is spoken", server);
-	curl_free(scheme);
-	return rc;
-}
-
-enum tpmiot_rc
-enroll_http_check_server(const char *server, struct tpmiot_err *err)
-{
-	CURLU *url = curl_url();
-	enum tpmiot_rc rc;
-
-	if (url == NULL)
-		return tpmiot_err_memory(err);
-	if (curl_url_set(url, CURLUPART_URL, server, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
-		rc = strstr(server, "://") == NULL ?
-		    tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--server=%s names no scheme; write https://%s", server, server) :
-		    tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--server=%s is no URL; https://HOST[:PORT] is what is wanted", server);
-	else
-		rc = check_scheme(url, server, err);
-	if (rc == TPMIOT_OK && (has_part(url, CURLUPART_USER) ||
-	    has_part(url, CURLUPART_PASSWORD) || has_part(url, CURLUPART_QUERY) ||
-	    has_part(url, CURLUPART_FRAGMENT)))
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--server: user, query and fragment have no place in it; "
-		    "https://HOST[:PORT][/PATH] is what is wanted");
-	curl_url_cleanup(url);
-	return rc;
 }
 
 /* ---- Set-up ---------------------------------------------------------------------- */
@@ -184,7 +127,7 @@ enroll_http_new(const char *server, const char *ca_file, const char *known_ca,
     struct enroll_http **out, struct tpmiot_err *err)
 {
 	struct enroll_http *http;
-	enum tpmiot_rc rc = enroll_http_check_server(server, err);
+	enum tpmiot_rc rc = enroll_url_check(server, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;

@@ -19,12 +19,9 @@ struct enroll_http_reply {
 	struct tpmiot_buf body;
 };
 
-/* Whether it is an https:// URL to which the protocol's paths can be added; TPMIOT_E_USAGE says what is wrong. */
-TPMIOT_MUST_USE enum tpmiot_rc enroll_http_check_server(const char *server,
-    struct tpmiot_err *err);
-
 /*
- * Whom to trust: the certificates in ca_file and nobody else; without it the
+ * server: an https:// URL (enroll/url.h), to which the protocol's paths are
+ * added. Whom to trust: the certificates in ca_file and nobody else; without it the
  * system's, and those in known_ca, the file of a former enrolment. Either may be
  * NULL; strings are copied.
  */

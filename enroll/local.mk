@@ -25,7 +25,8 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/progress.c \
 	enroll/state.c enroll/state.h \
 	enroll/token.c enroll/token.h \
-	enroll/ui.c enroll/ui.h
+	enroll/ui.c enroll/ui.h \
+	enroll/url.c enroll/url.h
 
 bin_PROGRAMS += enroll/tpmiot-enroll
 enroll_tpmiot_enroll_SOURCES = enroll/main.c

@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "enroll/exchange.h"
+#include "enroll/url.h"
 #include "unit.h"
 
 #define JSON "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
@@ -370,10 +371,10 @@ test_check_server(void **state)
 	size_t i;
 
 	(void)state;
-	assert_ok(enroll_http_check_server("https://ca.example:8443/sub", &err), &err);
-	assert_ok(enroll_http_check_server("HTTPS://[::1]/", &err), &err);
+	assert_ok(enroll_url_check("https://ca.example:8443/sub", &err), &err);
+	assert_ok(enroll_url_check("HTTPS://[::1]/", &err), &err);
 	for (i = 0; i < COUNT(bad); i++)
-		assert_refused(enroll_http_check_server(bad[i].url, &err), TPMIOT_E_USAGE, &err,
+		assert_refused(enroll_url_check(bad[i].url, &err), TPMIOT_E_USAGE, &err,
 		    bad[i].word);
 }
 
