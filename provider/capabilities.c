@@ -36,7 +36,7 @@ prov_get_capabilities(void *provctx, const char *capability, OSSL_CALLBACK *cb, 
 	struct receiver to = { cb, arg };
 
 	/* Keys that are made in the TPM are of no use in a key exchange. */
-	if (!prov->soft_keygen || OPENSSL_strcasecmp(capability, "TLS-GROUP") != 0)
+	if (prov->keygen != PROV_KEYGEN_SOFTWARE || OPENSSL_strcasecmp(capability, "TLS-GROUP") != 0)
 		return 0;
 	return prov_libctx(prov) != NULL &&
 	    OSSL_PROVIDER_get_capabilities(prov->software, capability, hand_on_ec, &to);

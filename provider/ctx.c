@@ -65,7 +65,10 @@ copy_setting(const char *value, char **out)
 	return *out != NULL;
 }
 
-/* Reads our section of openssl.cnf. A value that we don't know must not pass for one that we do. */
+/*
+ * Reads our section of openssl.cnf. Whatever it says, loading succeeds: libcrypto
+ * drops the whole file with its other providers, and without a word, if it does not.
+ */
 static bool
 read_config(struct prov_ctx *prov)
 {
@@ -79,10 +82,11 @@ read_config(struct prov_ctx *prov)
 
 	if (!prov->up.get_params(prov->core, params))
 		return false;
-	if (keygen != NULL && strcmp(keygen, "software") != 0 && strcmp(keygen, "tpm") != 0)
-		return prov_raise(prov, TPMIOT_E_USAGE,
-		    "openssl.cnf: keygen = %s: only \"software\" or \"tpm\" make sense", keygen);
-	prov->soft_keygen = keygen != NULL && strcmp(keygen, "software") == 0;
+	if (keygen == NULL || strcmp(keygen, "tpm") == 0)
+		prov->keygen = PROV_KEYGEN_TPM;
+	else
+		prov->keygen = strcmp(keygen, "software") == 0 ? PROV_KEYGEN_SOFTWARE :
+								 PROV_KEYGEN_UNKNOWN;
 	return copy_setting(tcti, &prov->tcti) && copy_setting(state_dir, &prov->state_dir);
 }
 

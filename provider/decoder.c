@@ -45,15 +45,33 @@ private_selection(void *provctx, int selection)
 	return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
 }
 
+/*
+ * A damaged key file is told of here: what a decoder says after this one is lost
+ * when the key comes through a store.
+ */
+static bool
+check_der(struct prov_ctx *prov, const unsigned char *der, size_t len)
+{
+	struct tpmiot_keyfile *file = OPENSSL_zalloc(sizeof(*file));
+	OSSL_LIB_CTX *libctx = prov_libctx(prov);
+	struct tpmiot_err err;
+	bool ok = file != NULL && libctx != NULL;
+
+	if (ok && tpmiot_keyfile_parse_der(libctx, der, len, file, &err) != TPMIOT_OK)
+		ok = prov_raise_err(prov, &err);
+	OPENSSL_free(file);
+	return ok;
+}
+
 static int
-deliver_der(const unsigned char *der, long len, OSSL_CALLBACK *cb, void *arg)
+deliver_der(const unsigned char *der, size_t len, OSSL_CALLBACK *cb, void *arg)
 {
 	char structure[] = "TSS2";
 	int object_type = OSSL_OBJECT_PKEY;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &object_type),
 		OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, structure, sizeof(structure) - 1),
-		OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_DATA, (void *)(uintptr_t)der, (size_t)len),
+		OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_DATA, (void *)(uintptr_t)der, len),
 		OSSL_PARAM_END,
 	};
 
@@ -77,7 +95,8 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	ERR_set_mark();
 	if (bio != NULL && PEM_read_bio(bio, &name, &header, &der, &len) > 0 &&
 	    strcmp(name, TPMIOT_KEYFILE_PEM_NAME) == 0)
-		ret = deliver_der(der, len, data_cb, data_arg);
+		ret = check_der(ctx, der, (size_t)len) &&
+		    deliver_der(der, (size_t)len, data_cb, data_arg);
 	if (name == NULL)
 		ERR_pop_to_mark(); /* no PEM at all */
 	else

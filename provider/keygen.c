@@ -61,8 +61,14 @@ static void *
 gen_init(struct prov_ctx *prov, enum prov_type type, int selection, const OSSL_PARAM params[])
 {
 	bool params_only = (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0;
-	struct keygen *gen = OPENSSL_zalloc(sizeof(*gen));
+	struct keygen *gen;
 
+	if (prov->keygen == PROV_KEYGEN_UNKNOWN) {
+		prov_raise(prov, TPMIOT_E_USAGE,
+		    "openssl.cnf: keygen of the provider tpmiot is either software or tpm");
+		return NULL;
+	}
+	gen = OPENSSL_zalloc(sizeof(*gen));
 	if (gen == NULL)
 		return NULL;
 	gen->prov = prov;
@@ -70,7 +76,7 @@ gen_init(struct prov_ctx *prov, enum prov_type type, int selection, const OSSL_P
 	gen->bits = 2048;
 	gen->curve = TPM2_ECC_NIST_P256;
 	gen->hash = TPM2_ALG_NULL;
-	gen->in_tpm = !params_only && !prov->soft_keygen;
+	gen->in_tpm = !params_only && prov->keygen == PROV_KEYGEN_TPM;
 	if (!gen->in_tpm)
 		gen->soft = soft_keygen_new(gen, params_only);
 	if ((!gen->in_tpm && gen->soft == NULL) || !prov_gen_set_params(gen, params)) {

@@ -42,7 +42,11 @@ struct prov_ctx {
 	/* openssl.cnf; NULL where it says nothing */
 	char *tcti;
 	char *state_dir;
-	bool soft_keygen; /* `keygen = software` */
+	enum {
+		PROV_KEYGEN_TPM,      /* also where it says nothing */
+		PROV_KEYGEN_SOFTWARE, /* `keygen = software` */
+		PROV_KEYGEN_UNKNOWN   /* a word that makes no sense: told when a key is made */
+	} keygen;
 
 	atomic_uint peers; /* see peers.h */
 

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Where keys come from and go to: every form of key name, files, public halves, key
+# generation; and what each costs in TPM commands.
+# shellcheck source=test/integration/lib.sh
+. "$(dirname "$0")/../integration/lib.sh"
+# shellcheck source=test/provider/keys.sh
+. "$(dirname "$0")/keys.sh"
+
+# ---- Without a TPM -----------------------------------------------------------
+
+export TPMIOT_TCTI=swtpm:port=1
+check 'the provider loads without a TPM' openssl list -providers -provider tpmiot
+check 'another program works beside it without a TPM' \
+	openssl dgst -provider tpmiot -provider default -sha256 "$0"
+echo hello >"$T/message"
+check 'a software key in a file works without a TPM' \
+	openssl genpkey -provider default -algorithm EC -pkeyopt group:P-256 -out "$T/soft.key"
+check 'a software key signs with -provider tpmiot alone' new_request "$T/soft.key"
+check_fails '*' 'no TPM at TCTI' 'a TPM that is not there is named' \
+	openssl pkey -provider tpmiot -in handle:0x81000010 -pubout
+
+# ---- Making keys -------------------------------------------------------------
+
+start_swtpm
+count_tpm "$T/count" openssl list -providers -provider tpmiot >"$T/out" 2>&1
+check_is 'loading sends no TPM command' "$(wc -l <"$T/count")" 0
+
+mkdir -p "$TPMIOT_STATE_DIR"
+check 'genpkey: EC' genpkey "$T/ec.key" -algorithm EC
+check 'genpkey: EC P-384' genpkey "$T/ec384.key" -algorithm EC -pkeyopt group:P-384
+check 'genpkey: RSA' genpkey "$T/rsa.key" -algorithm RSA
+check 'genpkey: RSA 3072' genpkey "$T/rsa3072.key" -algorithm RSA -pkeyopt bits:3072
+check 'genpkey: under a named parent' \
+	genpkey "$T/parent.key" -algorithm EC -pkeyopt parent:0x81000001
+check 'genpkey: under the owner hierarchy' \
+	genpkey "$T/owner.key" -algorithm EC -pkeyopt parent:0x40000001
+check_grep '^-----BEGIN TSS2 PRIVATE KEY-----' "$T/ec.key" 'the file is a TSS2 PRIVATE KEY'
+check_is 'P-384 is P-384' "$(openssl pkey -provider tpmiot -in "$T/ec384.key" -noout -text |
+	grep -c 'P-384')" 1
+check_is 'RSA 3072 has 3072 bits' "$(openssl pkey -provider tpmiot -in "$T/rsa3072.key" -noout -text |
+	grep -c '3072 bit')" 1
+count_tpm "$T/count" openssl genpkey -provider tpmiot -algorithm EC -out "$T/x.key" >"$T/out" 2>&1
+check_is 'genpkey takes one command' "$(paste -sd' ' "$T/count")" 'Create'
+
+# ---- Names ---------------------------------------------------------------------
+
+tpm_key 0x81000010 ecc256:null:null || die 'no persistent EC key'
+tpm_key 0x81000011 rsa2048:null:null || die 'no persistent RSA key'
+cp "$T/ec.key" "$TPMIOT_STATE_DIR/device.key"
+cp "$T/rsa.key" "$TPMIOT_STATE_DIR/other.key"
+pubkey "$T/ec.key" "$T/ec.pub"
+SPKI=$(openssl pkey -pubin -in "$T/ec.pub" -outform DER | sha256sum | cut -d' ' -f1)
+openssl pkey -provider tpmiot -in "$T/rsa.key" -outform DER -out "$T/rsa.der"
+openssl req -x509 -new -key "$T/soft.key" -subj /CN=soft -out "$T/soft.crt"
+cat "$T/soft.crt" "$T/ec.key" >"$T/bundle.pem"
+
+for key in "$T/ec.key" "$T/ec384.key" "$T/rsa.key" "$T/rsa3072.key" "$T/owner.key" "$T/rsa.der" \
+    "$T/bundle.pem" "file:$T/ec.key" tpmiot:device "tpmiot:spki-sha256=$SPKI" \
+    tpmiot:handle=0x81000010 handle:0x81000010 handle:0x81000011 \
+    "object:$T/0x81000010.object" "object:$T/rsa.key"; do
+	check "openssl req with ${key//$T\//}" new_request "$key"
+done
+check 'the same with the default provider loaded' \
+	new_request "$T/ec.key" -provider default
+check 'a key behind a certificate, read by the default provider' \
+	new_request "$T/bundle.pem" -provider default
+check 'and with the default provider first' \
+	openssl req -new -provider default -provider tpmiot -key "$T/rsa.key" -subj /CN=x
+check 'openssl req -verify with that one flag' \
+	openssl req -in "$T/req.pem" -verify -noout -provider tpmiot
+check 'a self-signed certificate' openssl req -x509 -set_serial 1 -new -provider tpmiot \
+	-key tpmiot:device -subj /CN=self -out "$T/self.crt"
+check 'which OpenSSL verifies' openssl verify -CAfile "$T/self.crt" "$T/self.crt"
+
+# ---- What it costs -----------------------------------------------------------
+
+check_is 'commands of req, persistent EC key' "$(count_request handle:0x81000010)" 'ReadPublic Sign'
+check_is 'commands of req, persistent RSA key' "$(count_request handle:0x81000011)" 'ReadPublic Sign'
+check_is 'commands of req, key file under a persistent parent' \
+	"$(count_request "$T/ec.key")" 'Load Sign FlushContext'
+check_is 'commands of req, RSA key file' "$(count_request "$T/rsa.key")" 'Load Sign FlushContext'
+check_is 'commands of req, key by its public half' \
+	"$(count_request "tpmiot:spki-sha256=$SPKI")" 'Load Sign FlushContext'
+count_tpm "$T/count" openssl pkey -provider tpmiot -in "$T/ec.key" -pubout >"$T/out" 2>&1
+check_is 'the public half of a key file takes no command' "$(wc -l <"$T/count")" 0
+check_is 'nothing is left in the TPM' "$(tpm2_getcap handles-transient)" ''
+
+# ---- Public and private halves -----------------------------------------------
+
+openssl req -in "$T/req.pem" -noout -pubkey >"$T/req.pub"
+check 'the public half is the one in the request' cmp "$T/ec.pub" "$T/req.pub"
+check 'the key is valid' openssl pkey -provider tpmiot -provider default -in "$T/ec.key" -check -noout
+openssl pkey -provider tpmiot -in "$T/rsa.der" -out "$T/back.key"
+check 'PEM to DER and back is the same key' cmp "$T/back.key" "$T/rsa.key"
+check_fails '*' 'stays in the TPM' 'a persistent key is not written' \
+	openssl pkey -provider tpmiot -in handle:0x81000010
+check_fails '*' 'not encrypted' 'a cipher for the key file is refused' \
+	openssl pkey -provider tpmiot -provider default -in "$T/ec.key" -aes256 -passout pass:secret
+
+done_testing

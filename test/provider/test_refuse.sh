@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What can't be done is refused, with the reason and what would work.
+# shellcheck source=test/integration/lib.sh
+. "$(dirname "$0")/../integration/lib.sh"
+# shellcheck source=test/provider/keys.sh
+. "$(dirname "$0")/keys.sh"
+
+start_swtpm
+mkdir -p "$TPMIOT_STATE_DIR"
+echo 'to be signed' >"$T/message"
+genpkey "$T/ec.key" -algorithm EC
+genpkey "$T/rsa.key" -algorithm RSA
+genpkey "$T/fixed.key" -algorithm RSA -pkeyopt digest:sha256
+genpkey "$TPMIOT_STATE_DIR/pw.key" -algorithm EC -pkeyopt user-auth:open-sesame
+tpm_key 0x81000020 ecc256:ecdsa-sha256:null "$RESTRICTED" || die 'no attestation key'
+tpm_key 0x81000022 rsa2048:rsapss-sha256:null "$RESTRICTED" || die 'no PSS key'
+
+dgst() { openssl dgst -provider tpmiot -out "$T/sig" "$@" "$T/message"; }
+utl() { openssl pkeyutl -provider tpmiot -sign -in "$T/digest" -out "$T/sig" "$@"; }
+request() { openssl req -new -provider tpmiot -subj /CN=x -out "$T/req.pem" -key "$@"; }
+PSS=(-sigopt rsa_padding_mode:pss)
+
+# ---- Parameters ----------------------------------------------------------------
+
+openssl dgst -sha256 -binary -out "$T/digest" "$T/message"
+check_fails '*' 'sha224.*use SHA256' 'a digest that TPMs do not sign with RSA' \
+	dgst -sha224 -sign "$T/rsa.key"
+check_fails '*' 'does not sign SHA3-256' 'a digest that this TPM does not know' \
+	dgst -sha3-256 -sign "$T/rsa.key"
+check_fails '*' 'rsa_pss_saltlen:digest' 'a salt length that no TPM has' \
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:20 -sign "$T/rsa.key"
+check_fails '*' 'rsa_pss_saltlen:digest' 'a salt length that this TPM does not have' \
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:max -sign "$T/rsa.key"
+check_fails '*' 'leave out rsa_mgf1_md' 'another hash for MGF1' \
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_mgf1_md:sha1 -sign "$T/rsa.key"
+check_fails '*' 'rsa_padding_mode:pkcs1' 'X9.31 padding' \
+	dgst -sha256 -sigopt rsa_padding_mode:x931 -sign "$T/rsa.key"
+check_fails '*' 'which digest' 'a bare digest for RSA that is not named' utl -inkey "$T/rsa.key"
+check_fails '*' 'SHA384 digest has 48 bytes, not 32' 'a digest of another size than named' \
+	utl -inkey "$T/rsa.key" -pkeyopt digest:sha384
+check_fails '*' 'signs SHA256 only' 'another digest than the key is made for' \
+	dgst -sha384 -sign "$T/fixed.key"
+check_fails '*' 'does not sign with PSS' 'another padding than the key is made for' \
+	dgst -sha256 "${PSS[@]}" -sign "$T/fixed.key"
+check_fails '*' 'PSS padding only' 'PKCS#1 padding with a PSS key' \
+	dgst -sha256 -sigopt rsa_padding_mode:pkcs1 -sign handle:0x81000022
+check_fails '*' 'attestation key.*message' 'a bare digest for an attestation key' \
+	utl -inkey handle:0x81000020
+check_fails '*' 'signs SHA256 only' 'another digest for an attestation key' \
+	dgst -sha384 -sign handle:0x81000020
+check_fails '*' 'made to decrypt, not to sign' 'a storage key' request handle:0x81000001
+
+# ---- Making keys -------------------------------------------------------------------
+
+check_fails '*' 'bits:1024.*2048' 'RSA 1024' \
+	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt bits:1024
+check_fails '*' 'exponent 65537 only' 'RSA with exponent 3' \
+	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt rsa_keygen_pubexp:3
+check_fails '*' 'no curve brainpoolP256r1' 'a curve that TPMs do not have' \
+	openssl genpkey -provider tpmiot -algorithm EC -pkeyopt group:brainpoolP256r1
+check_fails '*' 'digest:md5' 'a key fixed to MD5' \
+	openssl genpkey -provider tpmiot -algorithm EC -pkeyopt digest:md5
+check_fails '*' 'no parent at 0x81000077' 'a parent that is not there' \
+	openssl genpkey -provider tpmiot -algorithm EC -pkeyopt parent:0x81000077
+
+# ---- Names and files ---------------------------------------------------------------
+
+check_fails '*' 'tpmiot-enroll status' 'a name that is not in the state directory' request tpmiot:nokey
+check_fails '*' 'tpmiot-enroll status' 'a public half that is not there' \
+	request "tpmiot:spki-sha256=$(printf '%064d' 0)"
+check_fails '*' 'no key at 0x81000099' 'a handle that holds nothing' request handle:0x81000099
+check_fails '*' 'persistent object' 'a handle that is none' request tpmiot:handle=0x80000000
+check_fails '*' 'key name' 'a name with a slash' request tpmiot:../device
+check_fails '*' "can't be opened" 'an object file that is not there' request "object:$T/none"
+check_fails '*' 'key name' 'an unknown attribute' request 'tpmiot:device;pin=1'
+for n in 40 200 300; do
+	openssl pkey -provider tpmiot -in "$T/ec.key" -outform DER | head -c $n >"$T/cut.der"
+	{
+		echo '-----BEGIN TSS2 PRIVATE KEY-----'
+		base64 "$T/cut.der"
+		echo '-----END TSS2 PRIVATE KEY-----'
+	} >"$T/cut.pem"
+	[ "$(stat -c %s "$T/cut.der")" -eq "$n" ] || continue # the whole key is shorter
+	check_fails '*' 'key file:' "a key file in DER cut off after $n bytes" request "$T/cut.der"
+	check_fails '*' 'key file:' "a key file in PEM cut off after $n bytes" request "$T/cut.pem"
+	check_fails '*' 'key file:' 'the same with the default provider' \
+		request "$T/cut.pem" -provider default
+done
+
+# ---- Passwords ---------------------------------------------------------------------
+
+lockouts() { tpm2_getcap properties-variable | sed -n 's/TPM2_PT_LOCKOUT_COUNTER: //p'; }
+before=$(lockouts)
+check_fails '*' 'has a password and none was given' 'a missing password' request tpmiot:pw -passin pass:
+check_fails '*' 'wrong authorisation value.*tried once' 'a wrong password' request 'tpmiot:pw;auth=wrong'
+count_tpm "$T/count" request 'tpmiot:pw;auth=wrong' >"$T/out" 2>&1
+check_is 'is tried once' "$(grep -c Sign "$T/count")" 1
+check_is 'and does not count towards lockout' "$(lockouts)" "$before"
+check_fails '*' 'auth-env=NO_SUCH' 'a password from a missing variable' \
+	request 'tpmiot:pw;auth-env=NO_SUCH'
+check_fails '*' "auth-file=.*can't be read" 'a password from a missing file' \
+	request "tpmiot:pw;auth-file=$T/none"
+
+# ---- Configuration -----------------------------------------------------------------
+
+cat >"$T/bad.cnf" <<'CNF'
+openssl_conf = init
+[init]
+providers = providers
+[providers]
+default = default_sect
+tpmiot = tpmiot_sect
+[default_sect]
+activate = 1
+[tpmiot_sect]
+activate = 1
+keygen = maybe
+CNF
+check 'a setting that makes no sense breaks no program' \
+	env OPENSSL_CONF="$T/bad.cnf" openssl dgst -sha256 "$T/message"
+check_fails '*' 'keygen.*software or tpm' 'but is told when a key is made' \
+	env OPENSSL_CONF="$T/bad.cnf" openssl genpkey -propquery provider=tpmiot -algorithm EC
+check_is 'nothing is left in the TPM' \
+	"$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ''
+
+done_testing
