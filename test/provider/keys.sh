@@ -40,3 +40,28 @@ count_request() {
 		-out "$T/req.pem" >"$T/out" 2>&1
 	paste -sd' ' "$T/count"
 }
+
+# ---- TLS ---------------------------------------------------------------------
+
+# certify NAME SUBJECT: a certificate for the key NAME.key, by ca.key
+certify() {
+	openssl req -new -provider default -provider tpmiot -key "$T/$1.key" -subj "/CN=$2" \
+		-addext subjectAltName=DNS:localhost -out "$T/$1.csr" &&
+	    openssl x509 -req -in "$T/$1.csr" -CA "$T/ca.crt" -CAkey "$T/ca.key" \
+		-copy_extensions copy -days 30 -out "$T/$1.crt"
+}
+
+# shipped_config FILE FIRST SECOND: the shipped configuration, in this order
+shipped_config() {
+	awk -v first="$2" -v second="$3" '
+		/^\[/ { here = $0 }
+		here == "[provider_sect]" && /^[a-z]* = / {
+			if (!done++) {
+				print first " = " first "_sect"
+				print second " = " second "_sect"
+			}
+			next
+		}
+		{ print }' "$SRC/examples/openssl.cnf" >"$1"
+	printf '[req]\ndistinguished_name = dn\n[dn]\n' >>"$1"
+}

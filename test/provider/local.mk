@@ -5,4 +5,5 @@ EXTRA_DIST += \
 	test/provider/test_keys.sh \
 	test/provider/test_sign.sh \
 	test/provider/test_refuse.sh \
-	test/provider/test_tls.sh
+	test/provider/test_tls.sh \
+	test/provider/test_programs.sh

@@ -9,29 +9,6 @@
 
 start_swtpm
 
-# certify NAME SUBJECT: a certificate for the key NAME.key
-certify() {
-	openssl req -new -provider default -provider tpmiot -key "$T/$1.key" -subj "/CN=$2" \
-		-addext subjectAltName=DNS:localhost -out "$T/$1.csr" &&
-	    openssl x509 -req -in "$T/$1.csr" -CA "$T/ca.crt" -CAkey "$T/ca.key" \
-		-copy_extensions copy -days 30 -out "$T/$1.crt"
-}
-
-# config FILE FIRST SECOND: the shipped configuration, in this order
-config() {
-	awk -v first="$2" -v second="$3" '
-		/^\[/ { here = $0 }
-		here == "[provider_sect]" && /^[a-z]* = / {
-			if (!done++) {
-				print first " = " first "_sect"
-				print second " = " second "_sect"
-			}
-			next
-		}
-		{ print }' "$SRC/examples/openssl.cnf" >"$1"
-	printf '[req]\ndistinguished_name = dn\n[dn]\n' >>"$1"
-}
-
 {
 	openssl req -x509 -newkey ec -pkeyopt group:P-256 -noenc -keyout "$T/ca.key" \
 		-out "$T/ca.crt" -subj /CN=CA
@@ -43,8 +20,8 @@ config() {
 	show "$T/setup.log"
 	die 'no keys and certificates'
 }
-config "$T/default-first.cnf" default tpmiot
-config "$T/tpmiot-first.cnf" tpmiot default
+shipped_config "$T/default-first.cnf" default tpmiot
+shipped_config "$T/tpmiot-first.cnf" tpmiot default
 NONE=$OPENSSL_CONF
 
 serves() { grep -q ^ACCEPT "$T/server.log"; }
