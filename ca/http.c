@@ -60,27 +60,31 @@ struct ca_http {
 
 static int conn_index = -1; /* of struct conn in an SSL's ex_data; made once */
 
-static void hang_up(const struct conn *c)
+static void
+hang_up(const struct conn *c)
 {
 	/* evhttp sees the end of the stream and frees the connection itself. */
 	shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
 }
 
-static void conn_late(evutil_socket_t fd, short what, void *arg)
+static void
+conn_late(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	hang_up(arg);
 }
 
-static void conn_rearm(struct conn *c)
+static void
+conn_rearm(struct conn *c)
 {
 	const struct timeval tv = { c->http->opt.timeout, 0 };
 
 	evtimer_add(c->deadline, &tv);
 }
 
-static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+static void
+conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
 {
 	struct conn *c = ptr;
 	struct ca_http *http;
@@ -100,7 +104,8 @@ static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long
 		evconnlistener_enable(http->listener);
 }
 
-static bool conn_new(struct ca_http *http, SSL *ssl)
+static bool
+conn_new(struct ca_http *http, SSL *ssl)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -124,7 +129,8 @@ static bool conn_new(struct ca_http *http, SSL *ssl)
 }
 
 /* libevent: a bufferevent for a connection just accepted. NULL would make it a plain one. */
-static struct bufferevent *conn_bufferevent(struct event_base *base, void *arg)
+static struct bufferevent *
+conn_bufferevent(struct event_base *base, void *arg)
 {
 	struct ca_http *http = arg;
 	struct bufferevent *bev = NULL;
@@ -143,7 +149,8 @@ static struct bufferevent *conn_bufferevent(struct event_base *base, void *arg)
 
 /* ---- TLS handshakes -------------------------------------------------------------- */
 
-static void log_handshake(int fd, const char *what)
+static void
+log_handshake(int fd, const char *what)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -156,7 +163,8 @@ static void log_handshake(int fd, const char *what)
 }
 
 /* A client that speaks HTTP without TLS is told so, in its own language. */
-static void answer_plain(int fd)
+static void
+answer_plain(int fd)
 {
 	static const char reply[] = "HTTP/1.1 400 Bad Request\r\n"
 	                            "Content-Type: text/plain\r\n"
@@ -172,7 +180,8 @@ static void answer_plain(int fd)
 	shutdown(fd, SHUT_WR);
 }
 
-static void tls_event(const SSL *ssl, int where, int ret)
+static void
+tls_event(const SSL *ssl, int where, int ret)
 {
 	const unsigned long e = ERR_peek_error();
 	const int fd = SSL_get_fd(ssl), on = 1;
@@ -193,7 +202,8 @@ static void tls_event(const SSL *ssl, int where, int ret)
 
 /* ---- Requests -------------------------------------------------------------------- */
 
-static const char *method_name(struct evhttp_request *req)
+static const char *
+method_name(struct evhttp_request *req)
 {
 	switch (evhttp_request_get_command(req)) {
 	case EVHTTP_REQ_GET:
@@ -211,8 +221,8 @@ static const char *method_name(struct evhttp_request *req)
 	}
 }
 
-static void describe(
-    struct ca_http *http, struct evhttp_request *req, SSL *ssl, struct ca_http_request *out)
+static void
+describe(struct ca_http *http, struct evhttp_request *req, SSL *ssl, struct ca_http_request *out)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	struct evbuffer *body = evhttp_request_get_input_buffer(req);
@@ -235,7 +245,8 @@ static void describe(
 		out->peer_cert = SSL_get0_peer_certificate(ssl);
 }
 
-static void request_done(struct evhttp_request *req, void *arg)
+static void
+request_done(struct evhttp_request *req, void *arg)
 {
 	struct conn *c = arg;
 
@@ -244,8 +255,8 @@ static void request_done(struct evhttp_request *req, void *arg)
 	conn_rearm(c);
 }
 
-static void send_reply(
-    struct ca_http *http, struct evhttp_request *req, const struct ca_http_reply *reply)
+static void
+send_reply(struct ca_http *http, struct evhttp_request *req, const struct ca_http_reply *reply)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	struct evbuffer *body = evbuffer_new();
@@ -272,7 +283,8 @@ out:
 		evbuffer_free(body);
 }
 
-static void serve(struct evhttp_request *req, void *arg)
+static void
+serve(struct evhttp_request *req, void *arg)
 {
 	struct ca_http *http = arg;
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
@@ -294,7 +306,8 @@ static void serve(struct evhttp_request *req, void *arg)
 
 /* ---- Life -------------------------------------------------------------------------- */
 
-static void on_signal(evutil_socket_t sig, short what, void *arg)
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	const struct timeval grace = { GRACE_SECONDS, 0 };
 	struct ca_http *http = arg;
@@ -315,7 +328,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopexit(http->base, http->conns_n > 0 ? &grace : NULL);
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct ca_http *http = arg;
 
@@ -326,7 +340,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Accepting into a full table of files would spin: as many connections as there is room for. */
-static void make_room(struct ca_http *http)
+static void
+make_room(struct ca_http *http)
 {
 	const rlim_t want = (rlim_t)http->opt.max_connections + OTHER_FILES;
 	struct rlimit limit;
@@ -342,19 +357,21 @@ static void make_room(struct ca_http *http)
 	    http->opt.max_connections, (unsigned long long)limit.rlim_cur);
 }
 
-static void libevent_log(int severity, const char *msg)
+static void
+libevent_log(int severity, const char *msg)
 {
 	if (severity >= EVENT_LOG_WARN)
 		ca_log(CA_LOG_WARNING, "libevent: %s", msg);
 }
 
 /* "ADDR:PORT" or "[ADDR]:PORT" to an address. */
-static enum tpmiot_rc resolve(const char *listen, struct addrinfo **out, struct tpmiot_err *err)
+static enum tpmiot_rc
+resolve(const char *listen, struct addrinfo **out, struct tpmiot_err *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM };
 	const char *colon = strrchr(listen, ':'), *host = listen;
-	char copy[256];
+	char copy[256], *end = NULL;
 	size_t len;
 	int rc;
 
@@ -363,7 +380,8 @@ static enum tpmiot_rc resolve(const char *listen, struct addrinfo **out, struct 
 		host++;
 		len -= 2;
 	}
-	if (colon == NULL || len >= sizeof(copy))
+	if (colon == NULL || len >= sizeof(copy) || strtoul(colon + 1, &end, 10) > UINT16_MAX ||
+	    end == colon + 1 || *end != '\0')
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "listen = %s: this is not ADDR:PORT; for example 0.0.0.0:8443 or [::]:8443",
 		    listen);
@@ -376,7 +394,8 @@ static enum tpmiot_rc resolve(const char *listen, struct addrinfo **out, struct 
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc bind_listener(struct ca_http *http, struct tpmiot_err *err)
+static enum tpmiot_rc
+bind_listener(struct ca_http *http, struct tpmiot_err *err)
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
 	struct addrinfo *ai = NULL;
@@ -400,7 +419,8 @@ static enum tpmiot_rc bind_listener(struct ca_http *http, struct tpmiot_err *err
 	return TPMIOT_OK;
 }
 
-static void make_url(struct ca_http *http)
+static void
+make_url(struct ca_http *http)
 {
 	const char *colon = strrchr(http->opt.listen, ':');
 	struct sockaddr_storage ss = { 0 };
@@ -414,7 +434,8 @@ static void make_url(struct ca_http *http)
 	    http->opt.listen, ntohs((uint16_t)port));
 }
 
-static bool make_events(struct ca_http *http)
+static bool
+make_events(struct ca_http *http)
 {
 	const uint16_t methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
 	                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
@@ -424,8 +445,7 @@ static bool make_events(struct ca_http *http)
 	    (http->evhttp = evhttp_new(http->base)) == NULL ||
 	    (http->sigterm = evsignal_new(http->base, SIGTERM, on_signal, http)) == NULL ||
 	    (http->sigint = evsignal_new(http->base, SIGINT, on_signal, http)) == NULL ||
-	    (http->tick = event_new(http->base, -1, EV_PERSIST, on_tick, http)) == NULL ||
-	    evsignal_add(http->sigterm, NULL) != 0 || evsignal_add(http->sigint, NULL) != 0)
+	    (http->tick = event_new(http->base, -1, EV_PERSIST, on_tick, http)) == NULL)
 		return false;
 	evhttp_set_allowed_methods(http->evhttp, methods); /* the handler says 405, with reasons */
 	evhttp_set_default_content_type(http->evhttp, NULL);
@@ -438,8 +458,8 @@ static bool make_events(struct ca_http *http)
 	return true;
 }
 
-enum tpmiot_rc ca_http_new(
-    const struct ca_http_options *options, struct ca_http **out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct tpmiot_err *err)
 {
 	struct ca_http *http = calloc(1, sizeof(*http));
 	enum tpmiot_rc rc;
@@ -459,6 +479,11 @@ enum tpmiot_rc ca_http_new(
 	SSL_CTX_set_info_callback(options->tls, tls_event);
 	if ((rc = bind_listener(http, err)) != TPMIOT_OK)
 		goto out;
+	/* Last, because libevent knows one taker of signals in a process. */
+	if (evsignal_add(http->sigterm, NULL) != 0 || evsignal_add(http->sigint, NULL) != 0) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
 	make_url(http);
 	*out = http;
 	http = NULL;
@@ -467,7 +492,8 @@ out:
 	return rc;
 }
 
-void ca_http_free(struct ca_http **httpp)
+void
+ca_http_free(struct ca_http **httpp)
 {
 	struct ca_http *http = *httpp;
 
@@ -488,12 +514,14 @@ void ca_http_free(struct ca_http **httpp)
 	*httpp = NULL;
 }
 
-const char *ca_http_url(const struct ca_http *http)
+const char *
+ca_http_url(const struct ca_http *http)
 {
 	return http->url;
 }
 
-enum tpmiot_rc ca_http_run(struct ca_http *http, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_http_run(struct ca_http *http, struct tpmiot_err *err)
 {
 	const struct timeval minute = { TICK_SECONDS, 0 };
 

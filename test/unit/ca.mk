@@ -13,6 +13,7 @@ ca_tests = \
 	test/unit/test_ca_admit \
 	test/unit/test_ca_api \
 	test/unit/test_ca_refusals \
+	test/unit/test_ca_http \
 	test/unit/test_ca_x509
 check_PROGRAMS += $(ca_tests)
 TESTS += $(ca_tests)
@@ -68,4 +69,8 @@ test_unit_test_ca_refusals_SOURCES = test/unit/test_ca_refusals.c test/unit/enro
 test_unit_test_ca_refusals_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_refusals_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_refusals_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+test_unit_test_ca_http_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_http_CFLAGS = $(CA_TEST_CFLAGS) $(PTHREAD_CFLAGS)
+test_unit_test_ca_http_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD) $(PTHREAD_LIBS)
 endif

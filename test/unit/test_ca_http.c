@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTPS adapter over real sockets: a server in a thread, clients that behave and that do not. */
+#include "ca_test.h"
+#include "certkit.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "ca/http.h"
+#include "ca/log.h"
+
+#define MAX_BODY 1000
+#define TIMEOUT 2
+
+static SSL_CTX *server_tls, *client_tls;
+
+struct server {
+	struct ca_http *http;
+	pthread_t thread;
+	uint16_t port;
+	enum tpmiot_rc rc;
+	int ticks;
+};
+
+/* Echoes what it was given. */
+static void echo(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
+{
+	(void)arg;
+	reply->status = req->too_large ? 413 : 200;
+	reply->content_type = "text/plain";
+	reply->retry_after = req->too_large ? 7 : 0;
+	reply->allow = strcmp(req->method, "GET") == 0 ? "POST" : NULL;
+	tpmiot_buf_printf(&reply->body, "%s %s %s %s %d ", req->method, req->path,
+	    req->content_type != NULL ? req->content_type : "-", req->peer_host,
+	    req->peer_cert != NULL);
+	tpmiot_buf_put(&reply->body, req->body, req->body_len);
+}
+
+static void tick(void *arg)
+{
+	((struct server *)arg)->ticks++;
+}
+
+static void *run(void *arg)
+{
+	struct server *s = arg;
+	struct tpmiot_err err;
+
+	s->rc = ca_http_run(s->http, &err);
+	return NULL;
+}
+
+static int setup_limited(void **state, int max_connections)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	struct ca_http_options options = { .listen = "127.0.0.1:0", .tls = server_tls,
+		.max_body = MAX_BODY, .max_connections = max_connections, .timeout = TIMEOUT,
+		.handler = echo, .tick = tick, .arg = s };
+	struct tpmiot_err err;
+
+	assert_non_null(s);
+	assert_ok(ca_http_new(&options, &s->http, &err));
+	assert_int_equal(strncmp(ca_http_url(s->http), "https://127.0.0.1:", 18), 0);
+	s->port = (uint16_t)atoi(ca_http_url(s->http) + 18);
+	assert_int_not_equal(s->port, 0);
+	assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
+	*state = s;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_limited(state, 100);
+}
+
+static int setup_one(void **state)
+{
+	return setup_limited(state, 1);
+}
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Stops the server as an operator does; returns how long that took. */
+static double stop(struct server *s)
+{
+	const double start = seconds();
+
+	kill(getpid(), SIGTERM);
+	pthread_join(s->thread, NULL);
+	return seconds() - start;
+}
+
+static int teardown(void **state)
+{
+	struct server *s = *state;
+
+	if (s->http != NULL)
+		stop(s);
+	ca_http_free(&s->http);
+	assert_int_equal(s->rc, TPMIOT_OK);
+	assert_int_equal(s->ticks, 1);
+	free(s);
+	return 0;
+}
+
+/* ---- Clients -------------------------------------------------------------------------- */
+
+static int dial(const struct server *s)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(s->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct timeval patience = { 15, 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static SSL *handshake(int fd)
+{
+	SSL *ssl = SSL_new(client_tls);
+
+	assert_non_null(ssl);
+	assert_int_equal(SSL_set_fd(ssl, fd), 1);
+	assert_int_equal(SSL_connect(ssl), 1);
+	return ssl;
+}
+
+static SSL *client(const struct server *s)
+{
+	return handshake(dial(s));
+}
+
+static void hang_up(SSL *ssl)
+{
+	int fd = SSL_get_fd(ssl);
+
+	SSL_free(ssl);
+	close(fd);
+}
+
+/* Reads head and body of a reply; what there is when the connection ends. */
+static void receive(SSL *ssl, char *out, size_t size)
+{
+	size_t len = 0, want = size - 1;
+	const char *at;
+	int n;
+
+	while (len < want && (n = SSL_read(ssl, out + len, (int)(size - 1 - len))) > 0) {
+		len += (size_t)n;
+		out[len] = '\0';
+		at = strstr(out, "Content-Length: ");
+		if (at != NULL && strstr(out, "\r\n\r\n") != NULL)
+			want = (size_t)(strstr(out, "\r\n\r\n") + 4 - out) + (size_t)atoi(at + 16);
+	}
+	out[len] = '\0';
+}
+
+static void request(SSL *ssl, const char *method, size_t body_len, char *out, size_t size)
+{
+	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
+
+	tpmiot_buf_printf(&buf, "%s /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n"
+				"Content-Length: %zu\r\n\r\n", method, body_len);
+	memset(tpmiot_buf_grow(&buf, body_len), 'y', body_len);
+	assert_int_equal(SSL_write(ssl, buf.data, (int)buf.len), (int)buf.len);
+	tpmiot_buf_free(&buf);
+	receive(ssl, out, size);
+}
+
+#define assert_has(text, part)                                                                     \
+	do {                                                                                       \
+		if (strstr(text, part) == NULL)                                                    \
+			fail_msg("\"%s\" lacks \"%s\"", text, part);                                 \
+	} while (0)
+
+/* ---- Tests ------------------------------------------------------------------------------- */
+
+static void test_request_and_reply(void **state)
+{
+	SSL *ssl = client(*state);
+	char reply[4096];
+
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	assert_has(reply, "\r\n\r\nPOST /a text/x 127.0.0.1 0 yyyyy");
+	assert_null(strstr(reply, "Retry-After"));
+	request(ssl, "GET", 0, reply, sizeof(reply)); /* on the same connection */
+	assert_has(reply, "Allow: POST\r\n");
+	assert_has(reply, "\r\n\r\nGET /a");
+	hang_up(ssl);
+}
+
+/* Nagle and delayed ACKs together would take 40 ms for each. */
+static void test_kept_connection_is_quick(void **state)
+{
+	SSL *ssl = client(*state);
+	const double start = seconds();
+	char reply[4096];
+
+	for (int i = 0; i < 50; i++)
+		request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_true(seconds() - start < 1.0);
+	hang_up(ssl);
+}
+
+static void test_body_limits(void **state)
+{
+	char reply[4096];
+	SSL *ssl = client(*state);
+
+	request(ssl, "POST", MAX_BODY, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	request(ssl, "POST", MAX_BODY + 1, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 413 ");
+	assert_has(reply, "Retry-After: 7\r\n");
+	assert_has(reply, "127.0.0.1 0 ");
+	assert_null(strstr(reply, "yyy"));
+	request(ssl, "POST", 5 * MAX_BODY, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 413 "); /* libevent's own */
+	hang_up(ssl);
+}
+
+static void test_plain_http(void **state)
+{
+	static const char get[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	char reply[1024] = "";
+	size_t len = 0;
+	ssize_t n;
+	int fd = dial(*state);
+
+	assert_int_equal(send(fd, get, sizeof(get) - 1, 0), sizeof(get) - 1);
+	while ((n = recv(fd, reply + len, sizeof(reply) - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	assert_int_equal(n, 0); /* an orderly end */
+	assert_has(reply, "HTTP/1.1 400 ");
+	assert_has(reply, "https://");
+	close(fd);
+}
+
+static void test_old_tls(void **state)
+{
+	SSL *ssl = SSL_new(client_tls);
+	int fd = dial(*state);
+
+	SSL_set_security_level(ssl, 0);
+	SSL_set_min_proto_version(ssl, TLS1_VERSION);
+	SSL_set_max_proto_version(ssl, TLS1_1_VERSION);
+	SSL_set_fd(ssl, fd);
+	assert_int_not_equal(SSL_connect(ssl), 1);
+	hang_up(ssl);
+}
+
+/* A byte now and then does not keep a connection for ever. */
+static void test_slow_client(void **state)
+{
+	static const char head[] = "POST /a HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	SSL *ssl = client(*state);
+	const double start = seconds();
+	char reply[1024];
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(head) - 1; i++) {
+		if (SSL_write(ssl, head + i, 1) != 1)
+			break;
+		usleep(200000);
+		if (seconds() - start > TIMEOUT + 3)
+			fail_msg("still connected after %.1f s", seconds() - start);
+	}
+	receive(ssl, reply, sizeof(reply));
+	assert_string_equal(reply, "");
+	hang_up(ssl);
+}
+
+/* Over the limit one waits, and is served when another has gone. */
+static void test_connections_limit(void **state)
+{
+	SSL *first = client(*state), *second;
+	char reply[4096];
+	double start;
+	int fd;
+
+	request(first, "POST", 1, reply, sizeof(reply));
+	fd = dial(*state); /* the kernel's queue takes it */
+	start = seconds();
+	hang_up(first);
+	second = handshake(fd);
+	assert_true(seconds() - start < TIMEOUT);
+	request(second, "POST", 1, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	hang_up(second);
+}
+
+static void test_client_that_hangs_up(void **state)
+{
+	const struct linger abort_it = { 1, 0 };
+	char reply[4096];
+	SSL *ssl;
+	int fd;
+
+	for (int i = 0; i < 20; i++) {
+		ssl = client(*state);
+		fd = SSL_get_fd(ssl);
+		SSL_write(ssl, "POST /a HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 41);
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof(abort_it));
+		hang_up(ssl);
+	}
+	ssl = client(*state);
+	request(ssl, "POST", 1, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	hang_up(ssl);
+}
+
+/* A connection that only waits does not hold up the end; one in the middle of a request is served. */
+static void test_stop_finishes_requests(void **state)
+{
+	static const char head[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
+	struct server *s = *state;
+	SSL *idle = client(s), *busy = client(s);
+	char reply[4096];
+
+	request(idle, "POST", 1, reply, sizeof(reply));
+	assert_int_equal(SSL_write(busy, head, sizeof(head) - 1), sizeof(head) - 1);
+	usleep(200000);
+	kill(getpid(), SIGTERM);
+	usleep(200000);
+	assert_int_equal(SSL_write(busy, "z", 1), 1);
+	receive(busy, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	assert_has(reply, "Connection: close\r\n");
+	hang_up(busy);
+	receive(idle, reply, sizeof(reply));
+	assert_string_equal(reply, "");
+	hang_up(idle);
+	pthread_join(s->thread, NULL);
+	ca_http_free(&s->http);
+}
+
+static void test_stop_is_quick(void **state)
+{
+	struct server *s = *state;
+	SSL *idle = client(s);
+	char reply[4096];
+
+	request(idle, "POST", 1, reply, sizeof(reply));
+	usleep(100000);
+	assert_true(stop(s) < 1.0);
+	hang_up(idle);
+	ca_http_free(&s->http);
+}
+
+static void test_new_refused(void **state)
+{
+	static const char *const bad[] = { "", "8443", "localhost", "127.0.0.1:port",
+		"127.0.0.1:99999", "no.such.host.invalid:1" };
+	struct server *s = *state;
+	struct ca_http_options options = { .tls = server_tls, .max_connections = 1, .timeout = 1,
+		.handler = echo };
+	struct ca_http *http = NULL;
+	struct tpmiot_err err;
+	char taken[32];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		options.listen = bad[i];
+		assert_fails(ca_http_new(&options, &http, &err), TPMIOT_E_USAGE, "listen");
+	}
+	snprintf(taken, sizeof(taken), "127.0.0.1:%u", s->port);
+	options.listen = taken;
+	assert_fails(ca_http_new(&options, &http, &err), TPMIOT_E_NET, "in use");
+	assert_null(http);
+}
+
+static int group_setup(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	const struct certkit_spec spec = { .subject = "localhost", .key = key };
+	X509 *cert = certkit_issue(&spec);
+
+	(void)state;
+	ca_log_level(CA_LOG_ERROR);
+	server_tls = SSL_CTX_new(TLS_server_method());
+	client_tls = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_min_proto_version(server_tls, TLS1_2_VERSION);
+	assert_int_equal(SSL_CTX_use_certificate(server_tls, cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(server_tls, key), 1);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	SSL_CTX_free(server_tls);
+	SSL_CTX_free(client_tls);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_request_and_reply, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept_connection_is_quick, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_body_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_plain_http, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old_tls, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_connections_limit, setup_one, teardown),
+		cmocka_unit_test_setup_teardown(test_client_that_hangs_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_finishes_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_is_quick, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_refused, setup, teardown),
+	};
+
+	alarm(120); /* a server that does not stop is not waited for */
+	return cmocka_run_group_tests_name("ca_http", tests, group_setup, group_teardown);
+}
