@@ -88,7 +88,7 @@ enum tpmiot_rc ca_cli_text(const char *option, const char *value, char *out, siz
 enum tpmiot_rc ca_cli_device_id(const char *value, char out[CA_DEVICE_ID_MAX + 1],
     struct tpmiot_err *err)
 {
-	if (value != NULL && !ca_device_id_valid(value))
+	if (value != NULL && !tpmiot_device_id_valid(value))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "\"%s\" is no device id: 1 to %d of letters, digits and . _ : @ -, "
 		    "beginning with a letter or digit", value, CA_DEVICE_ID_MAX);

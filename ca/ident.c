@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-bool ca_device_id_valid(const char *id)
-{
-	size_t len = strlen(id);
-
-	if (len == 0 || len > CA_DEVICE_ID_MAX || !is_alnum(id[0]))
-		return false;
-	for (size_t i = 1; i < len; i++) {
-		if (!is_alnum(id[i]) && strchr("._:@-", id[i]) == NULL)
-			return false;
-	}
-	return true;
-}
-
 void ca_hex(const uint8_t *data, size_t len, char *out)
 {
 	static const char digits[] = "0123456789abcdef";

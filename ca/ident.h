@@ -6,15 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <tpmiot/device_id.h>
 #include <tpmiot/public.h>
 
-/* X.520's upper bound for a common name: a device id becomes one. */
-#define CA_DEVICE_ID_MAX 64
+#define CA_DEVICE_ID_MAX TPMIOT_DEVICE_ID_MAX
 #define CA_GROUP_MAX 64
 #define CA_HEX_SPKI_MAX (2 * TPMIOT_SPKI_SHA256_LEN + 1)
-
-/* 1 to 64 of [A-Za-z0-9._:@-], beginning with a letter or digit. */
-bool ca_device_id_valid(const char *id);
 
 /* The identity of a device that nobody named: "ek-" and 32 digits of its EK's fingerprint. */
 void ca_device_id_from_ek(const uint8_t ek_spki[TPMIOT_SPKI_SHA256_LEN],

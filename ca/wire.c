@@ -134,7 +134,7 @@ static bool get_device_id(
 
 	if (v == NULL)
 		return true;
-	if (!json_is_string(v) || !ca_device_id_valid(json_string_value(v)))
+	if (!json_is_string(v) || !tpmiot_device_id_valid(json_string_value(v)))
 		return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST,
 		    "\"device_id\" is not 1 to %d of letters, digits and ._:@- that begin with "
 		    "a letter or digit",

@@ -4,6 +4,8 @@
 
 #include <curl/curl.h>
 
+#include <tpmiot/device_id.h>
+
 #include "certs.h"
 #include "cli.h"
 #include "ekpick.h"
@@ -23,15 +25,6 @@ struct job {
 };
 
 /* ---- What was asked for ------------------------------------------------------------ */
-
-static bool
-device_id_valid(const char *id)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789._:-";
-
-	return strlen(id) <= 64 && id[strspn(id, letters)] == '\0';
-}
 
 static enum tpmiot_rc
 check_options(struct job *job, struct tpmiot_err *err)
@@ -54,9 +47,9 @@ check_options(struct job *job, struct tpmiot_err *err)
 	if (opts->key != NULL && !tpmiot_key_kind_parse(opts->key, &job->kind))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "--key=%s: ec-p256, ec-p384, rsa-2048 or rsa-3072 is wanted", opts->key);
-	if (opts->device_id != NULL && !device_id_valid(opts->device_id))
+	if (opts->device_id != NULL && !tpmiot_device_id_valid(opts->device_id))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--device-id: 1 to 64 of A-Z a-z 0-9 . _ : - are wanted");
+		    "--device-id: 1 to 64 of A-Z a-z 0-9 . _ : @ - are wanted, a letter or digit first");
 	return TPMIOT_OK;
 }
 

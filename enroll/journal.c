@@ -105,29 +105,10 @@ read_old(const char *dir, struct enroll_journal *out)
 
 /* ---- The repair ------------------------------------------------------------------ */
 
-static bool
-same_but_unique(const TPMT_PUBLIC *area, const TPMT_PUBLIC *template)
-{
-	struct tpmiot_public a, b;
-	TPMT_PUBLIC copy = *area;
-
-	if (area->type != template->type)
-		return false;
-	copy.unique = template->unique;
-	return tpmiot_public_from_area(NULL, &copy, &a, NULL) == TPMIOT_OK &&
-	    tpmiot_public_from_area(NULL, template, &b, NULL) == TPMIOT_OK &&
-	    a.raw_len == b.raw_len && memcmp(a.raw, b.raw, a.raw_len) == 0;
-}
-
 bool
 enroll_journal_is_template(const TPMT_PUBLIC *area)
 {
-	TPMT_PUBLIC ecc, rsa;
-
-	tpmiot_template_srk_ecc(&ecc);
-	tpmiot_template_srk_rsa(&rsa);
-	return same_but_unique(area, &ecc) || same_but_unique(area, &rsa) ||
-	    tpmiot_ek_profile_match(area) != NULL;
+	return tpmiot_template_is_srk(area) || tpmiot_ek_profile_match(area) != NULL;
 }
 
 struct search {

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include <tpmiot/device_id.h>
 #include <tpmiot/b64.h>
 
 #include "msg.h"
@@ -230,22 +231,13 @@ enroll_msg_challenge_free(struct enroll_msg_challenge *challenge)
 	tpmiot_buf_free(&challenge->session);
 }
 
-static bool
-device_id_valid(const char *id)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789._:-";
-
-	return id[strspn(id, letters)] == '\0';
-}
-
 static enum tpmiot_rc
 read_issued(const json_t *root, struct enroll_msg_issued *out, struct tpmiot_err *err)
 {
 	const char *id = text_member(root, "device_id", sizeof(out->device_id) - 1);
 	enum tpmiot_rc rc;
 
-	if (id == NULL || !device_id_valid(id))
+	if (id == NULL || !tpmiot_device_id_valid(id))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "the CA's reply has no usable \"device_id\"");
 	rc = get_text(root, "certificate", ENROLL_MSG_REPLY_MAX, &out->certificate, err);

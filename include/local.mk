@@ -2,7 +2,8 @@
 # Headers are shared between the components, not installed: there is no public library.
 noinst_HEADERS = \
 	include/tpmiot/alg.h include/tpmiot/attest.h include/tpmiot/b64.h \
-	include/tpmiot/buf.h include/tpmiot/credential.h include/tpmiot/ek.h \
+	include/tpmiot/buf.h include/tpmiot/credential.h include/tpmiot/device_id.h \
+	include/tpmiot/ek.h \
 	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/kdf.h \
 	include/tpmiot/key.h include/tpmiot/keyfile.h include/tpmiot/keyrules.h \
 	include/tpmiot/public.h include/tpmiot/signature.h \

@@ -9,6 +9,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/b64.c \
 	lib/buf.c \
 	lib/credential.c \
+	lib/device_id.c \
 	lib/ekcert.c \
 	lib/ekpath.c \
 	lib/ekprofile.c \

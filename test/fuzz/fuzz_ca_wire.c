@@ -13,7 +13,7 @@ static void attest(const uint8_t *data, size_t size)
 	if (ca_attest_request_parse(data, size, &req, &problem)) {
 		FUZZ_ASSERT(req.ek_public.len > 0 && req.ek_public.len <= CA_WIRE_PUBLIC_MAX + 2);
 		FUZZ_ASSERT(req.ak_public.len > 0 && req.ek_chain_n <= TPMIOT_EKCERT_CHAIN_MAX);
-		FUZZ_ASSERT(req.device_id[0] == '\0' || ca_device_id_valid(req.device_id));
+		FUZZ_ASSERT(req.device_id[0] == '\0' || tpmiot_device_id_valid(req.device_id));
 		FUZZ_ASSERT(req.join_token.len <= CA_WIRE_TOKEN_MAX);
 		FUZZ_ASSERT(req.join_token.len == 0 ||
 		    memchr(req.join_token.data, '\0', req.join_token.len) == NULL);

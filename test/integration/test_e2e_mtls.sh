@@ -51,6 +51,8 @@ for key in ec-p256 ec-p384 rsa-2048; do
 	check "$key: enrol" enroll --key=$key --name=$key
 	for tls in 1.2 1.3; do
 		check "$key: curl, TLS $tls" fetch $key "$key-$tls" --tlsv$tls --tls-max $tls
+		# nginx writes its log when it has answered.
+		wait_for nginx grep -q "/$key-$tls " "$S/devices.log"
 		grep "/$key-$tls " "$S/devices.log" >"$T/saw"
 		check_grep "verify=SUCCESS .*subject=\"$(subject $key)\"" "$T/saw" \
 		    "$key: nginx saw the subject, TLS $tls"

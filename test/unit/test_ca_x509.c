@@ -234,17 +234,17 @@ static void test_device_id(void **state)
 	(void)state;
 	ca_device_id_from_ek(ek, id);
 	assert_string_equal(id, "ek-abcd0000000000000000000000000000");
-	assert_true(ca_device_id_valid(id));
-	assert_true(ca_device_id_valid("Pump-7.eu:1@x_y"));
-	assert_false(ca_device_id_valid(""));
-	assert_false(ca_device_id_valid("-x"));
-	assert_false(ca_device_id_valid("a b"));
-	assert_false(ca_device_id_valid("a/b"));
+	assert_true(tpmiot_device_id_valid(id));
+	assert_true(tpmiot_device_id_valid("Pump-7.eu:1@x_y"));
+	assert_false(tpmiot_device_id_valid(""));
+	assert_false(tpmiot_device_id_valid("-x"));
+	assert_false(tpmiot_device_id_valid("a b"));
+	assert_false(tpmiot_device_id_valid("a/b"));
 	memset(long_id, 'a', sizeof(long_id));
 	long_id[CA_DEVICE_ID_MAX + 1] = '\0';
-	assert_false(ca_device_id_valid(long_id));
+	assert_false(tpmiot_device_id_valid(long_id));
 	long_id[CA_DEVICE_ID_MAX] = '\0';
-	assert_true(ca_device_id_valid(long_id));
+	assert_true(tpmiot_device_id_valid(long_id));
 }
 
 int main(void)
