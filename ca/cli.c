@@ -38,6 +38,8 @@ static const struct command {
 	{ "device", "unblock", "ID", "accept it again", ca_cmd_device_unblock },
 	{ "cert", "list", "[--device=ID]", "list the certificates", ca_cmd_cert_list },
 	{ "cert", "show", "SERIAL", "all about one certificate", ca_cmd_cert_show },
+	{ "ek", "verify", "FILE", "say what this CA makes of an EK certificate, rule by rule",
+	    ca_cmd_ek_verify },
 	{ "audit", "", "[--last=N]", "print the last decisions (50; 0: all)", ca_cmd_audit },
 };
 

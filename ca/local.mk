@@ -16,6 +16,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd_audit.c \
 	ca/cmd_cert.c \
 	ca/cmd_device.c ca/cmd.h \
+	ca/cmd_ek.c \
 	ca/cmd_init.c \
 	ca/cmd_join.c \
 	ca/cmd_serve.c \

@@ -135,6 +135,31 @@ check 'trust list' ca trust list --json
 check_is 'removes nothing' "$(count id)" "$(($(grep -c BEGIN "$SRC/trust/roots.pem") + 1))"
 check 'trust remove' ca trust remove 1
 
+# ---- ek verify: a real STMicroelectronics certificate, with and without its maker ----
+
+V=$SRC/test/vectors/ekcert
+rule() { sed -n "/\"rule\": \"$1\"/,/}/s/.*\"result\": \"\(.*\)\".*/\1/p" "$T/out"; }
+ca trust list --json >"$T/roots.json"
+check 'trust the vendor bundle' ca trust add "$SRC/trust/roots.pem" "$SRC/trust/intermediates.pem"
+check 'ek verify of a real certificate' ca ek verify "$V/stm-rsa-padded.der" --json
+check_is 'accepted' "$(field verdict)" accepted
+check_is 'its maker' "$(field manufacturer)" id:53544D20
+check_is 'not on the allow-list' "$(field on_allow_list)" 'false'
+for r in key profile path; do
+	check_is "rule $r accepted it" "$(rule $r)" accepted
+done
+check_fails 1 'refused by the rule "path"' 'ek verify without its maker among the trusted' \
+    ca ek verify "$V/swtpm-rsa2048.der" --json
+check_is 'the other rules accepted it' "$(rule key) $(rule profile)" 'accepted accepted'
+check_fails 1 'refused by the rule "profile"' 'ek verify of a platform certificate' \
+    ca ek verify "$V/swtpm-platform.der"
+openssl req -x509 -newkey rsa:1024 -nodes -keyout "$T/weak.key" -out "$T/weak.crt" \
+    -subj /CN=weak -days 2 2>/dev/null
+check_fails 1 'refused by the rule "key"' 'ek verify of a weak key' ca ek verify "$T/weak.crt"
+check_grep '1024 bits' "$T/out" 'and says why'
+check_fails 1 'not a certificate' 'ek verify of something else' ca ek verify /etc/hostname
+check_fails 2 'ek verify' 'ek verify of nothing' ca ek verify
+
 # ---- allow ----
 
 openssl ecparam -name prime256v1 -genkey -noout -out "$T/ek.key"
