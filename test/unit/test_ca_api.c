@@ -5,6 +5,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "ca/x509.h"
+
 /* The first certificate of a PEM chain in an answer. */
 static X509 *leaf_of(const struct kit_answer *answer, const char *member)
 {
@@ -266,6 +268,41 @@ static void test_token_raced_for(void **state)
 	kit_answer_free(&b);
 }
 
+/* An issuing CA under a root: devices get it after their own, and the root apart. */
+static void test_issuer_under_root(void **state)
+{
+	struct kit *kit = *state;
+	struct ca_x509_spec spec = { .is_ca = 1, .path_len = 0, .key_usage = "keyCertSign",
+		.not_before = kit_now - 60, .not_after = kit_now + 86400 };
+	struct ca_signer under = { EVP_EC_gen("P-384"), NULL, sk_X509_new_null() }, root = kit->signer;
+	struct kit_answer answer;
+	struct tpmiot_err err;
+	const char *pem;
+	X509 *top;
+
+	assert_ok(ca_x509_name("Issuing CA", &spec.subject, &err));
+	assert_ok(ca_x509_serial(spec.serial, &spec.serial_len, &err));
+	assert_ok(ca_x509_issue(&spec, under.key, root.cert, root.key, &under.cert, &err));
+	assert_true(X509_up_ref(root.cert) && sk_X509_push(under.chain, root.cert) > 0);
+	kit->signer = under;
+	kit_enrol(kit, &kit_a, NULL, &answer, NULL);
+	pem = json_string_value(json_object_get(answer.doc, "certificate"));
+	pem = strstr(pem + 1, "-----BEGIN"); /* the second one */
+	assert_non_null(pem);
+	assert_null(strstr(pem + 1, "-----BEGIN"));
+	top = leaf_of(&answer, "ca");
+	assert_int_equal(X509_cmp(top, root.cert), 0);
+	X509_free(top);
+	top = leaf_of(&answer, "certificate");
+	assert_int_equal(X509_verify(top, under.key), 1);
+	assert_int_equal(X509_get_signature_nid(top), NID_ecdsa_with_SHA384);
+	X509_free(top);
+	kit->signer = root;
+	ca_signer_free(&under);
+	X509_NAME_free(spec.subject);
+	kit_answer_free(&answer);
+}
+
 static void test_validity_ends_with_issuer(void **state)
 {
 	struct kit *kit = *state;
@@ -299,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_enrol_again_new_keys, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_token_counts_devices, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_token_raced_for, kit_setup, kit_teardown),
+		cmocka_unit_test_setup_teardown(test_issuer_under_root, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_validity_ends_with_issuer, kit_setup, kit_teardown),
 	};
