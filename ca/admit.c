@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool refuse_unlisted(const struct ca_admit_facts *f, struct ca_problem *problem)
+static bool
+refuse_unlisted(const struct ca_admit_facts *f, struct ca_problem *problem)
 {
 	char hex[CA_HEX_SPKI_MAX];
 
@@ -15,7 +16,8 @@ static bool refuse_unlisted(const struct ca_admit_facts *f, struct ca_problem *p
 }
 
 /* Nobody but its maker vouches for the EK: then its certificate has to. */
-static bool check_cert(const struct ca_admit_facts *f, struct ca_problem *problem)
+static bool
+check_cert(const struct ca_admit_facts *f, struct ca_problem *problem)
 {
 	if (!f->has_cert)
 		return ca_refuse(problem, CA_PROBLEM_EK_CERTIFICATE_REQUIRED,
@@ -27,7 +29,8 @@ static bool check_cert(const struct ca_admit_facts *f, struct ca_problem *proble
 	return true;
 }
 
-static bool check_token(const struct ca_admit_facts *f, struct ca_problem *problem)
+static bool
+check_token(const struct ca_admit_facts *f, struct ca_problem *problem)
 {
 	if (!f->token_given)
 		return ca_refuse(problem, CA_PROBLEM_JOIN_TOKEN_REQUIRED,
@@ -45,8 +48,8 @@ static bool check_token(const struct ca_admit_facts *f, struct ca_problem *probl
 	return true;
 }
 
-static bool check_claim(
-    const struct ca_admit_facts *f, const char *device_id, struct ca_problem *problem)
+static bool
+check_claim(const struct ca_admit_facts *f, const char *device_id, struct ca_problem *problem)
 {
 	/* Groups may come to accept claims; until one can say so, a claim is compared. */
 	if (f->claimed_id[0] == '\0' || strcmp(f->claimed_id, device_id) == 0)
@@ -56,7 +59,8 @@ static bool check_claim(
 	    device_id);
 }
 
-bool ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct ca_problem *problem)
+bool
+ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct ca_problem *problem)
 {
 	struct ca_admission a = { 0 };
 	const char *id = "", *group = "";
@@ -89,7 +93,8 @@ bool ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct c
 	return true;
 }
 
-bool ca_admit_bindings(const uint8_t ek_spki[CA_SHA256_LEN], const char *device_id,
+bool
+ca_admit_bindings(const uint8_t ek_spki[CA_SHA256_LEN], const char *device_id,
     const struct ca_bindings *bound, struct ca_problem *problem)
 {
 	if (bound->device != NULL && bound->device->state == CA_DEVICE_BLOCKED)

@@ -34,7 +34,8 @@ static const struct route {
 	{ "/v1/certificates", "issue", ca_step_issue },
 };
 
-static int64_t system_now(void)
+static int64_t
+system_now(void)
 {
 	return (int64_t)time(NULL);
 }
@@ -43,7 +44,8 @@ static int64_t system_now(void)
 
 /* Sees to it that there is a sealing key, and a young one; old ones go when no session needs them.
  */
-static enum tpmiot_rc renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
+static enum tpmiot_rc
+renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
 {
 	const struct ca_config *config = api->config;
 	struct ca_seal_key newest = { 0 };
@@ -67,7 +69,8 @@ static enum tpmiot_rc renew_seal_key(struct ca_api *api, int64_t now, struct tpm
 	return rc;
 }
 
-void ca_api_tick(struct ca_api *api)
+void
+ca_api_tick(struct ca_api *api)
 {
 	const int64_t now = api->now();
 	struct tpmiot_err err = { 0 };
@@ -79,9 +82,9 @@ void ca_api_tick(struct ca_api *api)
 
 /* ---- Life ---------------------------------------------------------------------------- */
 
-enum tpmiot_rc ca_api_new(const struct ca_config *config, struct ca_store *store,
-    const struct ca_signer *signer, int64_t (*now)(void), struct ca_api **out,
-    struct tpmiot_err *err)
+enum tpmiot_rc
+ca_api_new(const struct ca_config *config, struct ca_store *store, const struct ca_signer *signer,
+    int64_t (*now)(void), struct ca_api **out, struct tpmiot_err *err)
 {
 	struct ca_api *api = calloc(1, sizeof(*api));
 	enum tpmiot_rc rc;
@@ -105,7 +108,8 @@ enum tpmiot_rc ca_api_new(const struct ca_config *config, struct ca_store *store
 	return rc;
 }
 
-void ca_api_free(struct ca_api **apip)
+void
+ca_api_free(struct ca_api **apip)
 {
 	if (*apip == NULL)
 		return;
@@ -117,7 +121,8 @@ void ca_api_free(struct ca_api **apip)
 
 /* ---- What is written down -------------------------------------------------------------- */
 
-void ca_audit_of(
+void
+ca_audit_of(
     const struct ca_exchange *x, const char *event, const char *decision, struct ca_audit *out)
 {
 	*out = (struct ca_audit){ .time = x->now, .has_ek = x->has_ek };
@@ -131,7 +136,8 @@ void ca_audit_of(
 }
 
 /* Requests that say nothing of a device (malformed ones, for instance) are for the log only. */
-static void audit_refusal(struct ca_api *api, const struct ca_exchange *x, const char *event)
+static void
+audit_refusal(struct ca_api *api, const struct ca_exchange *x, const char *event)
 {
 	struct ca_audit entry;
 	struct tpmiot_err err = { 0 };
@@ -155,7 +161,8 @@ static void audit_refusal(struct ca_api *api, const struct ca_exchange *x, const
 		api->audit_left_out = 0;
 }
 
-static void log_exchange(const struct ca_exchange *x, int status)
+static void
+log_exchange(const struct ca_exchange *x, int status)
 {
 	const struct ca_problem *p = &x->problem;
 	const enum ca_log_level level =
@@ -174,7 +181,8 @@ static void log_exchange(const struct ca_exchange *x, int status)
 
 /* ---- Requests ------------------------------------------------------------------------------ */
 
-static bool is_json(const char *content_type)
+static bool
+is_json(const char *content_type)
 {
 	static const char json[] = "application/json";
 	const size_t len = sizeof(json) - 1;
@@ -184,7 +192,8 @@ static bool is_json(const char *content_type)
 }
 
 /* What has to be so of any request. */
-static bool check(const struct ca_api *api, const struct route *route, struct ca_exchange *x)
+static bool
+check(const struct ca_api *api, const struct route *route, struct ca_exchange *x)
 {
 	const struct ca_http_request *req = x->req;
 
@@ -203,7 +212,8 @@ static bool check(const struct ca_api *api, const struct route *route, struct ca
 	return true;
 }
 
-static void fill_reply(struct ca_exchange *x, struct ca_http_reply *reply)
+static void
+fill_reply(struct ca_exchange *x, struct ca_http_reply *reply)
 {
 	struct tpmiot_err err = { 0 };
 
@@ -222,8 +232,8 @@ static void fill_reply(struct ca_exchange *x, struct ca_http_reply *reply)
 		ca_log(CA_LOG_ERROR, "%s", err.text);
 }
 
-void ca_api_handle(
-    struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply)
+void
+ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
 	struct ca_exchange x = { .req = req, .now = api->now() };
 	const struct route *route = NULL;

@@ -5,8 +5,9 @@
 
 /* A row that need not be there: *out is `row`, or NULL if there is none. False: the store failed.
  */
-static bool optional(enum tpmiot_rc rc, const void *row, const void **out,
-    const struct tpmiot_err *err, struct ca_problem *problem)
+static bool
+optional(enum tpmiot_rc rc, const void *row, const void **out, const struct tpmiot_err *err,
+    struct ca_problem *problem)
 {
 	if (rc != TPMIOT_OK && rc != TPMIOT_E_NOT_FOUND)
 		return ca_fail(problem, err);
@@ -14,8 +15,9 @@ static bool optional(enum tpmiot_rc rc, const void *row, const void **out,
 	return true;
 }
 
-static bool admit(struct ca_api *api, const struct ca_applicant *who, int64_t now,
-    struct ca_admission *out, struct ca_problem *problem)
+static bool
+admit(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca_admission *out,
+    struct ca_problem *problem)
 {
 	struct ca_allow allow;
 	struct ca_token token;
@@ -55,8 +57,9 @@ struct rows {
 	struct ca_cert cert;
 };
 
-static bool fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
-    struct rows *rows, struct ca_bindings *out, struct ca_problem *problem)
+static bool
+fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id, struct rows *rows,
+    struct ca_bindings *out, struct ca_problem *problem)
 {
 	uint8_t ak_spki[CA_SHA256_LEN];
 	struct tpmiot_err err = { 0 };
@@ -79,8 +82,9 @@ static bool fetch(struct ca_api *api, const struct ca_applicant *who, const char
 	return true;
 }
 
-bool ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now,
-    struct ca_admission *out, struct ca_problem *problem)
+bool
+ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca_admission *out,
+    struct ca_problem *problem)
 {
 	struct rows rows = { 0 };
 	struct ca_bindings bound;

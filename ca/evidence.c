@@ -10,7 +10,8 @@
 #include <tpmiot/attest.h>
 #include <tpmiot/keyrules.h>
 
-static bool no_memory(struct ca_problem *problem)
+static bool
+no_memory(struct ca_problem *problem)
 {
 	struct tpmiot_err err;
 
@@ -18,8 +19,8 @@ static bool no_memory(struct ca_problem *problem)
 	return ca_fail(problem, &err);
 }
 
-static enum tpmiot_rc sha256(
-    OSSL_LIB_CTX *libctx, const void *data, size_t len, uint8_t *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+sha256(OSSL_LIB_CTX *libctx, const void *data, size_t len, uint8_t *out, struct tpmiot_err *err)
 {
 	TPM2B_DIGEST digest;
 	enum tpmiot_rc rc = tpmiot_alg_digest(libctx, TPM2_ALG_SHA256, data, len, &digest, err);
@@ -29,8 +30,9 @@ static enum tpmiot_rc sha256(
 	return rc;
 }
 
-enum tpmiot_rc ca_evidence_spki(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub,
-    uint8_t out[CA_SHA256_LEN], struct tpmiot_err *err)
+enum tpmiot_rc
+ca_evidence_spki(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, uint8_t out[CA_SHA256_LEN],
+    struct tpmiot_err *err)
 {
 	EVP_PKEY *pkey = NULL;
 	enum tpmiot_rc rc = tpmiot_public_to_pkey(libctx, pub, &pkey, err);
@@ -43,7 +45,8 @@ enum tpmiot_rc ca_evidence_spki(OSSL_LIB_CTX *libctx, const struct tpmiot_public
 
 /* ---- EK --------------------------------------------------------------------- */
 
-bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct ca_ek *out,
+bool
+ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct ca_ek *out,
     struct ca_problem *problem)
 {
 	struct ca_ek ek = { 0 };
@@ -59,7 +62,8 @@ bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, s
 }
 
 /* Header and padding of NV content, which may stand between certificates as well. */
-static size_t skip_padding(const uint8_t *p, size_t len)
+static size_t
+skip_padding(const uint8_t *p, size_t len)
 {
 	size_t n = 0;
 
@@ -71,8 +75,8 @@ static size_t skip_padding(const uint8_t *p, size_t len)
 }
 
 /* One entry of ek.chain: certificates in a row. */
-static bool add_links(
-    const struct tpmiot_buf *entry, STACK_OF(X509) * untrusted, struct ca_problem *problem)
+static bool
+add_links(const struct tpmiot_buf *entry, STACK_OF(X509) *untrusted, struct ca_problem *problem)
 {
 	const uint8_t *p = entry->data, *end = entry->data + entry->len;
 	X509 *cert;
@@ -93,8 +97,9 @@ static bool add_links(
 }
 
 /* What the device sent first, then the links that the operator added. */
-static bool collect_links(const struct ca_attest_request *req, STACK_OF(X509) * links,
-    STACK_OF(X509) * *out, struct ca_problem *problem)
+static bool
+collect_links(const struct ca_attest_request *req, STACK_OF(X509) *links, STACK_OF(X509) **out,
+    struct ca_problem *problem)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
 	bool ok = all != NULL || no_memory(problem);
@@ -115,9 +120,9 @@ static bool collect_links(const struct ca_attest_request *req, STACK_OF(X509) * 
 	return ok;
 }
 
-bool ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
-    X509_STORE *roots, STACK_OF(X509) * links, int64_t now, struct ca_ek *ek,
-    struct ca_problem *problem)
+bool
+ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X509_STORE *roots,
+    STACK_OF(X509) *links, int64_t now, struct ca_ek *ek, struct ca_problem *problem)
 {
 	STACK_OF(X509) *untrusted = NULL;
 	struct tpmiot_err err = { 0 };
@@ -155,8 +160,9 @@ out:
 
 /* ---- AK and device key ------------------------------------------------------- */
 
-bool ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
-    struct tpmiot_public *out, struct ca_problem *problem)
+bool
+ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct tpmiot_public *out,
+    struct ca_problem *problem)
 {
 	struct tpmiot_err err = { 0 };
 	struct tpmiot_public ak;
@@ -169,7 +175,8 @@ bool ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
 	return true;
 }
 
-bool ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
+bool
+ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
     const struct ca_issue_request *req, struct ca_problem *problem)
 {
 	struct tpmiot_err err = { 0 };
@@ -183,8 +190,9 @@ bool ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
 	return true;
 }
 
-static bool check_csr(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *der,
-    const struct tpmiot_public *key, struct ca_problem *problem)
+static bool
+check_csr(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *der, const struct tpmiot_public *key,
+    struct ca_problem *problem)
 {
 	const uint8_t *p = der->data;
 	X509_REQ *csr = X509_REQ_new_ex(libctx, NULL);
@@ -211,7 +219,8 @@ static bool check_csr(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *der,
 	return ok;
 }
 
-bool ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
+bool
+ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
     const struct ca_issue_request *req, EVP_PKEY **out, struct ca_problem *problem)
 {
 	const struct tpmiot_bytes nonce = { ticket->nonce, sizeof(ticket->nonce) };

@@ -3,7 +3,6 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +18,9 @@
 #include <event2/listener.h>
 
 #include <openssl/err.h>
-#include <openssl/sslerr.h>
 
+#include "address.h"
+#include "handshake.h"
 #include "log.h"
 
 #define MAX_HEADER 8192
@@ -145,59 +145,6 @@ conn_bufferevent(struct event_base *base, void *arg)
 	}
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	return bev;
-}
-
-/* ---- TLS handshakes -------------------------------------------------------------- */
-
-static void
-log_handshake(int fd, const char *what)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
-
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
-		getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port),
-		    NI_NUMERICHOST | NI_NUMERICSERV);
-	ca_log(CA_LOG_INFO, "%s port %s: no TLS: %s", host, port, what);
-}
-
-/* A client that speaks HTTP without TLS is told so, in its own language. */
-static void
-answer_plain(int fd)
-{
-	static const char reply[] = "HTTP/1.1 400 Bad Request\r\n"
-	                            "Content-Type: text/plain\r\n"
-	                            "Content-Length: 36\r\n"
-	                            "Connection: close\r\n\r\n"
-	                            "this is a TLS port: use https://...\n";
-	char drop[4096];
-
-	/* What it sent is read first: closing with unread data would reset the connection. */
-	while (recv(fd, drop, sizeof(drop), MSG_DONTWAIT) == (ssize_t)sizeof(drop))
-		;
-	(void)!send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	shutdown(fd, SHUT_WR);
-}
-
-static void
-tls_event(const SSL *ssl, int where, int ret)
-{
-	const unsigned long e = ERR_peek_error();
-	const int fd = SSL_get_fd(ssl), on = 1;
-	bool plain;
-
-	if (where == SSL_CB_HANDSHAKE_DONE)
-		/* Else every reply on a kept connection waits for a delayed ACK. */
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (where != SSL_CB_ACCEPT_EXIT || ret > 0 || e == 0)
-		return;
-	plain = ERR_GET_REASON(e) == SSL_R_HTTP_REQUEST ||
-	        ERR_GET_REASON(e) == SSL_R_HTTPS_PROXY_REQUEST;
-	log_handshake(fd, plain ? "plain HTTP on the TLS port; the client has to use https://"
-	                        : ERR_reason_error_string(e));
-	if (plain)
-		answer_plain(fd);
 }
 
 /* ---- Requests -------------------------------------------------------------------- */
@@ -364,36 +311,6 @@ libevent_log(int severity, const char *msg)
 		ca_log(CA_LOG_WARNING, "libevent: %s", msg);
 }
 
-/* "ADDR:PORT" or "[ADDR]:PORT" to an address. */
-static enum tpmiot_rc
-resolve(const char *listen, struct addrinfo **out, struct tpmiot_err *err)
-{
-	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM };
-	const char *colon = strrchr(listen, ':'), *host = listen;
-	char copy[256], *end = NULL;
-	size_t len;
-	int rc;
-
-	len = colon != NULL ? (size_t)(colon - listen) : 0;
-	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	}
-	if (colon == NULL || len >= sizeof(copy) || strtoul(colon + 1, &end, 10) > UINT16_MAX ||
-	    end == colon + 1 || *end != '\0')
-		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "listen = %s: this is not ADDR:PORT; for example 0.0.0.0:8443 or [::]:8443",
-		    listen);
-	memcpy(copy, host, len);
-	copy[len] = '\0';
-	rc = getaddrinfo(len > 0 ? copy : NULL, colon + 1, &hints, out);
-	if (rc != 0)
-		return tpmiot_err_set(
-		    err, TPMIOT_E_USAGE, "listen = %s: %s", listen, gai_strerror(rc));
-	return TPMIOT_OK;
-}
-
 static enum tpmiot_rc
 bind_listener(struct ca_http *http, struct tpmiot_err *err)
 {
@@ -401,7 +318,7 @@ bind_listener(struct ca_http *http, struct tpmiot_err *err)
 	struct addrinfo *ai = NULL;
 	enum tpmiot_rc rc;
 
-	if ((rc = resolve(http->opt.listen, &ai, err)) != TPMIOT_OK)
+	if ((rc = ca_address_resolve(http->opt.listen, &ai, err)) != TPMIOT_OK)
 		return rc;
 	http->listener = evconnlistener_new_bind(
 	    http->base, NULL, NULL, flags, BACKLOG, ai->ai_addr, (int)ai->ai_addrlen);
@@ -417,21 +334,6 @@ bind_listener(struct ca_http *http, struct tpmiot_err *err)
 		return tpmiot_err_memory(err);
 	}
 	return TPMIOT_OK;
-}
-
-static void
-make_url(struct ca_http *http)
-{
-	const char *colon = strrchr(http->opt.listen, ':');
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof(ss);
-	unsigned port;
-
-	getsockname(evconnlistener_get_fd(http->listener), (struct sockaddr *)&ss, &len);
-	port = ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-	                                : ((struct sockaddr_in *)&ss)->sin_port;
-	snprintf(http->url, sizeof(http->url), "https://%.*s:%u", (int)(colon - http->opt.listen),
-	    http->opt.listen, ntohs((uint16_t)port));
 }
 
 static bool
@@ -476,7 +378,7 @@ ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct 
 		rc = tpmiot_err_memory(err);
 		goto out;
 	}
-	SSL_CTX_set_info_callback(options->tls, tls_event);
+	ca_handshake_watch(options->tls);
 	if ((rc = bind_listener(http, err)) != TPMIOT_OK)
 		goto out;
 	/* Last, because libevent knows one taker of signals in a process. */
@@ -484,7 +386,8 @@ ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct 
 		rc = tpmiot_err_memory(err);
 		goto out;
 	}
-	make_url(http);
+	ca_address_url(
+	    options->listen, evconnlistener_get_fd(http->listener), http->url, sizeof(http->url));
 	*out = http;
 	http = NULL;
 out:

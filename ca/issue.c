@@ -11,8 +11,9 @@
 
 #define DEVICE_URN "urn:tpmiot:device:"
 
-static enum tpmiot_rc validity(const struct ca_config *config, const struct ca_signer *signer,
-    int64_t now, struct ca_x509_spec *spec, struct tpmiot_err *err)
+static enum tpmiot_rc
+validity(const struct ca_config *config, const struct ca_signer *signer, int64_t now,
+    struct ca_x509_spec *spec, struct tpmiot_err *err)
 {
 	int64_t from, until;
 	enum tpmiot_rc rc;
@@ -28,9 +29,9 @@ static enum tpmiot_rc validity(const struct ca_config *config, const struct ca_s
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc sign(const struct ca_config *config, const struct ca_signer *signer,
-    const char *device_id, EVP_PKEY *key, int64_t now, struct ca_x509_spec *spec, X509 **out,
-    struct tpmiot_err *err)
+static enum tpmiot_rc
+sign(const struct ca_config *config, const struct ca_signer *signer, const char *device_id,
+    EVP_PKEY *key, int64_t now, struct ca_x509_spec *spec, X509 **out, struct tpmiot_err *err)
 {
 	char urn[sizeof(DEVICE_URN) + CA_DEVICE_ID_MAX];
 	X509_NAME *subject = NULL;
@@ -56,8 +57,9 @@ out:
 	return rc;
 }
 
-enum tpmiot_rc ca_issue(const struct ca_config *config, const struct ca_signer *signer,
-    const char *device_id, EVP_PKEY *key, int64_t now, struct ca_cert *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_issue(const struct ca_config *config, const struct ca_signer *signer, const char *device_id,
+    EVP_PKEY *key, int64_t now, struct ca_cert *out, struct tpmiot_err *err)
 {
 	struct ca_x509_spec spec = { 0 };
 	unsigned char *der = NULL;
@@ -90,12 +92,14 @@ out:
 
 /* ---- What goes with it --------------------------------------------------------- */
 
-static bool is_root(X509 *cert)
+static bool
+is_root(X509 *cert)
 {
 	return (X509_get_extension_flags(cert) & EXFLAG_SS) != 0;
 }
 
-static enum tpmiot_rc put_pem(X509 *cert, struct tpmiot_buf *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+put_pem(X509 *cert, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	enum tpmiot_rc rc;
@@ -113,7 +117,8 @@ static enum tpmiot_rc put_pem(X509 *cert, struct tpmiot_buf *out, struct tpmiot_
 	return rc;
 }
 
-enum tpmiot_rc ca_issue_put_chain(const struct ca_signer *signer, const struct tpmiot_buf *der,
+enum tpmiot_rc
+ca_issue_put_chain(const struct ca_signer *signer, const struct tpmiot_buf *der,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	const unsigned char *p = der->data;
@@ -134,8 +139,8 @@ enum tpmiot_rc ca_issue_put_chain(const struct ca_signer *signer, const struct t
 	return rc;
 }
 
-enum tpmiot_rc ca_issue_put_root(
-    const struct ca_signer *signer, struct tpmiot_buf *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_issue_put_root(const struct ca_signer *signer, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	X509 *top = signer->cert;
 

@@ -15,7 +15,8 @@ struct ca_limiter {
 	struct ca_bucket buckets[BUCKETS];
 };
 
-unsigned ca_bucket_take(struct ca_bucket *bucket, int64_t per_minute, int64_t burst, int64_t now_ms)
+unsigned
+ca_bucket_take(struct ca_bucket *bucket, int64_t per_minute, int64_t burst, int64_t now_ms)
 {
 	const double per_ms = (double)per_minute / 60000.0;
 
@@ -31,7 +32,8 @@ unsigned ca_bucket_take(struct ca_bucket *bucket, int64_t per_minute, int64_t bu
 	return 0;
 }
 
-enum tpmiot_rc ca_limiter_new(int64_t per_minute, struct ca_limiter **out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_limiter_new(int64_t per_minute, struct ca_limiter **out, struct tpmiot_err *err)
 {
 	struct ca_limiter *l = calloc(1, sizeof(*l));
 
@@ -46,14 +48,16 @@ enum tpmiot_rc ca_limiter_new(int64_t per_minute, struct ca_limiter **out, struc
 	return TPMIOT_OK;
 }
 
-void ca_limiter_free(struct ca_limiter **limiter)
+void
+ca_limiter_free(struct ca_limiter **limiter)
 {
 	free(*limiter);
 	*limiter = NULL;
 }
 
 /* A keyed mix of the address' 64 leading bits. */
-static size_t slot(const struct ca_limiter *l, const char *host)
+static size_t
+slot(const struct ca_limiter *l, const char *host)
 {
 	uint8_t addr[16] = { 0 };
 	uint64_t v;
@@ -68,7 +72,8 @@ static size_t slot(const struct ca_limiter *l, const char *host)
 	return (size_t)v & (BUCKETS - 1);
 }
 
-unsigned ca_limiter_take(struct ca_limiter *limiter, const char *host, int64_t now_ms)
+unsigned
+ca_limiter_take(struct ca_limiter *limiter, const char *host, int64_t now_ms)
 {
 	/* A minute's worth at once: a factory's devices start together. */
 	return ca_bucket_take(&limiter->buckets[slot(limiter, host)], limiter->per_minute,

@@ -9,6 +9,7 @@ ca_libtpmiot_ca_la_CFLAGS = $(CA_CFLAGS)
 ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
+	ca/address.c ca/address.h \
 	ca/admit.c ca/admit.h \
 	ca/api.c ca/api.h ca/api_int.h \
 	ca/cli.c ca/cli_options.c ca/cli.h \
@@ -27,6 +28,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/ekarg.c ca/ekarg.h \
 	ca/evidence.c ca/evidence.h \
 	ca/file.c ca/file.h \
+	ca/handshake.c ca/handshake.h \
 	ca/http.c ca/http.h \
 	ca/ident.c ca/ident.h \
 	ca/init_cert.c ca/init.h \

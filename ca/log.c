@@ -8,12 +8,14 @@
 
 static enum ca_log_level threshold = CA_LOG_INFO;
 
-void ca_log_level(enum ca_log_level level)
+void
+ca_log_level(enum ca_log_level level)
 {
 	threshold = level;
 }
 
-void ca_log(enum ca_log_level level, const char *fmt, ...)
+void
+ca_log(enum ca_log_level level, const char *fmt, ...)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
 	char line[2048], stamp[32];

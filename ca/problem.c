@@ -99,7 +99,8 @@ static const struct {
 	    "Start again with the first step for a new key and certificate." },
 };
 
-bool ca_refuse(struct ca_problem *problem, enum ca_problem_type type, const char *fmt, ...)
+bool
+ca_refuse(struct ca_problem *problem, enum ca_problem_type type, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -112,7 +113,8 @@ bool ca_refuse(struct ca_problem *problem, enum ca_problem_type type, const char
 }
 
 /* Errors that say nothing about the request, only about us. */
-static bool is_ours(enum tpmiot_rc rc)
+static bool
+is_ours(enum tpmiot_rc rc)
 {
 	switch (rc) {
 	case TPMIOT_E_FORMAT:
@@ -127,7 +129,8 @@ static bool is_ours(enum tpmiot_rc rc)
 	}
 }
 
-bool ca_fail(struct ca_problem *problem, const struct tpmiot_err *err)
+bool
+ca_fail(struct ca_problem *problem, const struct tpmiot_err *err)
 {
 	ca_refuse(problem, CA_PROBLEM_SERVER_ERROR, "an error inside the CA; nothing was changed");
 	snprintf(problem->cause, sizeof(problem->cause), "%s", err->text);
@@ -135,13 +138,14 @@ bool ca_fail(struct ca_problem *problem, const struct tpmiot_err *err)
 	return false;
 }
 
-bool ca_refuse_err(
-    struct ca_problem *problem, enum ca_problem_type type, const struct tpmiot_err *err)
+bool
+ca_refuse_err(struct ca_problem *problem, enum ca_problem_type type, const struct tpmiot_err *err)
 {
 	return is_ours(err->rc) ? ca_fail(problem, err) : ca_refuse(problem, type, "%s", err->text);
 }
 
-bool ca_refuse_next(struct ca_problem *problem, const char *fmt, ...)
+bool
+ca_refuse_next(struct ca_problem *problem, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -151,22 +155,26 @@ bool ca_refuse_next(struct ca_problem *problem, const char *fmt, ...)
 	return false;
 }
 
-const char *ca_problem_name(enum ca_problem_type type)
+const char *
+ca_problem_name(enum ca_problem_type type)
 {
 	return types[type].name;
 }
 
-const char *ca_problem_title(enum ca_problem_type type)
+const char *
+ca_problem_title(enum ca_problem_type type)
 {
 	return types[type].title;
 }
 
-const char *ca_problem_next(const struct ca_problem *problem)
+const char *
+ca_problem_next(const struct ca_problem *problem)
 {
 	return problem->next[0] != '\0' ? problem->next : types[problem->type].next;
 }
 
-int ca_problem_status(enum ca_problem_type type)
+int
+ca_problem_status(enum ca_problem_type type)
 {
 	return types[type].status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "roots.h"
 
-static enum tpmiot_rc add(
-    struct ca_roots *roots, const struct ca_root *root, struct tpmiot_err *err)
+static enum tpmiot_rc
+add(struct ca_roots *roots, const struct ca_root *root, struct tpmiot_err *err)
 {
 	const unsigned char *p = root->der.data;
 	X509 *cert = d2i_X509(NULL, &p, (long)root->der.len);
@@ -28,7 +28,8 @@ struct load {
 	enum tpmiot_rc rc;
 };
 
-static bool load_one(void *arg, const struct ca_root *root)
+static bool
+load_one(void *arg, const struct ca_root *root)
 {
 	struct load *load = arg;
 
@@ -36,8 +37,8 @@ static bool load_one(void *arg, const struct ca_root *root)
 	return load->rc == TPMIOT_OK;
 }
 
-enum tpmiot_rc ca_roots_refresh(
-    struct ca_store *store, struct ca_roots *roots, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_roots_refresh(struct ca_store *store, struct ca_roots *roots, struct tpmiot_err *err)
 {
 	struct ca_roots fresh = { NULL, NULL, 0 };
 	struct load load = { &fresh, err, TPMIOT_OK };
@@ -62,7 +63,8 @@ enum tpmiot_rc ca_roots_refresh(
 	return rc;
 }
 
-void ca_roots_free(struct ca_roots *roots)
+void
+ca_roots_free(struct ca_roots *roots)
 {
 	X509_STORE_free(roots->anchors);
 	sk_X509_pop_free(roots->links, X509_free);

@@ -8,8 +8,8 @@
 #include "store.h"
 
 struct ca_roots {
-	X509_STORE *anchors;    /* owned; NULL until refreshed */
-	STACK_OF(X509) * links; /* owned */
+	X509_STORE *anchors;   /* owned; NULL until refreshed */
+	STACK_OF(X509) *links; /* owned */
 	int64_t generation;
 };
 

@@ -22,8 +22,9 @@
 
 /* ---- The cipher --------------------------------------------------------------- */
 
-static enum tpmiot_rc derive(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key,
-    const uint8_t salt[SALT_LEN], uint8_t out[CA_SEAL_KEY_LEN], struct tpmiot_err *err)
+static enum tpmiot_rc
+derive(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t salt[SALT_LEN],
+    uint8_t out[CA_SEAL_KEY_LEN], struct tpmiot_err *err)
 {
 	static char info[] = "tpmiot session";
 	static char md[] = "SHA256";
@@ -48,9 +49,9 @@ static enum tpmiot_rc derive(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key
 }
 
 /* AES-256-GCM over data in place; tag is written, or compared. */
-static enum tpmiot_rc gcm(OSSL_LIB_CTX *libctx, const uint8_t *key, const uint8_t *iv,
-    const uint8_t *aad, uint8_t *data, size_t len, uint8_t tag[TAG_LEN], bool encrypt,
-    struct tpmiot_err *err)
+static enum tpmiot_rc
+gcm(OSSL_LIB_CTX *libctx, const uint8_t *key, const uint8_t *iv, const uint8_t *aad, uint8_t *data,
+    size_t len, uint8_t tag[TAG_LEN], bool encrypt, struct tpmiot_err *err)
 {
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -73,8 +74,9 @@ static enum tpmiot_rc gcm(OSSL_LIB_CTX *libctx, const uint8_t *key, const uint8_
 	return rc;
 }
 
-enum tpmiot_rc ca_seal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key,
-    const struct ca_ticket *ticket, struct tpmiot_buf *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_seal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const struct ca_ticket *ticket,
+    struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	uint8_t random[SALT_LEN + IV_LEN], derived[CA_SEAL_KEY_LEN], tag[TAG_LEN];
@@ -105,8 +107,8 @@ out:
 	return rc;
 }
 
-enum tpmiot_rc ca_seal_key_id(
-    const uint8_t *sealed, size_t len, uint32_t *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_seal_key_id(const uint8_t *sealed, size_t len, uint32_t *out, struct tpmiot_err *err)
 {
 	struct tpmiot_reader r;
 	uint8_t version;
@@ -121,8 +123,9 @@ enum tpmiot_rc ca_seal_key_id(
 	return TPMIOT_OK;
 }
 
-enum tpmiot_rc ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *sealed,
-    size_t len, struct ca_ticket *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *sealed, size_t len,
+    struct ca_ticket *out, struct tpmiot_err *err)
 {
 	const size_t start = HEAD_LEN + SALT_LEN + IV_LEN;
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;

@@ -9,18 +9,20 @@
 #include "log.h"
 #include "tls.h"
 
-static void handle(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
+static void
+handle(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
 	ca_api_handle(arg, req, reply);
 }
 
-static void tick(void *arg)
+static void
+tick(void *arg)
 {
 	ca_api_tick(arg);
 }
 
-static enum tpmiot_rc serve(
-    const struct ca_config *config, struct ca_api *api, SSL_CTX *tls, struct tpmiot_err *err)
+static enum tpmiot_rc
+serve(const struct ca_config *config, struct ca_api *api, SSL_CTX *tls, struct tpmiot_err *err)
 {
 	const struct ca_http_options options = { .listen = config->listen,
 		.tls = tls,
@@ -44,8 +46,8 @@ static enum tpmiot_rc serve(
 	return rc;
 }
 
-enum tpmiot_rc ca_server_run(
-    const struct ca_config *config, struct ca_store *store, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_server_run(const struct ca_config *config, struct ca_store *store, struct tpmiot_err *err)
 {
 	struct ca_signer signer = { NULL, NULL, NULL };
 	struct ca_api *api = NULL;

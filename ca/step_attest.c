@@ -12,7 +12,8 @@
 #include "api_int.h"
 #include "evidence.h"
 
-static bool check(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
+static bool
+check(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
     struct ca_ek *ek, struct tpmiot_public *ak)
 {
 	struct tpmiot_err err = { 0 };
@@ -28,7 +29,8 @@ static bool check(struct ca_api *api, struct ca_exchange *x, const struct ca_att
 	       ca_evidence_ak(api->libctx, req, ak, &x->problem);
 }
 
-static bool decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
+static bool
+decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
     const struct ca_ek *ek, const struct tpmiot_public *ak, struct ca_admission *out)
 {
 	TPM2B_DIGEST token;
@@ -49,9 +51,10 @@ static bool decide(struct ca_api *api, struct ca_exchange *x, const struct ca_at
 }
 
 /* All that the second step has to know, and the secret, whose digest it is given. */
-static enum tpmiot_rc make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek,
-    const struct tpmiot_public *ak, const struct ca_admission *as, struct ca_ticket *t,
-    uint8_t secret[CA_SECRET_LEN], struct tpmiot_err *err)
+static enum tpmiot_rc
+make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struct tpmiot_public *ak,
+    const struct ca_admission *as, struct ca_ticket *t, uint8_t secret[CA_SECRET_LEN],
+    struct tpmiot_err *err)
 {
 	TPM2B_DIGEST digest;
 	enum tpmiot_rc rc;
@@ -76,8 +79,9 @@ static enum tpmiot_rc make_ticket(struct ca_api *api, int64_t now, const struct 
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc seal(struct ca_api *api, const struct ca_ticket *ticket,
-    struct tpmiot_buf *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+seal(struct ca_api *api, const struct ca_ticket *ticket, struct tpmiot_buf *out,
+    struct tpmiot_err *err)
 {
 	struct ca_seal_key key;
 	enum tpmiot_rc rc = ca_seal_key_newest(api->store, &key, err);
@@ -89,7 +93,8 @@ static enum tpmiot_rc seal(struct ca_api *api, const struct ca_ticket *ticket,
 	return rc;
 }
 
-static bool challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
+static bool
+challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
     const struct tpmiot_public *ak, const struct ca_admission *as)
 {
 	struct tpmiot_credential cred = { TPMIOT_BUF_INIT, TPMIOT_BUF_INIT };
@@ -115,7 +120,8 @@ static bool challenge(struct ca_api *api, struct ca_exchange *x, const struct ca
 	return ok;
 }
 
-static bool limit(struct ca_api *api, struct ca_exchange *x)
+static bool
+limit(struct ca_api *api, struct ca_exchange *x)
 {
 	unsigned wait;
 
@@ -132,7 +138,8 @@ static bool limit(struct ca_api *api, struct ca_exchange *x)
 	return false;
 }
 
-bool ca_step_attest(struct ca_api *api, struct ca_exchange *x)
+bool
+ca_step_attest(struct ca_api *api, struct ca_exchange *x)
 {
 	struct ca_attest_request req = { 0 };
 	struct ca_admission as;

@@ -19,8 +19,9 @@ struct proven {
 
 /* ---- The session ------------------------------------------------------------------ */
 
-static bool open_session(struct ca_api *api, struct ca_exchange *x,
-    const struct ca_issue_request *req, struct ca_ticket *out)
+static bool
+open_session(struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req,
+    struct ca_ticket *out)
 {
 	struct tpmiot_err err = { 0 };
 	struct ca_seal_key key;
@@ -45,7 +46,8 @@ static bool open_session(struct ca_api *api, struct ca_exchange *x,
 	return true;
 }
 
-static bool prove(
+static bool
+prove(
     struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req, struct proven *p)
 {
 	struct tpmiot_err err = { 0 };
@@ -68,7 +70,8 @@ static bool prove(
 /* ---- A session that was spent -------------------------------------------------------- */
 
 /* The certificate that was issued then, if it may still be handed out. */
-static bool replay(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
+static bool
+replay(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
     const struct ca_session *spent, struct ca_cert *cert)
 {
 	struct ca_device device = { 0 };
@@ -95,8 +98,8 @@ static bool replay(struct ca_api *api, struct ca_exchange *x, const struct prove
 
 /* ---- A new certificate ---------------------------------------------------------------- */
 
-static bool decide(
-    struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_admission *out)
+static bool
+decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_admission *out)
 {
 	const struct ca_ticket *t = &p->ticket;
 	struct ca_problem cert_problem = { .type = CA_PROBLEM_NONE };
@@ -117,8 +120,9 @@ static bool decide(
 	return true;
 }
 
-static enum tpmiot_rc record_device(struct ca_api *api, const struct ca_exchange *x,
-    const struct proven *p, const struct ca_admission *as, struct tpmiot_err *err)
+static enum tpmiot_rc
+record_device(struct ca_api *api, const struct ca_exchange *x, const struct proven *p,
+    const struct ca_admission *as, struct tpmiot_err *err)
 {
 	struct ca_device d = { .last_seen = x->now };
 
@@ -131,7 +135,8 @@ static enum tpmiot_rc record_device(struct ca_api *api, const struct ca_exchange
 	return ca_device_enrol(api->store, &d, err);
 }
 
-static enum tpmiot_rc record_ak(
+static enum tpmiot_rc
+record_ak(
     struct ca_api *api, const struct ca_exchange *x, const struct proven *p, struct tpmiot_err *err)
 {
 	const struct tpmiot_public *pub = &p->ticket.ak;
@@ -149,7 +154,8 @@ static enum tpmiot_rc record_ak(
 	return rc;
 }
 
-static enum tpmiot_rc record_cert(
+static enum tpmiot_rc
+record_cert(
     struct ca_api *api, const struct proven *p, const struct ca_cert *cert, struct tpmiot_err *err)
 {
 	struct ca_session spent = {
@@ -167,8 +173,9 @@ static enum tpmiot_rc record_cert(
 	return rc;
 }
 
-static enum tpmiot_rc record_audit(struct ca_api *api, const struct ca_exchange *x,
-    const struct ca_cert *cert, struct tpmiot_err *err)
+static enum tpmiot_rc
+record_audit(struct ca_api *api, const struct ca_exchange *x, const struct ca_cert *cert,
+    struct tpmiot_err *err)
 {
 	char serial[2 * CA_SERIAL_MAX + 1];
 	struct ca_audit entry;
@@ -179,8 +186,8 @@ static enum tpmiot_rc record_audit(struct ca_api *api, const struct ca_exchange 
 	return ca_audit_add(api->store, &entry, err);
 }
 
-static bool issue(
-    struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
+static bool
+issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
 {
 	struct ca_admission as;
 	struct tpmiot_err err = { 0 };
@@ -206,8 +213,8 @@ static bool issue(
 }
 
 /* The whole second half under the store's write lock: nothing changes between check and record. */
-static bool settle(
-    struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
+static bool
+settle(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
 {
 	struct ca_session spent;
 	struct tpmiot_err err = { 0 };
@@ -230,7 +237,8 @@ static bool settle(
 	return ok;
 }
 
-static bool answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert)
+static bool
+answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert)
 {
 	struct tpmiot_buf chain = TPMIOT_BUF_INIT, root = TPMIOT_BUF_INIT;
 	struct tpmiot_err err = { 0 };
@@ -251,7 +259,8 @@ static bool answer(struct ca_api *api, struct ca_exchange *x, const struct ca_ce
 	return ok;
 }
 
-bool ca_step_issue(struct ca_api *api, struct ca_exchange *x)
+bool
+ca_step_issue(struct ca_api *api, struct ca_exchange *x)
 {
 	struct ca_issue_request req = { 0 };
 	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };

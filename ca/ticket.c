@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static void put_str(struct tpmiot_buf *buf, const char *str)
+static void
+put_str(struct tpmiot_buf *buf, const char *str)
 {
 	size_t len = strlen(str);
 
@@ -12,7 +13,8 @@ static void put_str(struct tpmiot_buf *buf, const char *str)
 	tpmiot_buf_put(buf, str, len);
 }
 
-static void take_str(struct tpmiot_reader *r, char *out, size_t size)
+static void
+take_str(struct tpmiot_reader *r, char *out, size_t size)
 {
 	size_t len = tpmiot_reader_u8(r);
 	const uint8_t *data = tpmiot_reader_take(r, len);
@@ -25,7 +27,8 @@ static void take_str(struct tpmiot_reader *r, char *out, size_t size)
 	out[len] = '\0';
 }
 
-static void take(struct tpmiot_reader *r, void *out, size_t len)
+static void
+take(struct tpmiot_reader *r, void *out, size_t len)
 {
 	const uint8_t *data = tpmiot_reader_take(r, len);
 
@@ -33,7 +36,8 @@ static void take(struct tpmiot_reader *r, void *out, size_t len)
 		memcpy(out, data, len);
 }
 
-void ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
+void
+ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 {
 	tpmiot_buf_put(buf, t->id, sizeof(t->id));
 	tpmiot_buf_put_u64(buf, (uint64_t)t->expires);
@@ -51,8 +55,9 @@ void ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 	put_str(buf, t->group);
 }
 
-static enum tpmiot_rc take_public(OSSL_LIB_CTX *libctx, struct tpmiot_reader *r,
-    struct tpmiot_public *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+take_public(OSSL_LIB_CTX *libctx, struct tpmiot_reader *r, struct tpmiot_public *out,
+    struct tpmiot_err *err)
 {
 	const uint8_t *start = r->data;
 	size_t len;
@@ -62,8 +67,9 @@ static enum tpmiot_rc take_public(OSSL_LIB_CTX *libctx, struct tpmiot_reader *r,
 	return tpmiot_public_parse(libctx, start, len + 2, out, err);
 }
 
-enum tpmiot_rc ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len,
-    struct ca_ticket *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len, struct ca_ticket *out,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_reader r;
 	struct ca_ticket t = { 0 };

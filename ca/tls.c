@@ -3,8 +3,9 @@
 
 #include "keyuri.h"
 
-static enum tpmiot_rc use_certs(
-    SSL_CTX *ctx, STACK_OF(X509) * certs, const struct ca_config *config, struct tpmiot_err *err)
+static enum tpmiot_rc
+use_certs(
+    SSL_CTX *ctx, STACK_OF(X509) *certs, const struct ca_config *config, struct tpmiot_err *err)
 {
 	if (SSL_CTX_use_certificate(ctx, sk_X509_value(certs, 0)) != 1)
 		return tpmiot_err_crypto(err, "tls_cert (%s) cannot be used", config->tls_cert);
@@ -15,7 +16,8 @@ static enum tpmiot_rc use_certs(
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc use_key(SSL_CTX *ctx, const struct ca_config *config, struct tpmiot_err *err)
+static enum tpmiot_rc
+use_key(SSL_CTX *ctx, const struct ca_config *config, struct tpmiot_err *err)
 {
 	EVP_PKEY *key = NULL;
 	enum tpmiot_rc rc;
@@ -30,7 +32,8 @@ static enum tpmiot_rc use_key(SSL_CTX *ctx, const struct ca_config *config, stru
 	return rc;
 }
 
-enum tpmiot_rc ca_tls_new(const struct ca_config *config, SSL_CTX **out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_tls_new(const struct ca_config *config, SSL_CTX **out, struct tpmiot_err *err)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	STACK_OF(X509) *certs = NULL;

@@ -10,7 +10,8 @@
 /* ---- JSON, bounded -------------------------------------------------------- */
 
 /* Nesting, counted before the parser recurses. */
-static bool depth_ok(const char *json, size_t len)
+static bool
+depth_ok(const char *json, size_t len)
 {
 	size_t depth = 0;
 	bool in_string = false;
@@ -35,7 +36,8 @@ static bool depth_ok(const char *json, size_t len)
 	return true;
 }
 
-static bool load(const void *body, size_t len, json_t **out, struct ca_problem *problem)
+static bool
+load(const void *body, size_t len, json_t **out, struct ca_problem *problem)
 {
 	json_error_t jerr;
 	json_t *root;
@@ -55,8 +57,8 @@ static bool load(const void *body, size_t len, json_t **out, struct ca_problem *
 	return true;
 }
 
-static bool get_object(
-    const json_t *parent, const char *name, json_t **out, struct ca_problem *problem)
+static bool
+get_object(const json_t *parent, const char *name, json_t **out, struct ca_problem *problem)
 {
 	json_t *v = json_object_get(parent, name);
 
@@ -71,7 +73,8 @@ static bool get_object(
 
 /* ---- Fields ---------------------------------------------------------------- */
 
-static bool decode(const json_t *v, const char *path, size_t max, struct tpmiot_buf *out,
+static bool
+decode(const json_t *v, const char *path, size_t max, struct tpmiot_buf *out,
     struct ca_problem *problem)
 {
 	struct tpmiot_err err = { 0 };
@@ -93,7 +96,8 @@ static bool decode(const json_t *v, const char *path, size_t max, struct tpmiot_
 }
 
 /* A field of base64: path is "ek.public" for people, its last part the key. */
-static bool get_b64(const json_t *parent, const char *path, size_t max, struct tpmiot_buf *out,
+static bool
+get_b64(const json_t *parent, const char *path, size_t max, struct tpmiot_buf *out,
     struct ca_problem *problem)
 {
 	const char *dot = strrchr(path, '.');
@@ -104,7 +108,8 @@ static bool get_b64(const json_t *parent, const char *path, size_t max, struct t
 	return decode(v, path, max, out, problem);
 }
 
-static bool get_chain(const json_t *ek, struct ca_attest_request *out, struct ca_problem *problem)
+static bool
+get_chain(const json_t *ek, struct ca_attest_request *out, struct ca_problem *problem)
 {
 	const json_t *chain = json_object_get(ek, "chain");
 	size_t n;
@@ -127,8 +132,8 @@ static bool get_chain(const json_t *ek, struct ca_attest_request *out, struct ca
 	return true;
 }
 
-static bool get_device_id(
-    const json_t *root, struct ca_attest_request *out, struct ca_problem *problem)
+static bool
+get_device_id(const json_t *root, struct ca_attest_request *out, struct ca_problem *problem)
 {
 	const json_t *v = json_object_get(root, "device_id");
 
@@ -143,8 +148,8 @@ static bool get_device_id(
 	return true;
 }
 
-static bool get_join_token(
-    const json_t *root, struct ca_attest_request *out, struct ca_problem *problem)
+static bool
+get_join_token(const json_t *root, struct ca_attest_request *out, struct ca_problem *problem)
 {
 	const json_t *v = json_object_get(root, "join_token");
 
@@ -160,7 +165,8 @@ static bool get_join_token(
 
 /* ---- Requests -------------------------------------------------------------- */
 
-bool ca_attest_request_parse(
+bool
+ca_attest_request_parse(
     const void *body, size_t len, struct ca_attest_request *out, struct ca_problem *problem)
 {
 	json_t *root = NULL, *ek, *ak;
@@ -179,7 +185,8 @@ bool ca_attest_request_parse(
 	return ok;
 }
 
-void ca_attest_request_free(struct ca_attest_request *req)
+void
+ca_attest_request_free(struct ca_attest_request *req)
 {
 	tpmiot_buf_free(&req->ek_public);
 	tpmiot_buf_free(&req->ek_certificate);
@@ -189,7 +196,8 @@ void ca_attest_request_free(struct ca_attest_request *req)
 	tpmiot_buf_free(&req->join_token);
 }
 
-bool ca_issue_request_parse(
+bool
+ca_issue_request_parse(
     const void *body, size_t len, struct ca_issue_request *out, struct ca_problem *problem)
 {
 	json_t *root = NULL, *key;
@@ -208,7 +216,8 @@ bool ca_issue_request_parse(
 	return ok;
 }
 
-void ca_issue_request_free(struct ca_issue_request *req)
+void
+ca_issue_request_free(struct ca_issue_request *req)
 {
 	tpmiot_buf_free(&req->session);
 	tpmiot_buf_free(&req->secret);
@@ -221,7 +230,8 @@ void ca_issue_request_free(struct ca_issue_request *req)
 /* ---- Replies --------------------------------------------------------------- */
 
 /* Dumps and releases root; NULL (some part of it could not be made) is out of memory. */
-static enum tpmiot_rc dump(json_t *root, struct tpmiot_buf *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+dump(json_t *root, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 	char *text = NULL;
@@ -238,7 +248,8 @@ static enum tpmiot_rc dump(json_t *root, struct tpmiot_buf *out, struct tpmiot_e
 }
 
 /* A JSON string of base64, NULL when out of memory. */
-static json_t *b64(const void *data, size_t len)
+static json_t *
+b64(const void *data, size_t len)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	const char *text;
@@ -252,7 +263,8 @@ static json_t *b64(const void *data, size_t len)
 	return v;
 }
 
-enum tpmiot_rc ca_attest_reply_put(
+enum tpmiot_rc
+ca_attest_reply_put(
     const struct ca_attest_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	return dump(
@@ -265,7 +277,8 @@ enum tpmiot_rc ca_attest_reply_put(
 	    out, err);
 }
 
-enum tpmiot_rc ca_issue_reply_put(const char *certificate, const char *ca, const char *device_id,
+enum tpmiot_rc
+ca_issue_reply_put(const char *certificate, const char *ca, const char *device_id,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	return dump(json_pack("{s:s, s:s, s:s}", "certificate", certificate, "ca", ca, "device_id",
@@ -274,7 +287,8 @@ enum tpmiot_rc ca_issue_reply_put(const char *certificate, const char *ca, const
 }
 
 /* Details may quote what came from outside: only printable ASCII goes back. */
-static json_t *plain(const char *text)
+static json_t *
+plain(const char *text)
 {
 	char copy[TPMIOT_ERR_TEXT_MAX];
 	size_t n = 0;
@@ -285,8 +299,8 @@ static json_t *plain(const char *text)
 	return json_string(copy);
 }
 
-enum tpmiot_rc ca_problem_put(
-    const struct ca_problem *problem, struct tpmiot_buf *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_problem_put(const struct ca_problem *problem, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	char type[96];
 

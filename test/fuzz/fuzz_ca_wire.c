@@ -5,7 +5,8 @@
 #include "ca/wire.h"
 #include "fuzz.h"
 
-static void attest(const uint8_t *data, size_t size)
+static void
+attest(const uint8_t *data, size_t size)
 {
 	struct ca_attest_request req = { 0 };
 	struct ca_problem problem = { 0 };
@@ -16,14 +17,15 @@ static void attest(const uint8_t *data, size_t size)
 		FUZZ_ASSERT(req.device_id[0] == '\0' || tpmiot_device_id_valid(req.device_id));
 		FUZZ_ASSERT(req.join_token.len <= CA_WIRE_TOKEN_MAX);
 		FUZZ_ASSERT(req.join_token.len == 0 ||
-		    memchr(req.join_token.data, '\0', req.join_token.len) == NULL);
+		            memchr(req.join_token.data, '\0', req.join_token.len) == NULL);
 	} else {
 		FUZZ_ASSERT(problem.type == CA_PROBLEM_MALFORMED_REQUEST);
 	}
 	ca_attest_request_free(&req);
 }
 
-static void issue(const uint8_t *data, size_t size)
+static void
+issue(const uint8_t *data, size_t size)
 {
 	struct ca_issue_request req = { 0 };
 	struct ca_problem problem = { 0 };

@@ -16,23 +16,28 @@ struct kit_device kit_a, kit_b, kit_foreign;
 X509 *kit_root, *kit_link;
 EVP_PKEY *kit_root_key, *kit_link_key;
 
-int64_t kit_clock(void)
+int64_t
+kit_clock(void)
 {
 	return kit_now;
 }
 
 /* ---- TPMs ------------------------------------------------------------------------ */
 
-static X509 *make_ca(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key)
+static X509 *
+make_ca(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key)
 {
-	const struct certkit_spec spec = { .subject = name, .key = key, .issuer = issuer,
-		.issuer_key = issuer_key, .extensions = CERTKIT_CA };
+	const struct certkit_spec spec = { .subject = name,
+		.key = key,
+		.issuer = issuer,
+		.issuer_key = issuer_key,
+		.extensions = CERTKIT_CA };
 
 	return certkit_issue(&spec);
 }
 
-static void make_device(
-    struct kit_device *dev, const char *profile, X509 *issuer, EVP_PKEY *issuer_key)
+static void
+make_device(struct kit_device *dev, const char *profile, X509 *issuer, EVP_PKEY *issuer_key)
 {
 	struct certkit_spec spec = { .issuer = issuer, .issuer_key = issuer_key };
 	TPMT_PUBLIC area;
@@ -45,12 +50,12 @@ static void make_device(
 	softkey_make(&dev->key, &area);
 	assert_ok(tpmiot_spki_sha256(NULL, dev->ek.pkey, dev->ek_spki, &err));
 	spec.key = dev->ek.pkey;
-	spec.extensions =
-	    EVP_PKEY_is_a(dev->ek.pkey, "RSA") ? CERTKIT_EK_RSA : CERTKIT_EK_ECC;
+	spec.extensions = EVP_PKEY_is_a(dev->ek.pkey, "RSA") ? CERTKIT_EK_RSA : CERTKIT_EK_ECC;
 	dev->ek_cert = certkit_issue(&spec);
 }
 
-static void free_device(struct kit_device *dev)
+static void
+free_device(struct kit_device *dev)
 {
 	softkey_free(&dev->ek);
 	softkey_free(&dev->ak);
@@ -58,7 +63,8 @@ static void free_device(struct kit_device *dev)
 	X509_free(dev->ek_cert);
 }
 
-int kit_group_setup(void **state)
+int
+kit_group_setup(void **state)
 {
 	EVP_PKEY *foreign_key = EVP_EC_gen("P-256");
 	X509 *foreign;
@@ -77,7 +83,8 @@ int kit_group_setup(void **state)
 	return 0;
 }
 
-int kit_group_teardown(void **state)
+int
+kit_group_teardown(void **state)
 {
 	(void)state;
 	free_device(&kit_a);
@@ -92,10 +99,13 @@ int kit_group_teardown(void **state)
 
 /* ---- The CA ------------------------------------------------------------------------ */
 
-static void make_signer(struct ca_signer *signer)
+static void
+make_signer(struct ca_signer *signer)
 {
-	struct ca_x509_spec spec = { .is_ca = 1, .path_len = -1,
-		.key_usage = "keyCertSign,cRLSign", .not_before = kit_now - 3600,
+	struct ca_x509_spec spec = { .is_ca = 1,
+		.path_len = -1,
+		.key_usage = "keyCertSign,cRLSign",
+		.not_before = kit_now - 3600,
 		.not_after = kit_now + 10 * 365 * 86400LL };
 	struct tpmiot_err err;
 
@@ -107,7 +117,8 @@ static void make_signer(struct ca_signer *signer)
 	X509_NAME_free(spec.subject);
 }
 
-static void trust(struct ca_store *store, const X509 *cert)
+static void
+trust(struct ca_store *store, const X509 *cert)
 {
 	struct ca_root root = { .kind = CA_ROOT_ANCHOR, .subject = "maker", .added = kit_now };
 	struct tpmiot_err err;
@@ -118,7 +129,8 @@ static void trust(struct ca_store *store, const X509 *cert)
 	tpmiot_buf_free(&root.der);
 }
 
-int kit_setup(void **state)
+int
+kit_setup(void **state)
 {
 	static const char *const sets[] = { "enrolment=open", "rate_limit=off" };
 	struct kit *kit = calloc(1, sizeof(*kit));
@@ -134,13 +146,13 @@ int kit_setup(void **state)
 	assert_ok(ca_store_open(kit->path, &kit->store, &err));
 	trust(kit->store, kit_root);
 	make_signer(&kit->signer);
-	assert_ok(
-	    ca_api_new(&kit->config, kit->store, &kit->signer, kit_clock, &kit->api, &err));
+	assert_ok(ca_api_new(&kit->config, kit->store, &kit->signer, kit_clock, &kit->api, &err));
 	*state = kit;
 	return 0;
 }
 
-int kit_teardown(void **state)
+int
+kit_teardown(void **state)
 {
 	struct kit *kit = *state;
 
@@ -155,7 +167,8 @@ int kit_teardown(void **state)
 
 /* ---- Requests ------------------------------------------------------------------------ */
 
-void kit_send(struct kit *kit, const struct ca_http_request *req, struct kit_answer *out)
+void
+kit_send(struct kit *kit, const struct ca_http_request *req, struct kit_answer *out)
 {
 	static const char prefix[] = "urn:tpmiot:problem:";
 	struct ca_http_reply reply = { .status = 0 };
@@ -181,25 +194,32 @@ void kit_send(struct kit *kit, const struct ca_http_request *req, struct kit_ans
 	tpmiot_buf_free(&reply.body);
 }
 
-void kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out)
+void
+kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out)
 {
 	char *text = json_dumps(body, JSON_COMPACT);
-	const struct ca_http_request req = { .method = "POST", .path = path,
-		.content_type = "application/json; charset=utf-8", .body = (uint8_t *)text,
-		.body_len = strlen(text), .peer_host = "192.0.2.7", .peer_port = 4711 };
+	const struct ca_http_request req = { .method = "POST",
+		.path = path,
+		.content_type = "application/json; charset=utf-8",
+		.body = (uint8_t *)text,
+		.body_len = strlen(text),
+		.peer_host = "192.0.2.7",
+		.peer_port = 4711 };
 
 	kit_send(kit, &req, out);
 	free(text);
 	json_decref(body);
 }
 
-void kit_answer_free(struct kit_answer *answer)
+void
+kit_answer_free(struct kit_answer *answer)
 {
 	json_decref(answer->doc);
 	answer->doc = NULL;
 }
 
-json_t *kit_b64(const void *data, size_t len)
+json_t *
+kit_b64(const void *data, size_t len)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	json_t *v;
@@ -210,16 +230,18 @@ json_t *kit_b64(const void *data, size_t len)
 	return v;
 }
 
-void kit_unb64(const json_t *value, struct tpmiot_buf *out)
+void
+kit_unb64(const json_t *value, struct tpmiot_buf *out)
 {
 	struct tpmiot_err err;
 
 	assert_true(json_is_string(value));
-	assert_ok(tpmiot_b64_decode(
-	    json_string_value(value), json_string_length(value), out, &err));
+	assert_ok(
+	    tpmiot_b64_decode(json_string_value(value), json_string_length(value), out, &err));
 }
 
-void kit_set(json_t *body, const char *path, json_t *value)
+void
+kit_set(json_t *body, const char *path, json_t *value)
 {
 	const char *dot = strchr(path, '.');
 	char first[32];
@@ -232,7 +254,8 @@ void kit_set(json_t *body, const char *path, json_t *value)
 	assert_int_equal(json_object_set_new(body, path, value), 0);
 }
 
-static json_t *public_b64(const struct softkey *key)
+static json_t *
+public_b64(const struct softkey *key)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	json_t *v;
@@ -243,7 +266,8 @@ static json_t *public_b64(const struct softkey *key)
 	return v;
 }
 
-static json_t *cert_b64(const X509 *cert)
+static json_t *
+cert_b64(const X509 *cert)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	json_t *v;
@@ -254,7 +278,8 @@ static json_t *cert_b64(const X509 *cert)
 	return v;
 }
 
-json_t *kit_attest(const struct kit_device *dev)
+json_t *
+kit_attest(const struct kit_device *dev)
 {
 	json_t *body = json_pack("{s:{s:o}, s:{s:o}}", "ek", "public", public_b64(&dev->ek), "ak",
 	    "public", public_b64(&dev->ak));
@@ -264,7 +289,8 @@ json_t *kit_attest(const struct kit_device *dev)
 	return body;
 }
 
-json_t *kit_issue_with(const struct kit_device *dev, const json_t *challenge,
+json_t *
+kit_issue_with(const struct kit_device *dev, const json_t *challenge,
     const struct softkey *certified, const struct softkey *ak, bool stale_nonce,
     const struct softkey *csr_key)
 {
@@ -300,20 +326,23 @@ json_t *kit_issue_with(const struct kit_device *dev, const json_t *challenge,
 	return body;
 }
 
-json_t *kit_issue(const struct kit_device *dev, const json_t *challenge)
+json_t *
+kit_issue(const struct kit_device *dev, const json_t *challenge)
 {
 	return kit_issue_with(dev, challenge, &dev->key, &dev->ak, false, &dev->key);
 }
 
-static void expect_ok(const struct kit_answer *answer)
+static void
+expect_ok(const struct kit_answer *answer)
 {
 	if (answer->status != 200)
 		fail_msg("%d %s: %s", answer->status, answer->type,
 		    json_string_value(json_object_get(answer->doc, "detail")));
 }
 
-void kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token,
-    struct kit_answer *out, json_t **request)
+void
+kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token, struct kit_answer *out,
+    json_t **request)
 {
 	json_t *body = kit_attest(dev);
 	struct kit_answer first;
@@ -332,7 +361,8 @@ void kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token,
 
 /* ---- The store, from behind -------------------------------------------------------------- */
 
-static sqlite3 *open_db(const struct kit *kit)
+static sqlite3 *
+open_db(const struct kit *kit)
 {
 	sqlite3 *db = NULL;
 
@@ -340,7 +370,8 @@ static sqlite3 *open_db(const struct kit *kit)
 	return db;
 }
 
-static void dump_rows(sqlite3 *db, const char *table, struct tpmiot_buf *out)
+static void
+dump_rows(sqlite3 *db, const char *table, struct tpmiot_buf *out)
 {
 	char sql[128];
 	sqlite3_stmt *st = NULL;
@@ -359,16 +390,18 @@ static void dump_rows(sqlite3 *db, const char *table, struct tpmiot_buf *out)
 	sqlite3_finalize(st);
 }
 
-void kit_snapshot(const struct kit *kit, struct tpmiot_buf *out)
+void
+kit_snapshot(const struct kit *kit, struct tpmiot_buf *out)
 {
 	sqlite3 *db = open_db(kit);
 	sqlite3_stmt *st = NULL;
 
 	tpmiot_buf_reset(out);
 	assert_int_equal(sqlite3_prepare_v2(db,
-			     "SELECT name FROM sqlite_master WHERE type = 'table'"
-			     " AND name NOT LIKE 'sqlite%' AND name <> 'audit' ORDER BY name",
-			     -1, &st, NULL), SQLITE_OK);
+	                     "SELECT name FROM sqlite_master WHERE type = 'table'"
+	                     " AND name NOT LIKE 'sqlite%' AND name <> 'audit' ORDER BY name",
+	                     -1, &st, NULL),
+	    SQLITE_OK);
 	while (sqlite3_step(st) == SQLITE_ROW)
 		dump_rows(db, (const char *)sqlite3_column_text(st, 0), out);
 	sqlite3_finalize(st);
@@ -376,7 +409,8 @@ void kit_snapshot(const struct kit *kit, struct tpmiot_buf *out)
 	assert_false(out->failed);
 }
 
-void kit_sql(const struct kit *kit, const char *sql)
+void
+kit_sql(const struct kit *kit, const char *sql)
 {
 	sqlite3 *db = open_db(kit);
 
@@ -384,7 +418,8 @@ void kit_sql(const struct kit *kit, const char *sql)
 	sqlite3_close(db);
 }
 
-int64_t kit_count(const struct kit *kit, const char *sql)
+int64_t
+kit_count(const struct kit *kit, const char *sql)
 {
 	sqlite3 *db = open_db(kit);
 	sqlite3_stmt *st = NULL;
@@ -400,7 +435,8 @@ int64_t kit_count(const struct kit *kit, const char *sql)
 
 /* ---- The operator ---------------------------------------------------------------------- */
 
-void kit_allow(struct kit *kit, const struct kit_device *dev, const char *device_id)
+void
+kit_allow(struct kit *kit, const struct kit_device *dev, const char *device_id)
 {
 	struct ca_allow allow = { .added = kit_now };
 	struct tpmiot_err err;
@@ -410,8 +446,8 @@ void kit_allow(struct kit *kit, const struct kit_device *dev, const char *device
 	assert_ok(ca_allow_add(kit->store, &allow, &err));
 }
 
-int64_t kit_token(
-    struct kit *kit, const char *token, int64_t uses, int64_t expires, const char *device_id)
+int64_t
+kit_token(struct kit *kit, const char *token, int64_t uses, int64_t expires, const char *device_id)
 {
 	struct ca_token row = { .uses_allowed = uses, .expires = expires, .added = kit_now };
 	struct tpmiot_err err;

@@ -68,7 +68,8 @@ void kit_set(json_t *body, const char *path, json_t *value);
 json_t *kit_b64(const void *data, size_t len);
 void kit_unb64(const json_t *value, struct tpmiot_buf *out);
 
-/* Both steps; fails the test unless they succeed. The second answer, and its request if asked for. */
+/* Both steps; fails the test unless they succeed. The second answer, and its request if asked for.
+ */
 void kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token,
     struct kit_answer *out, json_t **request);
 

@@ -12,11 +12,13 @@ static const struct ca_problem untrusted = { .type = CA_PROBLEM_EK_CERTIFICATE_U
 static const struct ca_allow listed = { .group = "g" };
 static const struct ca_allow listed_named = { .device_id = "pump-1" };
 static const struct ca_token token = { .id = 3, .uses_allowed = 1, .expires = NOW + 1 };
-static const struct ca_token token_named = { .id = 4, .uses_allowed = 1, .expires = NOW + 1,
-	.device_id = "pump-2", .group = "h" };
+static const struct ca_token token_named = {
+	.id = 4, .uses_allowed = 1, .expires = NOW + 1, .device_id = "pump-2", .group = "h"
+};
 static const struct ca_token token_expired = { .id = 5, .uses_allowed = 1, .expires = NOW };
-static const struct ca_token token_spent = { .id = 6, .uses_allowed = 2, .uses = 2,
-	.expires = NOW + 1 };
+static const struct ca_token token_spent = {
+	.id = 6, .uses_allowed = 2, .uses = 2, .expires = NOW + 1
+};
 
 #define EK_ID "ek-abcd0000000000000000000000000000"
 
@@ -87,21 +89,27 @@ static const struct {
 	    false, "", REFUSED(JOIN_TOKEN_INVALID) },
 	{ "claim: the right one", LISTED, true, &trusted, &listed_named, false, NULL, false,
 	    "pump-1", AS("pump-1", "", 0) },
-	{ "claim: another one", LISTED, true, &trusted, &listed_named, false, NULL, false,
-	    "pump-2", REFUSED(DEVICE_ID_MISMATCH) },
+	{ "claim: another one", LISTED, true, &trusted, &listed_named, false, NULL, false, "pump-2",
+	    REFUSED(DEVICE_ID_MISMATCH) },
 	{ "claim: another one, open", OPEN, true, &trusted, NULL, false, NULL, false, "pump-2",
 	    REFUSED(DEVICE_ID_MISMATCH) },
 };
 
-static void test_admit_table(void **state)
+static void
+test_admit_table(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct ca_admit_facts facts = { .enrolment = cases[i].enrolment,
-			.now = NOW, .ek_spki = spki, .has_cert = cases[i].has_cert,
-			.cert_problem = cases[i].cert, .allow = cases[i].allow,
-			.token_given = cases[i].token_given, .token = cases[i].token,
-			.token_used = cases[i].token_used, .claimed_id = cases[i].claimed };
+			.now = NOW,
+			.ek_spki = spki,
+			.has_cert = cases[i].has_cert,
+			.cert_problem = cases[i].cert,
+			.allow = cases[i].allow,
+			.token_given = cases[i].token_given,
+			.token = cases[i].token,
+			.token_used = cases[i].token_used,
+			.claimed_id = cases[i].claimed };
 		struct ca_admission as = { .device_id = "untouched" };
 		struct ca_problem problem = { 0 };
 		bool ok = ca_admit(&facts, &as, &problem);
@@ -119,10 +127,12 @@ static void test_admit_table(void **state)
 	}
 }
 
-static void test_admit_not_listed_says_how(void **state)
+static void
+test_admit_not_listed_says_how(void **state)
 {
-	const struct ca_admit_facts facts = { .enrolment = LISTED, .ek_spki = spki,
-		.cert_problem = &trusted, .claimed_id = "" };
+	const struct ca_admit_facts facts = {
+		.enrolment = LISTED, .ek_spki = spki, .cert_problem = &trusted, .claimed_id = ""
+	};
 	struct ca_admission as;
 	struct ca_problem problem = { 0 };
 
@@ -131,14 +141,17 @@ static void test_admit_not_listed_says_how(void **state)
 	assert_non_null(strstr(ca_problem_next(&problem), "allow add --ek=abcd0000"));
 }
 
-static void test_admit_bindings_table(void **state)
+static void
+test_admit_bindings_table(void **state)
 {
 	const struct ca_device mine = { .ek_spki = { 0xab, 0xcd }, .id = "pump-1" };
 	const struct ca_device mine_other = { .ek_spki = { 0xab, 0xcd }, .id = "pump-9" };
-	const struct ca_device mine_blocked = { .ek_spki = { 0xab, 0xcd }, .id = "pump-1",
-		.state = CA_DEVICE_BLOCKED };
+	const struct ca_device mine_blocked = {
+		.ek_spki = { 0xab, 0xcd }, .id = "pump-1", .state = CA_DEVICE_BLOCKED
+	};
 	const struct ca_device others = { .ek_spki = { 0xee }, .id = "pump-1" };
-	const struct ca_ak ak_mine = { .ek_spki = { 0xab, 0xcd } }, ak_others = { .ek_spki = { 1 } };
+	const struct ca_ak ak_mine = { .ek_spki = { 0xab, 0xcd } },
+	                   ak_others = { .ek_spki = { 1 } };
 	const struct ca_cert cert_mine = { .ek_spki = { 0xab, 0xcd } };
 	const struct ca_cert cert_others = { .ek_spki = { 1 }, .device_id = "pump-7" };
 	const struct {
@@ -164,7 +177,8 @@ static void test_admit_bindings_table(void **state)
 	}
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_admit_table),

@@ -8,7 +8,8 @@
 #include "ca/x509.h"
 
 /* The first certificate of a PEM chain in an answer. */
-static X509 *leaf_of(const struct kit_answer *answer, const char *member)
+static X509 *
+leaf_of(const struct kit_answer *answer, const char *member)
 {
 	const char *pem = json_string_value(json_object_get(answer->doc, member));
 	BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -19,7 +20,8 @@ static X509 *leaf_of(const struct kit_answer *answer, const char *member)
 	return cert;
 }
 
-static void assert_extension(X509 *cert, int nid, const char *want)
+static void
+assert_extension(X509 *cert, int nid, const char *want)
 {
 	const int at = X509_get_ext_by_NID(cert, nid, -1);
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -34,7 +36,8 @@ static void assert_extension(X509 *cert, int nid, const char *want)
 	BIO_free(bio);
 }
 
-static void assert_certificate(
+static void
+assert_certificate(
     const struct kit *kit, const struct kit_answer *answer, const struct kit_device *dev)
 {
 	const char *id = json_string_value(json_object_get(answer->doc, "device_id"));
@@ -59,7 +62,8 @@ static void assert_certificate(
 	X509_free(root);
 }
 
-static void test_enrol_rsa_and_ecc_ek(void **state)
+static void
+test_enrol_rsa_and_ecc_ek(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer;
@@ -78,7 +82,8 @@ static void test_enrol_rsa_and_ecc_ek(void **state)
 	    kit_count(kit, "SELECT count(*) FROM audit WHERE decision = 'accepted'"), 2);
 }
 
-static void test_enrol_records_maker(void **state)
+static void
+test_enrol_records_maker(void **state)
 {
 	struct kit *kit = *state;
 	struct ca_device dev = { .state = CA_DEVICE_ACTIVE };
@@ -96,7 +101,8 @@ static void test_enrol_records_maker(void **state)
 	tpmiot_buf_free(&dev.ek_cert);
 }
 
-static void test_enrol_id_from_list(void **state)
+static void
+test_enrol_id_from_list(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer;
@@ -109,7 +115,8 @@ static void test_enrol_id_from_list(void **state)
 	kit_answer_free(&answer);
 }
 
-static void test_enrol_listed_without_certificate(void **state)
+static void
+test_enrol_listed_without_certificate(void **state)
 {
 	struct kit *kit = *state;
 	json_t *body = kit_attest(&kit_a);
@@ -124,7 +131,8 @@ static void test_enrol_listed_without_certificate(void **state)
 	kit_answer_free(&answer);
 }
 
-static void test_first_step_stores_nothing(void **state)
+static void
+test_first_step_stores_nothing(void **state)
 {
 	struct kit *kit = *state;
 	struct tpmiot_buf before = TPMIOT_BUF_INIT, after = TPMIOT_BUF_INIT;
@@ -143,7 +151,8 @@ static void test_first_step_stores_nothing(void **state)
 	tpmiot_buf_free(&after);
 }
 
-static void test_second_step_repeated(void **state)
+static void
+test_second_step_repeated(void **state)
 {
 	struct kit *kit = *state;
 	struct tpmiot_buf before = TPMIOT_BUF_INIT, after = TPMIOT_BUF_INIT;
@@ -166,7 +175,8 @@ static void test_second_step_repeated(void **state)
 }
 
 /* Another instance over the same store, which never saw the first step. */
-static void test_second_step_by_another_instance(void **state)
+static void
+test_second_step_by_another_instance(void **state)
 {
 	struct kit *kit = *state;
 	struct ca_api *first_instance = kit->api, *other = NULL;
@@ -186,7 +196,8 @@ static void test_second_step_by_another_instance(void **state)
 }
 
 /* Sessions outlive a change of the sealing key. */
-static void test_second_step_after_new_seal_key(void **state)
+static void
+test_second_step_after_new_seal_key(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer, issued;
@@ -206,7 +217,8 @@ static void test_second_step_after_new_seal_key(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM sessions"), 0);
 }
 
-static void test_enrol_again_new_keys(void **state)
+static void
+test_enrol_again_new_keys(void **state)
 {
 	struct kit *kit = *state;
 	/* A's TPM, reset: same EK, other AK and key. */
@@ -222,7 +234,8 @@ static void test_enrol_again_new_keys(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM certificates"), 2);
 }
 
-static void test_token_counts_devices(void **state)
+static void
+test_token_counts_devices(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer;
@@ -243,7 +256,8 @@ static void test_token_counts_devices(void **state)
 }
 
 /* Two devices hold challenges for one use: the second step decides. */
-static void test_token_raced_for(void **state)
+static void
+test_token_raced_for(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer a, b, answer;
@@ -269,12 +283,17 @@ static void test_token_raced_for(void **state)
 }
 
 /* An issuing CA under a root: devices get it after their own, and the root apart. */
-static void test_issuer_under_root(void **state)
+static void
+test_issuer_under_root(void **state)
 {
 	struct kit *kit = *state;
-	struct ca_x509_spec spec = { .is_ca = 1, .path_len = 0, .key_usage = "keyCertSign",
-		.not_before = kit_now - 60, .not_after = kit_now + 86400 };
-	struct ca_signer under = { EVP_EC_gen("P-384"), NULL, sk_X509_new_null() }, root = kit->signer;
+	struct ca_x509_spec spec = { .is_ca = 1,
+		.path_len = 0,
+		.key_usage = "keyCertSign",
+		.not_before = kit_now - 60,
+		.not_after = kit_now + 86400 };
+	struct ca_signer under = { EVP_EC_gen("P-384"), NULL, sk_X509_new_null() },
+	                 root = kit->signer;
 	struct kit_answer answer;
 	struct tpmiot_err err;
 	const char *pem;
@@ -303,7 +322,8 @@ static void test_issuer_under_root(void **state)
 	kit_answer_free(&answer);
 }
 
-static void test_validity_ends_with_issuer(void **state)
+static void
+test_validity_ends_with_issuer(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer;
@@ -318,7 +338,8 @@ static void test_validity_ends_with_issuer(void **state)
 	kit_answer_free(&answer);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_enrol_rsa_and_ecc_ek, kit_setup, kit_teardown),

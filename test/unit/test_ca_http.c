@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTPS adapter over real sockets: a server in a thread, clients that behave and that do not. */
+/* The HTTPS adapter over real sockets: a server in a thread, clients that behave and that do not.
+ */
 #include "ca_test.h"
 #include "certkit.h"
 
@@ -26,7 +27,8 @@ struct server {
 };
 
 /* Echoes what it was given. */
-static void echo(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
+static void
+echo(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
 	(void)arg;
 	reply->status = req->too_large ? 413 : 200;
@@ -39,12 +41,14 @@ static void echo(void *arg, const struct ca_http_request *req, struct ca_http_re
 	tpmiot_buf_put(&reply->body, req->body, req->body_len);
 }
 
-static void tick(void *arg)
+static void
+tick(void *arg)
 {
 	((struct server *)arg)->ticks++;
 }
 
-static void *run(void *arg)
+static void *
+run(void *arg)
 {
 	struct server *s = arg;
 	struct tpmiot_err err;
@@ -53,12 +57,18 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int setup_limited(void **state, int max_connections)
+static int
+setup_limited(void **state, int max_connections)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct ca_http_options options = { .listen = "127.0.0.1:0", .tls = server_tls,
-		.max_body = MAX_BODY, .max_connections = max_connections, .timeout = TIMEOUT,
-		.handler = echo, .tick = tick, .arg = s };
+	struct ca_http_options options = { .listen = "127.0.0.1:0",
+		.tls = server_tls,
+		.max_body = MAX_BODY,
+		.max_connections = max_connections,
+		.timeout = TIMEOUT,
+		.handler = echo,
+		.tick = tick,
+		.arg = s };
 	struct tpmiot_err err;
 
 	assert_non_null(s);
@@ -71,17 +81,20 @@ static int setup_limited(void **state, int max_connections)
 	return 0;
 }
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	return setup_limited(state, 100);
 }
 
-static int setup_one(void **state)
+static int
+setup_one(void **state)
 {
 	return setup_limited(state, 1);
 }
 
-static double seconds(void)
+static double
+seconds(void)
 {
 	struct timespec ts;
 
@@ -90,7 +103,8 @@ static double seconds(void)
 }
 
 /* Stops the server as an operator does; returns how long that took. */
-static double stop(struct server *s)
+static double
+stop(struct server *s)
 {
 	const double start = seconds();
 
@@ -99,7 +113,8 @@ static double stop(struct server *s)
 	return seconds() - start;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	struct server *s = *state;
 
@@ -114,9 +129,11 @@ static int teardown(void **state)
 
 /* ---- Clients -------------------------------------------------------------------------- */
 
-static int dial(const struct server *s)
+static int
+dial(const struct server *s)
 {
-	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(s->port),
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(s->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const struct timeval patience = { 15, 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -127,7 +144,8 @@ static int dial(const struct server *s)
 	return fd;
 }
 
-static SSL *handshake(int fd)
+static SSL *
+handshake(int fd)
 {
 	SSL *ssl = SSL_new(client_tls);
 
@@ -137,12 +155,14 @@ static SSL *handshake(int fd)
 	return ssl;
 }
 
-static SSL *client(const struct server *s)
+static SSL *
+client(const struct server *s)
 {
 	return handshake(dial(s));
 }
 
-static void hang_up(SSL *ssl)
+static void
+hang_up(SSL *ssl)
 {
 	int fd = SSL_get_fd(ssl);
 
@@ -151,7 +171,8 @@ static void hang_up(SSL *ssl)
 }
 
 /* Reads head and body of a reply; what there is when the connection ends. */
-static void receive(SSL *ssl, char *out, size_t size)
+static void
+receive(SSL *ssl, char *out, size_t size)
 {
 	size_t len = 0, want = size - 1;
 	const char *at;
@@ -167,12 +188,15 @@ static void receive(SSL *ssl, char *out, size_t size)
 	out[len] = '\0';
 }
 
-static void request(SSL *ssl, const char *method, size_t body_len, char *out, size_t size)
+static void
+request(SSL *ssl, const char *method, size_t body_len, char *out, size_t size)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 
-	tpmiot_buf_printf(&buf, "%s /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n"
-				"Content-Length: %zu\r\n\r\n", method, body_len);
+	tpmiot_buf_printf(&buf,
+	    "%s /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n"
+	    "Content-Length: %zu\r\n\r\n",
+	    method, body_len);
 	memset(tpmiot_buf_grow(&buf, body_len), 'y', body_len);
 	assert_int_equal(SSL_write(ssl, buf.data, (int)buf.len), (int)buf.len);
 	tpmiot_buf_free(&buf);
@@ -182,12 +206,13 @@ static void request(SSL *ssl, const char *method, size_t body_len, char *out, si
 #define assert_has(text, part)                                                                     \
 	do {                                                                                       \
 		if (strstr(text, part) == NULL)                                                    \
-			fail_msg("\"%s\" lacks \"%s\"", text, part);                                 \
+			fail_msg("\"%s\" lacks \"%s\"", text, part);                               \
 	} while (0)
 
 /* ---- Tests ------------------------------------------------------------------------------- */
 
-static void test_request_and_reply(void **state)
+static void
+test_request_and_reply(void **state)
 {
 	SSL *ssl = client(*state);
 	char reply[4096];
@@ -203,7 +228,8 @@ static void test_request_and_reply(void **state)
 }
 
 /* Nagle and delayed ACKs together would take 40 ms for each. */
-static void test_kept_connection_is_quick(void **state)
+static void
+test_kept_connection_is_quick(void **state)
 {
 	SSL *ssl = client(*state);
 	const double start = seconds();
@@ -215,7 +241,8 @@ static void test_kept_connection_is_quick(void **state)
 	hang_up(ssl);
 }
 
-static void test_body_limits(void **state)
+static void
+test_body_limits(void **state)
 {
 	char reply[4096];
 	SSL *ssl = client(*state);
@@ -232,7 +259,8 @@ static void test_body_limits(void **state)
 	hang_up(ssl);
 }
 
-static void test_plain_http(void **state)
+static void
+test_plain_http(void **state)
 {
 	static const char get[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 	char reply[1024] = "";
@@ -249,7 +277,8 @@ static void test_plain_http(void **state)
 	close(fd);
 }
 
-static void test_old_tls(void **state)
+static void
+test_old_tls(void **state)
 {
 	SSL *ssl = SSL_new(client_tls);
 	int fd = dial(*state);
@@ -263,7 +292,8 @@ static void test_old_tls(void **state)
 }
 
 /* A byte now and then does not keep a connection for ever. */
-static void test_slow_client(void **state)
+static void
+test_slow_client(void **state)
 {
 	static const char head[] = "POST /a HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	SSL *ssl = client(*state);
@@ -284,7 +314,8 @@ static void test_slow_client(void **state)
 }
 
 /* Over the limit one waits, and is served when another has gone. */
-static void test_connections_limit(void **state)
+static void
+test_connections_limit(void **state)
 {
 	SSL *first = client(*state), *second;
 	char reply[4096];
@@ -302,7 +333,8 @@ static void test_connections_limit(void **state)
 	hang_up(second);
 }
 
-static void test_client_that_hangs_up(void **state)
+static void
+test_client_that_hangs_up(void **state)
 {
 	const struct linger abort_it = { 1, 0 };
 	char reply[4096];
@@ -322,8 +354,10 @@ static void test_client_that_hangs_up(void **state)
 	hang_up(ssl);
 }
 
-/* A connection that only waits does not hold up the end; one in the middle of a request is served. */
-static void test_stop_finishes_requests(void **state)
+/* A connection that only waits does not hold up the end; one in the middle of a request is served.
+ */
+static void
+test_stop_finishes_requests(void **state)
 {
 	static const char head[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
 	struct server *s = *state;
@@ -347,7 +381,8 @@ static void test_stop_finishes_requests(void **state)
 	ca_http_free(&s->http);
 }
 
-static void test_stop_is_quick(void **state)
+static void
+test_stop_is_quick(void **state)
 {
 	struct server *s = *state;
 	SSL *idle = client(s);
@@ -360,13 +395,15 @@ static void test_stop_is_quick(void **state)
 	ca_http_free(&s->http);
 }
 
-static void test_new_refused(void **state)
+static void
+test_new_refused(void **state)
 {
 	static const char *const bad[] = { "", "8443", "localhost", "127.0.0.1:port",
 		"127.0.0.1:99999", "no.such.host.invalid:1" };
 	struct server *s = *state;
-	struct ca_http_options options = { .tls = server_tls, .max_connections = 1, .timeout = 1,
-		.handler = echo };
+	struct ca_http_options options = {
+		.tls = server_tls, .max_connections = 1, .timeout = 1, .handler = echo
+	};
 	struct ca_http *http = NULL;
 	struct tpmiot_err err;
 	char taken[32];
@@ -381,7 +418,8 @@ static void test_new_refused(void **state)
 	assert_null(http);
 }
 
-static int group_setup(void **state)
+static int
+group_setup(void **state)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	const struct certkit_spec spec = { .subject = "localhost", .key = key };
@@ -399,7 +437,8 @@ static int group_setup(void **state)
 	return 0;
 }
 
-static int group_teardown(void **state)
+static int
+group_teardown(void **state)
 {
 	(void)state;
 	SSL_CTX_free(server_tls);
@@ -407,7 +446,8 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_request_and_reply, setup, teardown),

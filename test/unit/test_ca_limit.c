@@ -3,7 +3,8 @@
 
 #include "ca/limit.h"
 
-static void test_limiter_take_burst_and_refill(void **state)
+static void
+test_limiter_take_burst_and_refill(void **state)
 {
 	struct ca_limiter *l = NULL;
 	struct tpmiot_err err;
@@ -25,7 +26,8 @@ static void test_limiter_take_burst_and_refill(void **state)
 	assert_null(l);
 }
 
-static void test_limiter_take_wait(void **state)
+static void
+test_limiter_take_wait(void **state)
 {
 	struct ca_limiter *l = NULL;
 	struct tpmiot_err err;
@@ -42,7 +44,8 @@ static void test_limiter_take_wait(void **state)
 }
 
 /* A clock that is set back must not lock anybody out. */
-static void test_limiter_take_clock_back(void **state)
+static void
+test_limiter_take_clock_back(void **state)
 {
 	struct ca_limiter *l = NULL;
 	struct tpmiot_err err;
@@ -55,7 +58,8 @@ static void test_limiter_take_clock_back(void **state)
 	ca_limiter_free(&l);
 }
 
-static void test_limiter_take_prefix(void **state)
+static void
+test_limiter_take_prefix(void **state)
 {
 	struct ca_limiter *l = NULL;
 	struct tpmiot_err err;
@@ -75,7 +79,8 @@ static void test_limiter_take_prefix(void **state)
 	ca_limiter_free(&l);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limiter_take_burst_and_refill),

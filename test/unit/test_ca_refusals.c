@@ -18,7 +18,8 @@ struct refusal {
 
 static struct tpmiot_buf snapshot;
 
-static void check(struct kit *kit, const struct refusal *r, const char *path, json_t *body)
+static void
+check(struct kit *kit, const struct refusal *r, const char *path, json_t *body)
 {
 	struct tpmiot_buf after = TPMIOT_BUF_INIT;
 	struct kit_answer answer;
@@ -46,7 +47,8 @@ static void check(struct kit *kit, const struct refusal *r, const char *path, js
 
 /* ---- First step ----------------------------------------------------------------------- */
 
-static json_t *without_certificate(struct kit *kit, const json_t *challenge)
+static json_t *
+without_certificate(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_attest(&kit_a);
 
@@ -56,14 +58,16 @@ static json_t *without_certificate(struct kit *kit, const json_t *challenge)
 	return body;
 }
 
-static json_t *with_foreign(struct kit *kit, const json_t *challenge)
+static json_t *
+with_foreign(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	(void)challenge;
 	return kit_attest(&kit_foreign);
 }
 
-static json_t *with_others_certificate(struct kit *kit, const json_t *challenge)
+static json_t *
+with_others_certificate(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_attest(&kit_a), *b = kit_attest(&kit_b);
 
@@ -76,7 +80,8 @@ static json_t *with_others_certificate(struct kit *kit, const json_t *challenge)
 }
 
 /* Takes the binary member at `path`, changes it, puts it back. */
-static void edit(json_t *body, const char *path, void (*change)(struct tpmiot_buf *))
+static void
+edit(json_t *body, const char *path, void (*change)(struct tpmiot_buf *))
 {
 	const char *dot = strchr(path, '.');
 	char first[32];
@@ -93,22 +98,26 @@ static void edit(json_t *body, const char *path, void (*change)(struct tpmiot_bu
 	tpmiot_buf_free(&buf);
 }
 
-static void cut(struct tpmiot_buf *buf)
+static void
+cut(struct tpmiot_buf *buf)
 {
 	buf->len--;
 }
 
-static void extend(struct tpmiot_buf *buf)
+static void
+extend(struct tpmiot_buf *buf)
 {
 	tpmiot_buf_put_u8(buf, 0x42);
 }
 
-static void flip_last(struct tpmiot_buf *buf)
+static void
+flip_last(struct tpmiot_buf *buf)
 {
 	buf->data[buf->len - 1] ^= 1;
 }
 
-static void flip_middle(struct tpmiot_buf *buf)
+static void
+flip_middle(struct tpmiot_buf *buf)
 {
 	buf->data[buf->len / 2] ^= 1;
 }
@@ -131,7 +140,8 @@ EDITED_ATTEST(ek_cert_forged, "ek.certificate", flip_last)
 EDITED_ATTEST(ak_cut, "ak.public", cut)
 EDITED_ATTEST(ak_extended, "ak.public", extend)
 
-static json_t *with_broken_chain(struct kit *kit, const json_t *challenge)
+static json_t *
+with_broken_chain(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_attest(&kit_a);
 
@@ -142,7 +152,8 @@ static json_t *with_broken_chain(struct kit *kit, const json_t *challenge)
 }
 
 /* A link that is missing: then the path does not reach the root. */
-static json_t *without_chain(struct kit *kit, const json_t *challenge)
+static json_t *
+without_chain(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_attest(&kit_b);
 
@@ -152,7 +163,8 @@ static json_t *without_chain(struct kit *kit, const json_t *challenge)
 	return body;
 }
 
-static json_t *public_of(const struct softkey *key)
+static json_t *
+public_of(const struct softkey *key)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	json_t *v;
@@ -163,7 +175,8 @@ static json_t *public_of(const struct softkey *key)
 	return v;
 }
 
-static json_t *with_public(const char *path, const struct softkey *key)
+static json_t *
+with_public(const char *path, const struct softkey *key)
 {
 	json_t *body = kit_attest(&kit_a);
 
@@ -171,35 +184,40 @@ static json_t *with_public(const char *path, const struct softkey *key)
 	return body;
 }
 
-static json_t *key_as_ek(struct kit *kit, const json_t *challenge)
+static json_t *
+key_as_ek(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	(void)challenge;
 	return with_public("ek.public", &kit_a.key);
 }
 
-static json_t *key_as_ak(struct kit *kit, const json_t *challenge)
+static json_t *
+key_as_ak(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	(void)challenge;
 	return with_public("ak.public", &kit_a.key);
 }
 
-static json_t *ek_as_ak(struct kit *kit, const json_t *challenge)
+static json_t *
+ek_as_ak(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	(void)challenge;
 	return with_public("ak.public", &kit_a.ek);
 }
 
-static json_t *others_ak(struct kit *kit, const json_t *challenge)
+static json_t *
+others_ak(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	(void)challenge;
 	return with_public("ak.public", &kit_b.ak);
 }
 
-static json_t *claiming(struct kit *kit, const json_t *challenge)
+static json_t *
+claiming(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_attest(&kit_a);
 
@@ -209,7 +227,8 @@ static json_t *claiming(struct kit *kit, const json_t *challenge)
 	return body;
 }
 
-static json_t *with_token(struct kit *kit, const json_t *challenge)
+static json_t *
+with_token(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_attest(&kit_a);
 
@@ -219,25 +238,29 @@ static json_t *with_token(struct kit *kit, const json_t *challenge)
 	return body;
 }
 
-static void listed(struct kit *kit)
+static void
+listed(struct kit *kit)
 {
 	kit->config.enrolment = CA_ENROLMENT_LISTED;
 	kit_allow(kit, &kit_b, "pump-2");
 }
 
-static void token(struct kit *kit)
+static void
+token(struct kit *kit)
 {
 	kit->config.enrolment = CA_ENROLMENT_TOKEN;
 	kit_token(kit, "tj_y", 1, kit_now + 1, "");
 }
 
-static void token_expired(struct kit *kit)
+static void
+token_expired(struct kit *kit)
 {
 	kit->config.enrolment = CA_ENROLMENT_TOKEN;
 	kit_token(kit, "tj_x", 1, kit_now, "");
 }
 
-static void enrol_b(struct kit *kit)
+static void
+enrol_b(struct kit *kit)
 {
 	struct kit_answer answer;
 
@@ -245,7 +268,8 @@ static void enrol_b(struct kit *kit)
 	kit_answer_free(&answer);
 }
 
-static void enrol_a(struct kit *kit)
+static void
+enrol_a(struct kit *kit)
 {
 	struct kit_answer answer;
 
@@ -253,7 +277,8 @@ static void enrol_a(struct kit *kit)
 	kit_answer_free(&answer);
 }
 
-static void token_spent(struct kit *kit)
+static void
+token_spent(struct kit *kit)
 {
 	struct kit_answer answer;
 
@@ -263,7 +288,8 @@ static void token_spent(struct kit *kit)
 	kit_answer_free(&answer);
 }
 
-static void id_taken(struct kit *kit)
+static void
+id_taken(struct kit *kit)
 {
 	struct kit_answer answer;
 
@@ -274,13 +300,15 @@ static void id_taken(struct kit *kit)
 	kit_token(kit, "tj_x", 1, kit_now + 9, "pump-1");
 }
 
-static void second_id(struct kit *kit)
+static void
+second_id(struct kit *kit)
 {
 	enrol_a(kit);
 	kit_token(kit, "tj_x", 1, kit_now + 9, "pump-1");
 }
 
-static void block_a(struct kit *kit)
+static void
+block_a(struct kit *kit)
 {
 	struct tpmiot_err err;
 
@@ -288,7 +316,8 @@ static void block_a(struct kit *kit)
 	assert_ok(ca_device_set_state(kit->store, kit_a.ek_spki, CA_DEVICE_BLOCKED, &err));
 }
 
-static void years_later(struct kit *kit)
+static void
+years_later(struct kit *kit)
 {
 	(void)kit;
 	kit_now += 2LL * 365 * 86400; /* the EK certificates have expired */
@@ -326,7 +355,8 @@ static const struct refusal first_step[] = {
 	{ "blocked", block_a, NULL, "device-blocked", 403 },
 };
 
-static void test_first_step_refusals(void **state)
+static void
+test_first_step_refusals(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(first_step) / sizeof(first_step[0]); i++) {
@@ -373,32 +403,37 @@ EDITED_ISSUE(csr_cut, "csr", cut)
 EDITED_ISSUE(csr_extended, "csr", extend)
 EDITED_ISSUE(csr_changed, "csr", flip_last)
 
-static json_t *stale_nonce(struct kit *kit, const json_t *challenge)
+static json_t *
+stale_nonce(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	return kit_issue_with(&kit_a, challenge, &kit_a.key, &kit_a.ak, true, &kit_a.key);
 }
 
-static json_t *other_key_certified(struct kit *kit, const json_t *challenge)
+static json_t *
+other_key_certified(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	return kit_issue_with(&kit_a, challenge, &kit_b.key, &kit_a.ak, false, &kit_a.key);
 }
 
-static json_t *certified_by_other_ak(struct kit *kit, const json_t *challenge)
+static json_t *
+certified_by_other_ak(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	return kit_issue_with(&kit_a, challenge, &kit_a.key, &kit_b.ak, false, &kit_a.key);
 }
 
-static json_t *csr_for_other_key(struct kit *kit, const json_t *challenge)
+static json_t *
+csr_for_other_key(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	return kit_issue_with(&kit_a, challenge, &kit_a.key, &kit_a.ak, false, &kit_b.key);
 }
 
 /* A device whose key is said to be `key`. */
-static json_t *with_key(const json_t *challenge, const struct softkey *key)
+static json_t *
+with_key(const json_t *challenge, const struct softkey *key)
 {
 	struct kit_device dev = kit_a;
 
@@ -406,14 +441,16 @@ static json_t *with_key(const json_t *challenge, const struct softkey *key)
 	return kit_issue(&dev, challenge);
 }
 
-static json_t *ak_as_key(struct kit *kit, const json_t *challenge)
+static json_t *
+ak_as_key(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	return with_key(challenge, &kit_a.ak);
 }
 
 /* A key that was made outside and loaded: the AK would certify it all the same. */
-static json_t *imported_key(struct kit *kit, const json_t *challenge)
+static json_t *
+imported_key(struct kit *kit, const json_t *challenge)
 {
 	struct softkey key = kit_a.key;
 	TPMT_PUBLIC area = key.pub.area;
@@ -424,7 +461,8 @@ static json_t *imported_key(struct kit *kit, const json_t *challenge)
 	return with_key(challenge, &key);
 }
 
-static json_t *exportable_key(struct kit *kit, const json_t *challenge)
+static json_t *
+exportable_key(struct kit *kit, const json_t *challenge)
 {
 	struct softkey key = kit_a.key;
 	TPMT_PUBLIC area = key.pub.area;
@@ -435,44 +473,51 @@ static json_t *exportable_key(struct kit *kit, const json_t *challenge)
 	return with_key(challenge, &key);
 }
 
-static json_t *others_key(struct kit *kit, const json_t *challenge)
+static json_t *
+others_key(struct kit *kit, const json_t *challenge)
 {
 	(void)kit;
 	return with_key(challenge, &kit_b.key);
 }
 
-static json_t *after_expiry(struct kit *kit, const json_t *challenge)
+static json_t *
+after_expiry(struct kit *kit, const json_t *challenge)
 {
 	kit_now += kit->config.session_lifetime;
 	return kit_issue(&kit_a, challenge);
 }
 
-static json_t *after_block(struct kit *kit, const json_t *challenge)
+static json_t *
+after_block(struct kit *kit, const json_t *challenge)
 {
 	block_a(kit);
 	return kit_issue(&kit_a, challenge);
 }
 
-static json_t *after_closing(struct kit *kit, const json_t *challenge)
+static json_t *
+after_closing(struct kit *kit, const json_t *challenge)
 {
 	kit->config.enrolment = CA_ENROLMENT_LISTED;
 	return kit_issue(&kit_a, challenge);
 }
 
-static json_t *after_new_name(struct kit *kit, const json_t *challenge)
+static json_t *
+after_new_name(struct kit *kit, const json_t *challenge)
 {
 	kit_allow(kit, &kit_a, "pump-1");
 	return kit_issue(&kit_a, challenge);
 }
 
-static json_t *with_forgotten_seal_key(struct kit *kit, const json_t *challenge)
+static json_t *
+with_forgotten_seal_key(struct kit *kit, const json_t *challenge)
 {
 	kit_sql(kit, "UPDATE seal_keys SET id = id + 1");
 	return kit_issue(&kit_a, challenge);
 }
 
 /* The session of one TPM, everything else of another. */
-static json_t *swapped_session(struct kit *kit, const json_t *challenge)
+static json_t *
+swapped_session(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = kit_issue(&kit_a, challenge);
 	struct kit_answer b;
@@ -484,7 +529,8 @@ static json_t *swapped_session(struct kit *kit, const json_t *challenge)
 }
 
 /* A spent session: sent again with another key, after a block, after a revocation. */
-static json_t *spent(struct kit *kit, const json_t *challenge)
+static json_t *
+spent(struct kit *kit, const json_t *challenge)
 {
 	struct kit_answer answer;
 
@@ -494,13 +540,15 @@ static json_t *spent(struct kit *kit, const json_t *challenge)
 	return kit_issue(&kit_a, challenge);
 }
 
-static json_t *spent_other_key(struct kit *kit, const json_t *challenge)
+static json_t *
+spent_other_key(struct kit *kit, const json_t *challenge)
 {
 	json_decref(spent(kit, challenge));
 	return others_key(kit, challenge);
 }
 
-static json_t *spent_blocked(struct kit *kit, const json_t *challenge)
+static json_t *
+spent_blocked(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = spent(kit, challenge);
 
@@ -508,7 +556,8 @@ static json_t *spent_blocked(struct kit *kit, const json_t *challenge)
 	return body;
 }
 
-static json_t *spent_revoked(struct kit *kit, const json_t *challenge)
+static json_t *
+spent_revoked(struct kit *kit, const json_t *challenge)
 {
 	json_t *body = spent(kit, challenge);
 
@@ -553,7 +602,8 @@ static const struct refusal second_step[] = {
 	{ "spent, revoked", NULL, spent_revoked, "certificate-revoked", 403 },
 };
 
-static void test_second_step_refusals(void **state)
+static void
+test_second_step_refusals(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(second_step) / sizeof(second_step[0]); i++) {
@@ -575,7 +625,8 @@ static void test_second_step_refusals(void **state)
 }
 
 /* A refused second step spends nothing: the right one still works. */
-static void test_second_step_after_refusal(void **state)
+static void
+test_second_step_after_refusal(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer first, answer;
@@ -592,26 +643,36 @@ static void test_second_step_after_refusal(void **state)
 
 /* ---- Around the steps ---------------------------------------------------------------------- */
 
-static void test_request_refusals(void **state)
+static void
+test_request_refusals(void **state)
 {
 	static const struct {
 		struct ca_http_request req;
 		const char *type;
 		int status;
 	} cases[] = {
-		{ { .method = "POST", .path = "/v2/attestations", .content_type = "application/json" },
+		{ { .method = "POST",
+		      .path = "/v2/attestations",
+		      .content_type = "application/json" },
 		    "not-found", 404 },
-		{ { .method = "POST", .path = "", .content_type = "application/json" },
-		    "not-found", 404 },
+		{ { .method = "POST", .path = "", .content_type = "application/json" }, "not-found",
+		    404 },
 		{ { .method = "GET", .path = "/v1/attestations" }, "method-not-allowed", 405 },
 		{ { .method = "PUT", .path = "/v1/certificates" }, "method-not-allowed", 405 },
 		{ { .method = "POST", .path = "/v1/attestations" }, "unsupported-media-type", 415 },
-		{ { .method = "POST", .path = "/v1/attestations",
-		      .content_type = "application/jsonx" }, "unsupported-media-type", 415 },
-		{ { .method = "POST", .path = "/v1/attestations",
-		      .content_type = "application/json", .too_large = true }, "too-large", 413 },
-		{ { .method = "POST", .path = "/v1/attestations",
-		      .content_type = "APPLICATION/json;x" }, "malformed-request", 400 },
+		{ { .method = "POST",
+		      .path = "/v1/attestations",
+		      .content_type = "application/jsonx" },
+		    "unsupported-media-type", 415 },
+		{ { .method = "POST",
+		      .path = "/v1/attestations",
+		      .content_type = "application/json",
+		      .too_large = true },
+		    "too-large", 413 },
+		{ { .method = "POST",
+		      .path = "/v1/attestations",
+		      .content_type = "APPLICATION/json;x" },
+		    "malformed-request", 400 },
 	};
 	struct kit *kit = *state;
 
@@ -631,7 +692,8 @@ static void test_request_refusals(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 0);
 }
 
-static void test_rate_limit(void **state)
+static void
+test_rate_limit(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer;
@@ -657,8 +719,10 @@ static void test_rate_limit(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 0);
 }
 
-/* However often somebody is refused: the audit log grows to its budget, and says that it left out some. */
-static void test_audit_bounded(void **state)
+/* However often somebody is refused: the audit log grows to its budget, and says that it left out
+ * some. */
+static void
+test_audit_bounded(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer answer;
@@ -674,13 +738,14 @@ static void test_audit_bounded(void **state)
 	kit_now += 60;
 	kit_post(kit, "/v1/attestations", key_as_ek(kit, NULL), &answer);
 	kit_answer_free(&answer);
-	assert_int_equal(kit_count(kit,
-			     "SELECT count(*) FROM audit WHERE detail LIKE"
-			     " '%(100 refusals before this one were not written)'"), 1);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit WHERE detail LIKE"
+	                                " '%(100 refusals before this one were not written)'"),
+	    1);
 }
 
 /* The store gone: the device is told to come again, and not what is wrong inside. */
-static void test_store_failure(void **state)
+static void
+test_store_failure(void **state)
 {
 	struct kit *kit = *state;
 	struct kit_answer first, answer;
@@ -691,7 +756,8 @@ static void test_store_failure(void **state)
 	assert_int_equal(answer.status, 503);
 	assert_string_equal(answer.type, "server-error");
 	assert_true(answer.retry_after > 0);
-	assert_null(strstr(json_string_value(json_object_get(answer.doc, "detail")), "certificates"));
+	assert_null(
+	    strstr(json_string_value(json_object_get(answer.doc, "detail")), "certificates"));
 	kit_answer_free(&answer);
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM devices"), 0);
 	kit_sql(kit, "ALTER TABLE elsewhere RENAME TO certificates");
@@ -701,7 +767,8 @@ static void test_store_failure(void **state)
 	kit_answer_free(&first);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_step_refusals),

@@ -7,7 +7,8 @@
 
 static const struct ca_seal_key key = { .id = 7, .key = { 1, 2, 3 } };
 
-static void make_ticket(struct ca_ticket *t)
+static void
+make_ticket(struct ca_ticket *t)
 {
 	TPMT_PUBLIC area;
 	struct tpmiot_err err;
@@ -33,7 +34,8 @@ static void make_ticket(struct ca_ticket *t)
 	strcpy(t->group, "pumps");
 }
 
-static void seal(struct tpmiot_buf *out)
+static void
+seal(struct tpmiot_buf *out)
 {
 	struct ca_ticket t;
 	struct tpmiot_err err;
@@ -42,7 +44,8 @@ static void seal(struct tpmiot_buf *out)
 	assert_ok(ca_seal(NULL, &key, &t, out, &err));
 }
 
-static void test_unseal_same(void **state)
+static void
+test_unseal_same(void **state)
 {
 	struct tpmiot_buf sealed = TPMIOT_BUF_INIT;
 	struct ca_ticket want, got;
@@ -73,7 +76,8 @@ static void test_unseal_same(void **state)
 	tpmiot_buf_free(&sealed);
 }
 
-static void test_seal_never_the_same(void **state)
+static void
+test_seal_never_the_same(void **state)
 {
 	struct tpmiot_buf a = TPMIOT_BUF_INIT, b = TPMIOT_BUF_INIT;
 
@@ -90,7 +94,8 @@ static void test_seal_never_the_same(void **state)
 	tpmiot_buf_free(&b);
 }
 
-static void test_unseal_refused(void **state)
+static void
+test_unseal_refused(void **state)
 {
 	const struct ca_seal_key other = { .id = 7, .key = { 1, 2, 4 } };
 	const struct ca_seal_key other_id = { .id = 8, .key = { 1, 2, 3 } };
@@ -100,15 +105,14 @@ static void test_unseal_refused(void **state)
 
 	(void)state;
 	seal(&sealed);
-	assert_int_equal(ca_unseal(NULL, &other, sealed.data, sealed.len, &got, &err),
-	    TPMIOT_E_VERIFY);
-	assert_int_equal(ca_unseal(NULL, &other_id, sealed.data, sealed.len, &got, &err),
-	    TPMIOT_E_VERIFY);
+	assert_int_equal(
+	    ca_unseal(NULL, &other, sealed.data, sealed.len, &got, &err), TPMIOT_E_VERIFY);
+	assert_int_equal(
+	    ca_unseal(NULL, &other_id, sealed.data, sealed.len, &got, &err), TPMIOT_E_VERIFY);
 	for (size_t n = 0; n < sealed.len; n++)
 		assert_int_not_equal(ca_unseal(NULL, &key, sealed.data, n, &got, &err), TPMIOT_OK);
 	tpmiot_buf_put_u8(&sealed, 0);
-	assert_int_not_equal(
-	    ca_unseal(NULL, &key, sealed.data, sealed.len, &got, &err), TPMIOT_OK);
+	assert_int_not_equal(ca_unseal(NULL, &key, sealed.data, sealed.len, &got, &err), TPMIOT_OK);
 	sealed.len--;
 	for (size_t n = 0; n < sealed.len; n++) {
 		sealed.data[n] ^= 0x10;
@@ -121,7 +125,8 @@ static void test_unseal_refused(void **state)
 }
 
 /* The key id is associated data: a session says of itself only what the seal confirms. */
-static void test_unseal_key_id_changed(void **state)
+static void
+test_unseal_key_id_changed(void **state)
 {
 	const struct ca_seal_key renamed = { .id = 6, .key = { 1, 2, 3 } };
 	struct tpmiot_buf sealed = TPMIOT_BUF_INIT;
@@ -131,12 +136,13 @@ static void test_unseal_key_id_changed(void **state)
 	(void)state;
 	seal(&sealed);
 	sealed.data[4] = 6;
-	assert_int_equal(ca_unseal(NULL, &renamed, sealed.data, sealed.len, &got, &err),
-	    TPMIOT_E_VERIFY);
+	assert_int_equal(
+	    ca_unseal(NULL, &renamed, sealed.data, sealed.len, &got, &err), TPMIOT_E_VERIFY);
 	tpmiot_buf_free(&sealed);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unseal_same),

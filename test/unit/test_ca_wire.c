@@ -8,10 +8,12 @@
 #define B64 "AAEC"
 #define ATTEST "{\"ek\":{\"public\":\"AAEC\"},\"ak\":{\"public\":\"AwQF\"}}"
 #define ISSUE                                                                                      \
-	"{\"session\":\"AAEC\",\"secret\":\"AwQF\",\"key\":{\"public\":\"Bg==\",\"attest\":\"Bw==\"," \
+	"{\"session\":\"AAEC\",\"secret\":\"AwQF\",\"key\":{\"public\":\"Bg==\",\"attest\":\"Bw==" \
+	"\","                                                                                      \
 	"\"signature\":\"CA==\"},\"csr\":\"CQ==\"}"
 
-static bool attest_parse(const char *json, size_t len, struct ca_problem *problem)
+static bool
+attest_parse(const char *json, size_t len, struct ca_problem *problem)
 {
 	struct ca_attest_request req = { 0 };
 	bool ok = ca_attest_request_parse(json, len, &req, problem);
@@ -20,7 +22,8 @@ static bool attest_parse(const char *json, size_t len, struct ca_problem *proble
 	return ok;
 }
 
-static bool issue_parse(const char *json, size_t len, struct ca_problem *problem)
+static bool
+issue_parse(const char *json, size_t len, struct ca_problem *problem)
 {
 	struct ca_issue_request req = { 0 };
 	bool ok = ca_issue_request_parse(json, len, &req, problem);
@@ -29,7 +32,8 @@ static bool issue_parse(const char *json, size_t len, struct ca_problem *problem
 	return ok;
 }
 
-static void refused_attest(const char *json, size_t len, const char *part)
+static void
+refused_attest(const char *json, size_t len, const char *part)
 {
 	struct ca_problem problem = { 0 };
 
@@ -40,12 +44,13 @@ static void refused_attest(const char *json, size_t len, const char *part)
 		fail_msg("\"%s\" lacks \"%s\"", problem.detail, part);
 }
 
-static void test_attest_request_parse_whole(void **state)
+static void
+test_attest_request_parse_whole(void **state)
 {
 	static const char json[] = "{\"ek\":{\"public\":\"AAEC\",\"certificate\":\"MII=\","
-				   "\"chain\":[\"MAA=\",\"MAE=\"],\"new\":{}},"
-				   "\"ak\":{\"public\":\"AwQF\"},\"device_id\":\"Dev_1.a:b\","
-				   "\"join_token\":\"tj_x\",\"later\":[1,{\"a\":null}]}";
+	                           "\"chain\":[\"MAA=\",\"MAE=\"],\"new\":{}},"
+	                           "\"ak\":{\"public\":\"AwQF\"},\"device_id\":\"Dev_1.a:b\","
+	                           "\"join_token\":\"tj_x\",\"later\":[1,{\"a\":null}]}";
 	struct ca_attest_request req = { 0 };
 	struct ca_problem problem = { 0 };
 
@@ -62,7 +67,8 @@ static void test_attest_request_parse_whole(void **state)
 	ca_attest_request_free(&req);
 }
 
-static void test_attest_request_parse_refused(void **state)
+static void
+test_attest_request_parse_refused(void **state)
 {
 	static const struct {
 		const char *json;
@@ -86,8 +92,10 @@ static void test_attest_request_parse_refused(void **state)
 		{ "{\"ek\":{\"public\":\"AAEC\",\"chain\":\"AAEC\"},\"ak\":{}}", "not an array" },
 		{ "{\"ek\":{\"public\":\"AAEC\",\"chain\":[1]},\"ak\":{}}", "\"ek.chain\"" },
 		{ "{\"ek\":{\"public\":\"AAEC\",\"chain\":[\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\","
-		  "\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\"]},\"ak\":{}}", "more than 8" },
-		{ "{\"ek\":{\"public\":\"AAEC\"},\"ak\":{\"public\":\"AAEC\"},\"device_id\":\"a/b\"}",
+		  "\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\"]},\"ak\":{}}",
+		    "more than 8" },
+		{ "{\"ek\":{\"public\":\"AAEC\"},\"ak\":{\"public\":\"AAEC\"},\"device_id\":\"a/"
+		  "b\"}",
 		    "\"device_id\"" },
 		{ "{\"ek\":{\"public\":\"AAEC\"},\"ak\":{\"public\":\"AAEC\"},\"device_id\":\"\"}",
 		    "\"device_id\"" },
@@ -107,23 +115,26 @@ static void test_attest_request_parse_refused(void **state)
 		refused_attest(cases[i].json, strlen(cases[i].json), cases[i].part);
 }
 
-static void test_attest_request_parse_trailing_nul(void **state)
+static void
+test_attest_request_parse_trailing_nul(void **state)
 {
 	(void)state;
 	refused_attest(ATTEST, sizeof(ATTEST), "JSON"); /* with the literal's own NUL */
 }
 
-static void test_attest_request_parse_brackets_in_strings(void **state)
+static void
+test_attest_request_parse_brackets_in_strings(void **state)
 {
 	static const char json[] = "{\"x\":\"[[[[[[[[[[[[{{{{{\\\"[[[\",\"ek\":{\"public\":"
-				   "\"AAEC\"},\"ak\":{\"public\":\"AAEC\"}}";
+	                           "\"AAEC\"},\"ak\":{\"public\":\"AAEC\"}}";
 	struct ca_problem problem = { 0 };
 
 	(void)state;
 	assert_true(attest_parse(json, sizeof(json) - 1, &problem));
 }
 
-static void test_request_parse_truncated(void **state)
+static void
+test_request_parse_truncated(void **state)
 {
 	struct ca_problem problem = { 0 };
 
@@ -137,7 +148,8 @@ static void test_request_parse_truncated(void **state)
 }
 
 /* Each field of the second request, left out. */
-static void test_issue_request_parse_missing(void **state)
+static void
+test_issue_request_parse_missing(void **state)
 {
 	static const char *const names[] = { "session", "secret", "key", "public", "attest",
 		"signature", "csr" };
@@ -156,7 +168,8 @@ static void test_issue_request_parse_missing(void **state)
 	}
 }
 
-static void test_issue_request_parse_too_long(void **state)
+static void
+test_issue_request_parse_too_long(void **state)
 {
 	struct tpmiot_buf json = TPMIOT_BUF_INIT;
 	struct ca_problem problem = { 0 };
@@ -171,7 +184,8 @@ static void test_issue_request_parse_too_long(void **state)
 	tpmiot_buf_free(&json);
 }
 
-static void test_attest_reply_put_fields(void **state)
+static void
+test_attest_reply_put_fields(void **state)
 {
 	uint8_t blob[] = { 1, 2 }, secret[] = { 3 }, session[] = { 4, 5, 6 };
 	const struct tpmiot_buf b = { blob, 2, 2, false }, e = { secret, 1, 1, false };
@@ -189,7 +203,8 @@ static void test_attest_reply_put_fields(void **state)
 }
 
 /* Every type has its name, title, advice and a status that RFC 9457 documents make sense with. */
-static void test_problem_put_every_type(void **state)
+static void
+test_problem_put_every_type(void **state)
 {
 	struct tpmiot_buf out = TPMIOT_BUF_INIT;
 	struct ca_problem problem = { 0 };
@@ -204,18 +219,21 @@ static void test_problem_put_every_type(void **state)
 		doc = json_loadb((char *)out.data, out.len, 0, NULL);
 		assert_non_null(doc);
 		assert_int_equal(strncmp(json_string_value(json_object_get(doc, "type")),
-				     CA_PROBLEM_URN, strlen(CA_PROBLEM_URN)), 0);
+		                     CA_PROBLEM_URN, strlen(CA_PROBLEM_URN)),
+		    0);
 		assert_in_range(json_integer_value(json_object_get(doc, "status")), 400, 503);
 		assert_true(json_string_length(json_object_get(doc, "title")) > 0);
 		assert_true(json_string_length(json_object_get(doc, "next")) > 0);
 		assert_int_equal(
-		    strncmp(json_string_value(json_object_get(doc, "detail")), "quoted ??? ", 11), 0);
+		    strncmp(json_string_value(json_object_get(doc, "detail")), "quoted ??? ", 11),
+		    0);
 		json_decref(doc);
 	}
 	tpmiot_buf_free(&out);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attest_request_parse_whole),
