@@ -2,159 +2,92 @@
 #include <limits.h>
 #include <string.h>
 
-#include <openssl/asn1t.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/pem.h>
 
-#include <tpmiot/keyfile.h>
+#include <tpmiot/alg.h>
 
-/*
- * The draft's ASN.1, whole, so that a file with any of its fields is understood
- * well enough to say which of them is not served.
- */
-struct policy_command {
-	ASN1_INTEGER *code;
-	ASN1_OCTET_STRING *policy;
-};
+#include "keyfile_asn1.h"
 
-struct auth_policy {
-	ASN1_UTF8STRING *name;
-	STACK_OF(policy_command) *policy;
-};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-struct key_asn1 {
-	ASN1_OBJECT *type;
-	ASN1_BOOLEAN empty_auth;
-	STACK_OF(policy_command) *policy;
-	ASN1_OCTET_STRING *secret;
-	STACK_OF(auth_policy) *auth_policy;
-	ASN1_UTF8STRING *description;
-	ASN1_BOOLEAN rsa_parent;
-	ASN1_INTEGER *parent;
-	ASN1_OCTET_STRING *pubkey;
-	ASN1_OCTET_STRING *privkey;
-};
+/* By enum tpmiot_keyfile_type. */
+static const char *const OIDS[] = { "2.23.133.10.1.3", "2.23.133.10.1.4", "2.23.133.10.1.5" };
 
-typedef struct policy_command policy_command;
-typedef struct auth_policy auth_policy;
-typedef struct key_asn1 key_asn1;
-
-ASN1_SEQUENCE(policy_command) = {
-	ASN1_EXP(policy_command, code, ASN1_INTEGER, 0),
-	ASN1_EXP(policy_command, policy, ASN1_OCTET_STRING, 1),
-} static_ASN1_SEQUENCE_END(policy_command)
-
-ASN1_SEQUENCE(auth_policy) = {
-	ASN1_EXP_OPT(auth_policy, name, ASN1_UTF8STRING, 0),
-	ASN1_EXP_SEQUENCE_OF(auth_policy, policy, policy_command, 1),
-} static_ASN1_SEQUENCE_END(auth_policy)
-
-ASN1_SEQUENCE(key_asn1) = {
-	ASN1_SIMPLE(key_asn1, type, ASN1_OBJECT),
-	ASN1_EXP_OPT(key_asn1, empty_auth, ASN1_FBOOLEAN, 0),
-	ASN1_EXP_SEQUENCE_OF_OPT(key_asn1, policy, policy_command, 1),
-	ASN1_EXP_OPT(key_asn1, secret, ASN1_OCTET_STRING, 2),
-	ASN1_EXP_SEQUENCE_OF_OPT(key_asn1, auth_policy, auth_policy, 3),
-	ASN1_EXP_OPT(key_asn1, description, ASN1_UTF8STRING, 4),
-	ASN1_EXP_OPT(key_asn1, rsa_parent, ASN1_FBOOLEAN, 5),
-	ASN1_SIMPLE(key_asn1, parent, ASN1_INTEGER),
-	ASN1_SIMPLE(key_asn1, pubkey, ASN1_OCTET_STRING),
-	ASN1_SIMPLE(key_asn1, privkey, ASN1_OCTET_STRING),
-} static_ASN1_SEQUENCE_END(key_asn1)
-
-/* id-loadablekey; 2.23.133.10.1.4 is an importable key, .5 sealed data. */
-#define OID_LOADABLE "2.23.133.10.1.3"
-#define OID_IMPORTABLE "2.23.133.10.1.4"
-#define OID_SEALED "2.23.133.10.1.5"
-
-static enum tpmiot_rc
-refuse_field(struct tpmiot_err *err, const char *field, const char *hint)
+void
+tpmiot_keyfile_clear(struct tpmiot_keyfile *file)
 {
-	return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-	    "key file: it has the field %s, which is not supported; %s", field, hint);
+	tpmiot_keyextra_unref(&file->extra);
 }
 
-/* Nothing is ignored that decides how the key is loaded or used. */
-static enum tpmiot_rc
-check_fields(const key_asn1 *key, struct tpmiot_err *err)
-{
-	if (key->policy != NULL)
-		return refuse_field(err, "policy", "make the key without a policy");
-	if (key->secret != NULL)
-		return refuse_field(err, "secret", "import the key and save it as a loadable one");
-	if (key->auth_policy != NULL)
-		return refuse_field(err, "authPolicy", "make the key without a signed policy");
-	if (key->rsa_parent)
-		return refuse_field(err, "rsaParent",
-		    "make the key under a persistent parent, or under the P-256 storage root key");
-	return TPMIOT_OK;
-}
+/* ---- fields ------------------------------------------------------------------ */
 
 static enum tpmiot_rc
-check_type(const key_asn1 *key, struct tpmiot_err *err)
+read_type(const ASN1_OBJECT *from, enum tpmiot_keyfile_type *out, struct tpmiot_err *err)
 {
 	char oid[64];
 
-	if (OBJ_obj2txt(oid, sizeof(oid), key->type, 1) <= 0)
+	if (OBJ_obj2txt(oid, sizeof(oid), from, 1) <= 0)
 		return tpmiot_err_crypto(err, "key file: type");
-	if (strcmp(oid, OID_LOADABLE) == 0)
-		return TPMIOT_OK;
-	if (strcmp(oid, OID_IMPORTABLE) == 0)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "key file: its type is an importable key (%s), which is not supported; "
-		    "import it and save it as a loadable one",
-		    oid);
-	if (strcmp(oid, OID_SEALED) == 0)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "key file: its type is sealed data (%s), not a key", oid);
+	for (size_t i = 0; i < COUNT(OIDS); i++)
+		if (strcmp(oid, OIDS[i]) == 0) {
+			*out = (enum tpmiot_keyfile_type)i;
+			return TPMIOT_OK;
+		}
 	return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-	    "key file: its type %s is not that of a loadable key (" OID_LOADABLE ")", oid);
+	    "key file: its type %s is none of a loadable key (%s), an importable key (%s) and "
+	    "sealed data (%s)", oid, OIDS[0], OIDS[1], OIDS[2]);
 }
 
 /* TPM2_PERSISTENT_FIRST shifts a signed 0x81 by 24 bits, which is undefined. */
 static bool
+is_persistent(TPM2_HANDLE handle)
+{
+	return handle >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT;
+}
+
+static bool
 is_parent(TPM2_HANDLE handle)
 {
-	return handle >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT ||
-	    handle == TPM2_RH_OWNER || handle == TPM2_RH_ENDORSEMENT ||
+	return is_persistent(handle) || handle == TPM2_RH_OWNER || handle == TPM2_RH_ENDORSEMENT ||
 	    handle == TPM2_RH_PLATFORM || handle == TPM2_RH_NULL;
 }
 
 static enum tpmiot_rc
-read_parent(const ASN1_INTEGER *from, TPM2_HANDLE *out, struct tpmiot_err *err)
+read_handle(const ASN1_INTEGER *from, const char *what, TPM2_HANDLE *out, struct tpmiot_err *err)
 {
 	uint64_t handle;
 
 	if (ASN1_INTEGER_get_uint64(&handle, from) != 1) {
 		ERR_clear_error();
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: parent is no TPM handle: negative, or longer than 32 bits");
+		    "key file: %s is no TPM handle: negative, or longer than 32 bits", what);
 	}
 	if (handle > UINT32_MAX || !is_parent((TPM2_HANDLE)handle))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: parent 0x%llx is neither a persistent object nor a hierarchy",
+		    "key file: %s 0x%llx is neither a persistent object nor a hierarchy", what,
 		    (unsigned long long)handle);
 	*out = (TPM2_HANDLE)handle;
 	return TPMIOT_OK;
 }
 
+/* A whole TPM2B that is not empty, into a structure of this room. */
 static enum tpmiot_rc
-read_private(const ASN1_OCTET_STRING *from, TPM2B_PRIVATE *out, struct tpmiot_err *err)
+read_tpm2b(const ASN1_OCTET_STRING *from, const char *what, void *to, size_t room, UINT16 *size,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_reader r;
 	const uint8_t *data;
 	size_t len;
 
 	tpmiot_reader_init(&r, ASN1_STRING_get0_data(from), (size_t)ASN1_STRING_length(from));
-	data = tpmiot_reader_tpm2b(&r, sizeof(out->buffer), &len);
+	data = tpmiot_reader_tpm2b(&r, room, &len);
 	if (!tpmiot_reader_done(&r) || len == 0)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: privkey is not a TPM2B_PRIVATE: its size field does not fit its "
-		    "%d bytes",
+		    "key file: %s: its size field does not fit its %d bytes", what,
 		    ASN1_STRING_length(from));
-	memcpy(out->buffer, data, len);
-	out->size = (UINT16)len;
+	memcpy(to, data, len);
+	*size = (UINT16)len;
 	return TPMIOT_OK;
 }
 
@@ -170,193 +103,273 @@ read_public(OSSL_LIB_CTX *libctx, const ASN1_OCTET_STRING *from, struct tpmiot_p
 	return rc;
 }
 
+/*
+ * The Name by itself or as a TPM2B_NAME: writers differ. The one begins with
+ * the number of its hash, the other with its own size, which is never such a number.
+ */
 static enum tpmiot_rc
-read_key(OSSL_LIB_CTX *libctx, const key_asn1 *from, struct tpmiot_keyfile *out,
+read_parent_name(const ASN1_OCTET_STRING *from, TPM2B_NAME *out, struct tpmiot_err *err)
+{
+	const uint8_t *data = ASN1_STRING_get0_data(from);
+	size_t len = (size_t)ASN1_STRING_length(from), digest;
+
+	if (len >= 2 && (size_t)(data[0] << 8 | data[1]) == len - 2) {
+		data += 2;
+		len -= 2;
+	}
+	digest = len < 2 ? 0 : tpmiot_alg_md_size((TPMI_ALG_HASH)(data[0] << 8 | data[1]));
+	if (digest == 0 || len != digest + 2)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key file: parentName is not the Name of a key");
+	memcpy(out->name, data, len);
+	out->size = (UINT16)len;
+	return TPMIOT_OK;
+}
+
+/* ---- a key or sealed data ----------------------------------------------------- */
+
+/* What the draft says of fields that belong together, and of fields that exclude each other. */
+static enum tpmiot_rc
+check_fields(const struct tpmiot_keyfile *key, const keyfile_key *from, struct tpmiot_err *err)
+{
+	if (key->type == TPMIOT_KEYFILE_LOADABLE && from->secret != NULL)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key file: a loadable key has no secret");
+	if (key->type == TPMIOT_KEYFILE_IMPORTABLE && from->secret == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key file: an importable key needs its secret");
+	if ((key->type == TPMIOT_KEYFILE_SEALED) != (key->pub.area.type == TPM2_ALG_KEYEDHASH))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key file: pubkey is %s, its type says the contrary",
+		    key->type == TPMIOT_KEYFILE_SEALED ? "a key's" : "sealed data's");
+	if (key->rsa_parent && is_persistent(key->parent))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key file: rsaParent, but the parent 0x%08x is no hierarchy", key->parent);
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+read_key(OSSL_LIB_CTX *libctx, const keyfile_key *from, struct tpmiot_keyfile *out,
     struct tpmiot_err *err)
 {
-	struct tpmiot_keyfile key = { .empty_auth = from->empty_auth != 0 };
+	struct tpmiot_keyfile key = { .empty_auth = from->empty_auth != 0,
+		.rsa_parent = from->rsa_parent != 0 };
 	enum tpmiot_rc rc;
 
-	if ((rc = check_type(from, err)) != TPMIOT_OK ||
-	    (rc = check_fields(from, err)) != TPMIOT_OK ||
-	    (rc = read_parent(from->parent, &key.parent, err)) != TPMIOT_OK ||
+	if ((rc = read_type(from->type, &key.type, err)) != TPMIOT_OK ||
+	    (rc = read_handle(from->parent, "parent", &key.parent, err)) != TPMIOT_OK ||
 	    (rc = read_public(libctx, from->pubkey, &key.pub, err)) != TPMIOT_OK ||
-	    (rc = read_private(from->privkey, &key.priv, err)) != TPMIOT_OK)
+	    (rc = read_tpm2b(from->privkey, "privkey", key.priv.buffer, sizeof(key.priv.buffer),
+	        &key.priv.size, err)) != TPMIOT_OK ||
+	    (rc = check_fields(&key, from, err)) != TPMIOT_OK)
 		return rc;
+	if (from->secret != NULL)
+		rc = read_tpm2b(from->secret, "secret", key.secret.secret,
+		    sizeof(key.secret.secret), &key.secret.size, err);
+	if (rc == TPMIOT_OK && from->parent_name != NULL)
+		rc = read_parent_name(from->parent_name, &key.parent_name, err);
+	if (rc == TPMIOT_OK)
+		rc = keyfile_extra_read(libctx, from, &key, &key.extra, err);
+	if (rc == TPMIOT_OK)
+		*out = key;
+	return rc;
+}
+
+/* ---- a reference -------------------------------------------------------------- */
+
+static enum tpmiot_rc
+read_reference(OSSL_LIB_CTX *libctx, const keyfile_reference *from, struct tpmiot_keyfile *out,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_keyfile key = { .type = TPMIOT_KEYFILE_REFERENCE,
+		.empty_auth = from->empty_auth != 0 };
+	enum tpmiot_rc rc;
+
+	if (ASN1_INTEGER_get(from->version) != KEYFILE_REFERENCE_VERSION)
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "key reference: version %ld is not known, only %d is; use a newer tpmiot",
+		    ASN1_INTEGER_get(from->version), KEYFILE_REFERENCE_VERSION);
+	if ((rc = read_handle(from->handle, "handle", &key.parent, err)) != TPMIOT_OK ||
+	    (rc = read_public(libctx, from->pubkey, &key.pub, err)) != TPMIOT_OK)
+		return rc;
+	if (!is_persistent(key.parent))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key reference: the handle 0x%08x is not that of a persistent object", key.parent);
 	*out = key;
 	return TPMIOT_OK;
+}
+
+/* ---- DER ---------------------------------------------------------------------- */
+
+/* Where the first field of a SEQUENCE begins, or NULL. */
+static const uint8_t *
+first_field(const uint8_t *der, size_t len, size_t need)
+{
+	size_t header;
+
+	if (len < 2 || der[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED))
+		return NULL;
+	header = der[1] < 0x80 ? 2 : 2 + (size_t)(der[1] & 0x7f);
+	return len >= header + need ? der + header : NULL;
+}
+
+static bool
+is_reference(const uint8_t *der, size_t len)
+{
+	static const size_t magic_len = sizeof(KEYFILE_REFERENCE_MAGIC) - 1;
+	const uint8_t *field = first_field(der, len, 2 + magic_len);
+
+	return field != NULL && field[0] == V_ASN1_UTF8STRING && field[1] == magic_len &&
+	    memcmp(field + 2, KEYFILE_REFERENCE_MAGIC, magic_len) == 0;
+}
+
+bool
+tpmiot_keyfile_is_der(const uint8_t *der, size_t len)
+{
+	/* The OBJECT IDENTIFIERs 2.23.133.10.1.x, up to the x. */
+	static const uint8_t oid[] = { 0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01 };
+	const uint8_t *field = first_field(der, len, sizeof(oid));
+
+	return (field != NULL && memcmp(field, oid, sizeof(oid)) == 0) || is_reference(der, len);
 }
 
 enum tpmiot_rc
 tpmiot_keyfile_parse_der(OSSL_LIB_CTX *libctx, const uint8_t *der, size_t len,
     struct tpmiot_keyfile *out, struct tpmiot_err *err)
 {
+	bool reference = is_reference(der, len);
+	const ASN1_ITEM *item = reference ? ASN1_ITEM_rptr(keyfile_reference) :
+					    ASN1_ITEM_rptr(keyfile_key);
 	const unsigned char *p = der;
-	ASN1_VALUE *key = NULL;
+	ASN1_VALUE *asn1 = NULL;
 	enum tpmiot_rc rc;
 
 	if (len <= LONG_MAX)
-		key = ASN1_item_d2i(NULL, &p, (long)len, ASN1_ITEM_rptr(key_asn1));
-	if (key == NULL) {
+		asn1 = ASN1_item_d2i(NULL, &p, (long)len, item);
+	if (asn1 == NULL) {
 		ERR_clear_error();
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: not the ASN.1 of a TPM key (" TPMIOT_KEYFILE_PEM_NAME ")");
+		    "key file: not the ASN.1 of a TPM key (%s)",
+		    reference ? TPMIOT_KEYREF_PEM_NAME : TPMIOT_KEYFILE_PEM_NAME);
 	}
 	if (p != der + len)
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT, "key file: %zu bytes behind the key",
 		    (size_t)(der + len - p));
+	else if (reference)
+		rc = read_reference(libctx, (const keyfile_reference *)asn1, out, err);
 	else
-		rc = read_key(libctx, (const key_asn1 *)key, out, err);
-	ASN1_item_free(key, ASN1_ITEM_rptr(key_asn1));
+		rc = read_key(libctx, (const keyfile_key *)asn1, out, err);
+	ASN1_item_free(asn1, item);
 	return rc;
 }
 
-/* ---- PEM ----------------------------------------------------------------- */
-
-struct pem_block {
-	char *name;
-	char *header;
-	unsigned char *data;
-	long len;
-};
-
-static void
-pem_block_free(struct pem_block *block)
-{
-	OPENSSL_free(block->name);
-	OPENSSL_free(block->header);
-	/* A block that was passed over may be somebody's plain private key. */
-	if (block->data != NULL)
-		OPENSSL_clear_free(block->data, (size_t)block->len);
-	*block = (struct pem_block){ 0 };
-}
-
-/* The next block, or NOT_FOUND at the end of the text. */
-static enum tpmiot_rc
-next_block(BIO *bio, struct pem_block *block, struct tpmiot_err *err)
-{
-	unsigned long code;
-
-	if (PEM_read_bio(bio, &block->name, &block->header, &block->data, &block->len) == 1)
-		return TPMIOT_OK;
-	code = ERR_peek_last_error();
-	if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-		ERR_clear_error();
-		return tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
-		    "key file: no -----BEGIN " TPMIOT_KEYFILE_PEM_NAME "----- in it");
-	}
-	(void)tpmiot_err_crypto(err, "key file: damaged PEM");
-	if (err != NULL)
-		err->rc = TPMIOT_E_FORMAT;
-	return TPMIOT_E_FORMAT;
-}
-
-enum tpmiot_rc
-tpmiot_keyfile_parse_pem(OSSL_LIB_CTX *libctx, const void *pem, size_t len,
-    struct tpmiot_keyfile *out, struct tpmiot_err *err)
-{
-	struct pem_block block = { 0 };
-	enum tpmiot_rc rc;
-	BIO *bio;
-
-	if (len > INT_MAX)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "key file: too long");
-	bio = BIO_new_mem_buf(pem, (int)len);
-	if (bio == NULL)
-		return tpmiot_err_memory(err);
-	do {
-		pem_block_free(&block);
-		rc = next_block(bio, &block, err);
-	} while (rc == TPMIOT_OK && strcmp(block.name, TPMIOT_KEYFILE_PEM_NAME) != 0);
-	if (rc == TPMIOT_OK && block.header[0] != '\0')
-		rc = tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "key file: its PEM block has headers (is it encrypted?); save it without them");
-	else if (rc == TPMIOT_OK)
-		rc = tpmiot_keyfile_parse_der(libctx, block.data, (size_t)block.len, out, err);
-	pem_block_free(&block);
-	BIO_free(bio);
-	return rc;
-}
-
-/* ---- writing ------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------ */
 
 static bool
 set_octets(ASN1_OCTET_STRING *to, const struct tpmiot_buf *from)
 {
-	return ASN1_OCTET_STRING_set(to, from->data, (int)from->len) == 1;
+	return !from->failed && ASN1_OCTET_STRING_set(to, from->data, (int)from->len) == 1;
 }
 
 static bool
-fill(key_asn1 *to, const struct tpmiot_keyfile *from, const struct tpmiot_buf *pub,
-    const struct tpmiot_buf *priv)
+set_tpm2b(ASN1_OCTET_STRING **to, const void *data, size_t len)
+{
+	struct tpmiot_buf whole = TPMIOT_BUF_INIT;
+	bool ok;
+
+	if (*to == NULL)
+		*to = ASN1_OCTET_STRING_new();
+	tpmiot_buf_put_u16(&whole, (uint16_t)len);
+	tpmiot_buf_put(&whole, data, len);
+	ok = *to != NULL && set_octets(*to, &whole);
+	tpmiot_buf_free(&whole);
+	return ok;
+}
+
+static bool
+set_public(ASN1_OCTET_STRING *to, const struct tpmiot_public *pub)
+{
+	struct tpmiot_buf whole = TPMIOT_BUF_INIT;
+	bool ok;
+
+	tpmiot_public_put(pub, &whole);
+	ok = set_octets(to, &whole);
+	tpmiot_buf_free(&whole);
+	return ok;
+}
+
+/* The Name by itself: no more than what it is. */
+static bool
+set_parent_name(ASN1_OCTET_STRING **to, const TPM2B_NAME *name)
+{
+	*to = ASN1_OCTET_STRING_new();
+	return *to != NULL && ASN1_OCTET_STRING_set(*to, name->name, name->size) == 1;
+}
+
+static bool
+fill_key(keyfile_key *to, const struct tpmiot_keyfile *from)
 {
 	ASN1_OBJECT_free(to->type);
-	to->type = OBJ_txt2obj(OID_LOADABLE, 1);
+	to->type = OBJ_txt2obj(OIDS[from->type], 1);
 	to->empty_auth = from->empty_auth ? 0xff : 0;
+	to->rsa_parent = from->rsa_parent ? 0xff : 0;
 	return to->type != NULL && ASN1_INTEGER_set_uint64(to->parent, from->parent) == 1 &&
-	    set_octets(to->pubkey, pub) && set_octets(to->privkey, priv);
+	    set_public(to->pubkey, &from->pub) &&
+	    set_tpm2b(&to->privkey, from->priv.buffer, from->priv.size) &&
+	    (from->secret.size == 0 ||
+	        set_tpm2b(&to->secret, from->secret.secret, from->secret.size)) &&
+	    (from->parent_name.size == 0 || set_parent_name(&to->parent_name, &from->parent_name)) &&
+	    (from->extra == NULL || keyfile_extra_write(from->extra, to));
+}
+
+static bool
+fill_reference(keyfile_reference *to, const struct tpmiot_keyfile *from)
+{
+	to->empty_auth = from->empty_auth ? 0xff : 0;
+	return ASN1_STRING_set(to->magic, KEYFILE_REFERENCE_MAGIC, -1) == 1 &&
+	    ASN1_INTEGER_set(to->version, KEYFILE_REFERENCE_VERSION) == 1 &&
+	    ASN1_INTEGER_set_uint64(to->handle, from->parent) == 1 &&
+	    set_public(to->pubkey, &from->pub);
+}
+
+static enum tpmiot_rc
+check_writable(const struct tpmiot_keyfile *key, struct tpmiot_err *err)
+{
+	bool reference = key->type == TPMIOT_KEYFILE_REFERENCE;
+
+	if (!is_parent(key->parent) || (reference && !is_persistent(key->parent)))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "key file: a key with parent 0x%08x",
+		    key->parent);
+	if (!reference && (key->priv.size == 0 || key->priv.size > sizeof(key->priv.buffer)))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "key file: a key without private part");
+	return TPMIOT_OK;
 }
 
 enum tpmiot_rc
 tpmiot_keyfile_put_der(const struct tpmiot_keyfile *key, struct tpmiot_buf *out,
     struct tpmiot_err *err)
 {
-	struct tpmiot_buf pub = TPMIOT_BUF_INIT, priv = TPMIOT_BUF_INIT;
+	bool reference = key->type == TPMIOT_KEYFILE_REFERENCE;
+	const ASN1_ITEM *item = reference ? ASN1_ITEM_rptr(keyfile_reference) :
+					    ASN1_ITEM_rptr(keyfile_key);
+	enum tpmiot_rc rc = check_writable(key, err);
 	unsigned char *der = NULL;
-	ASN1_VALUE *asn1 = NULL;
-	enum tpmiot_rc rc;
+	ASN1_VALUE *asn1;
 	int len;
 
-	if (!is_parent(key->parent) || key->priv.size == 0 ||
-	    key->priv.size > sizeof(key->priv.buffer))
-		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "key file: a key without private part, or with parent 0x%08x", key->parent);
-	tpmiot_public_put(&key->pub, &pub);
-	tpmiot_buf_put_u16(&priv, key->priv.size);
-	tpmiot_buf_put(&priv, key->priv.buffer, key->priv.size);
-	if ((rc = tpmiot_buf_done(&pub, err)) != TPMIOT_OK ||
-	    (rc = tpmiot_buf_done(&priv, err)) != TPMIOT_OK)
-		goto out;
-	asn1 = ASN1_item_new(ASN1_ITEM_rptr(key_asn1));
-	if (asn1 == NULL || !fill((key_asn1 *)asn1, key, &pub, &priv) ||
-	    (len = ASN1_item_i2d(asn1, &der, ASN1_ITEM_rptr(key_asn1))) <= 0) {
-		rc = tpmiot_err_crypto(err, "key file: encoding it");
-		goto out;
-	}
-	tpmiot_buf_put(out, der, (size_t)len);
-	rc = tpmiot_buf_done(out, err);
-out:
-	OPENSSL_free(der);
-	ASN1_item_free(asn1, ASN1_ITEM_rptr(key_asn1));
-	tpmiot_buf_free(&pub);
-	tpmiot_buf_free(&priv);
-	return rc;
-}
-
-enum tpmiot_rc
-tpmiot_keyfile_put_pem(const struct tpmiot_keyfile *key, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
-{
-	struct tpmiot_buf der = TPMIOT_BUF_INIT;
-	BIO *bio = NULL;
-	enum tpmiot_rc rc;
-	char *pem = NULL;
-	long len;
-
-	rc = tpmiot_keyfile_put_der(key, &der, err);
 	if (rc != TPMIOT_OK)
-		goto out;
-	bio = BIO_new(BIO_s_mem());
-	if (bio == NULL ||
-	    PEM_write_bio(bio, TPMIOT_KEYFILE_PEM_NAME, "", der.data, (long)der.len) <= 0 ||
-	    (len = BIO_get_mem_data(bio, &pem)) <= 0) {
-		rc = tpmiot_err_crypto(err, "key file: writing PEM");
-		goto out;
+		return rc;
+	asn1 = ASN1_item_new(item);
+	if (asn1 == NULL ||
+	    !(reference ? fill_reference((keyfile_reference *)asn1, key) :
+			  fill_key((keyfile_key *)asn1, key)) ||
+	    (len = ASN1_item_i2d(asn1, &der, item)) <= 0) {
+		rc = tpmiot_err_crypto(err, "key file: encoding it");
+	} else {
+		tpmiot_buf_put(out, der, (size_t)len);
+		rc = tpmiot_buf_done(out, err);
 	}
-	tpmiot_buf_put(out, pem, (size_t)len);
-	rc = tpmiot_buf_done(out, err);
-out:
-	BIO_free(bio);
-	tpmiot_buf_free(&der);
+	OPENSSL_free(der);
+	ASN1_item_free(asn1, item);
 	return rc;
 }

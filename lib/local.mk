@@ -16,7 +16,12 @@ lib_libtpmiot_la_SOURCES = \
 	lib/err.c \
 	lib/kdf.c \
 	lib/keyfile.c \
+	lib/keyfile_asn1.c \
+	lib/keyfile_asn1.h \
+	lib/keyfile_extra.c \
+	lib/keyfile_pem.c \
 	lib/keyrules.c \
+	lib/policy.c \
 	lib/public.c \
 	lib/roca.c \
 	lib/signature.c \
