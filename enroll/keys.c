@@ -50,10 +50,11 @@ create(const struct enroll_state *state, struct tpmiot_tpm *tpm, const char *nam
 	enum tpmiot_rc rc;
 
 	rc = tpmiot_key_create(tpm, 0, empty, template, empty, &key, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_key_to_file(key, &file, err);
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK) {
+		tpmiot_key_to_file(key, &file);
 		rc = enroll_state_write_key(state, name, &file, err);
+		tpmiot_keyfile_clear(&file);
+	}
 	if (rc == TPMIOT_OK) {
 		*out = key;
 		key = NULL;

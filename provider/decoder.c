@@ -59,7 +59,7 @@ check_der(struct prov_ctx *prov, const unsigned char *der, size_t len)
 
 	if (ok && tpmiot_keyfile_parse_der(libctx, der, len, file, &err) != TPMIOT_OK)
 		ok = prov_raise_err(prov, &err);
-	OPENSSL_free(file);
+	prov_keyfile_free(file);
 	return ok;
 }
 
@@ -94,7 +94,7 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	(void)pw_arg;
 	ERR_set_mark();
 	if (bio != NULL && PEM_read_bio(bio, &name, &header, &der, &len) > 0 &&
-	    strcmp(name, TPMIOT_KEYFILE_PEM_NAME) == 0)
+	    tpmiot_keyfile_is_pem_name(name))
 		ret = check_der(ctx, der, (size_t)len) &&
 		    deliver_der(der, (size_t)len, data_cb, data_arg);
 	if (name == NULL)
@@ -108,9 +108,12 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	return ret;
 }
 
+/* Sealed data are of no type: told once, by the first of the two. */
 static bool
 is_type(const struct tpmiot_keyfile *file, enum prov_type type)
 {
+	if (file->type == TPMIOT_KEYFILE_SEALED)
+		return type == PROV_RSA;
 	return file->pub.area.type == (type == PROV_RSA ? TPM2_ALG_RSA : TPM2_ALG_ECC);
 }
 
@@ -126,7 +129,7 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 	int ret = HANDLED;
 
 	if (bio == NULL || file == NULL || !prov_bio_read_der(bio, &der) ||
-	    !prov_der_is_keyfile(der.data, der.len))
+	    !tpmiot_keyfile_is_der(der.data, der.len))
 		goto out;
 	if (tpmiot_keyfile_parse_der(prov_libctx(prov), der.data, der.len, file, &err) != TPMIOT_OK) {
 		/* Of no known type: told once, by the first of the two. */
@@ -139,7 +142,7 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 	key = prov_load_keyfile(prov, file, NULL, pw_cb, pw_arg);
 	ret = key == NULL ? 0 : prov_pkey_deliver(key, data_cb, data_arg);
 out:
-	OPENSSL_free(file);
+	prov_keyfile_free(file);
 	tpmiot_buf_free(&der);
 	BIO_free(bio);
 	return ret;

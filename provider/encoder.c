@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Encoders: a TPM key's private half as TSS2 PRIVATE KEY, everything else as
- * the default provider in the private library context writes it.
+ * Encoders: a TPM key's private half as TSS2 PRIVATE KEY (of a persistent key, as
+ * TPMIOT KEY REFERENCE), everything else as the default provider in the private
+ * library context writes it.
  */
 #include <string.h>
 
@@ -108,12 +109,13 @@ put_keyfile(const struct tpmiot_key *key, const struct form *form, struct tpmiot
     struct tpmiot_err *err)
 {
 	struct tpmiot_keyfile file;
-	enum tpmiot_rc rc = tpmiot_key_to_file(key, &file, err);
+	enum tpmiot_rc rc;
 
-	if (rc != TPMIOT_OK)
-		return rc;
-	return form == &PRIVATE_PEM ? tpmiot_keyfile_put_pem(&file, out, err) :
-				      tpmiot_keyfile_put_der(&file, out, err);
+	tpmiot_key_to_file(key, &file);
+	rc = form == &PRIVATE_PEM ? tpmiot_keyfile_put_pem(&file, out, err) :
+				    tpmiot_keyfile_put_der(&file, out, err);
+	tpmiot_keyfile_clear(&file);
+	return rc;
 }
 
 static int

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
-#include <string.h>
+#include <openssl/crypto.h>
 
-#include <openssl/asn1.h>
-
-/* The OBJECT IDENTIFIERs 2.23.133.10.1.x, up to the x. */
-static const uint8_t OID_START[] = { 0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01 };
-
-bool
-prov_der_is_keyfile(const uint8_t *der, size_t len)
+void
+prov_keyfile_free(struct tpmiot_keyfile *file)
 {
-	size_t header;
-
-	if (len < 2 || der[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED))
-		return false;
-	header = der[1] < 0x80 ? 2 : 2 + (size_t)(der[1] & 0x7f);
-	return len >= header + sizeof(OID_START) &&
-	    memcmp(der + header, OID_START, sizeof(OID_START)) == 0;
+	if (file != NULL)
+		tpmiot_keyfile_clear(file);
+	OPENSSL_free(file);
 }
 
 struct prov_pkey *
@@ -31,6 +22,11 @@ prov_load_keyfile(struct prov_ctx *prov, const struct tpmiot_keyfile *file,
 
 	if (tpm == NULL)
 		return NULL;
+	if (file->type == TPMIOT_KEYFILE_SEALED) {
+		prov_raise(prov, TPMIOT_E_UNSUPPORTED,
+		    "this file holds sealed data, not a key: OpenSSL has no use for it");
+		return NULL;
+	}
 	if (tpmiot_key_from_file(tpm, file, &loaded, &err) != TPMIOT_OK)
 		prov_raise_err(prov, &err);
 	else if (prov_auth_provide(prov, loaded, uri, cb, arg))

@@ -8,8 +8,8 @@
 #include "auth.h"
 #include "pkey.h"
 
-/* Whether the bytes begin as the DER of a key file does: cheap, and raises nothing. */
-bool prov_der_is_keyfile(const uint8_t *der, size_t len);
+/* Of one that was allocated zeroed; NULL is fine. */
+void prov_keyfile_free(struct tpmiot_keyfile *file);
 
 /*
  * The key of a key file, with its password; uri and cb may be NULL. No TPM

@@ -164,6 +164,7 @@ search_one(void *arg, const char *name)
 	uint8_t spki[TPMIOT_SPKI_SHA256_LEN];
 	EVP_PKEY *pkey = NULL;
 
+	tpmiot_keyfile_clear(s->file); /* the one before */
 	if (read_named(s->store, s->dir, name, s->file, NULL) == TPMIOT_OK &&
 	    tpmiot_public_to_pkey(libctx, &s->file->pub, &pkey, NULL) == TPMIOT_OK &&
 	    tpmiot_spki_sha256(libctx, pkey, spki, NULL) == TPMIOT_OK)
@@ -209,7 +210,7 @@ from_statedir(struct store *store)
 	else
 		prov_raise_err(store->prov, &err);
 out:
-	OPENSSL_free(file);
+	prov_keyfile_free(file);
 	tpmiot_buf_free(&dir);
 	return key;
 }
@@ -270,7 +271,7 @@ from_object(struct store *store)
 		key = from_handle(store, serialized_handle(&content));
 		goto out;
 	}
-	rc = prov_der_is_keyfile(content.data, content.len) ?
+	rc = tpmiot_keyfile_is_der(content.data, content.len) ?
 	    tpmiot_keyfile_parse_der(libctx, content.data, content.len, file, &err) :
 	    tpmiot_keyfile_parse_pem(libctx, content.data, content.len, file, &err);
 	if (rc == TPMIOT_OK)
@@ -278,7 +279,7 @@ from_object(struct store *store)
 	else
 		prov_raise_err(store->prov, &err);
 out:
-	OPENSSL_free(file);
+	prov_keyfile_free(file);
 	tpmiot_buf_free(&content);
 	return key;
 }

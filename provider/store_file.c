@@ -137,7 +137,7 @@ load_tss2(struct file *file, const unsigned char *der, size_t len)
 	else
 		ret = deliver_key(file,
 		    prov_load_keyfile(file->prov, key, NULL, file->pw_cb, file->pw_arg));
-	OPENSSL_free(key);
+	prov_keyfile_free(key);
 	return ret;
 }
 
@@ -184,7 +184,7 @@ ends_with(const char *str, const char *end)
 static int
 load_block(struct file *file, const char *name, const unsigned char *der, size_t len)
 {
-	if (strcmp(name, TPMIOT_KEYFILE_PEM_NAME) == 0)
+	if (tpmiot_keyfile_is_pem_name(name))
 		return load_tss2(file, der, len);
 	if (strcmp(name, PEM_STRING_PUBLIC) == 0)
 		return load_soft(file, der, len, OSSL_KEYMGMT_SELECT_PUBLIC_KEY);
@@ -238,7 +238,7 @@ load_der(struct file *file)
 	file->done = true;
 	if (!prov_bio_read_all(file->bio, &der))
 		ret = 0;
-	else if (prov_der_is_keyfile(der.data, der.len))
+	else if (tpmiot_keyfile_is_der(der.data, der.len))
 		ret = load_tss2(file, der.data, der.len);
 	else
 		ret = load_by_value(file, OSSL_OBJECT_CERT, der.data, der.len);

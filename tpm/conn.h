@@ -62,6 +62,9 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_complete(const struct tpm_call *call, TSS2_RC
 /* Translates a TSS2_RC into a code and a text with a next step (rc.c). */
 enum tpmiot_rc tpm_rc(const char *what, TSS2_RC rc, struct tpmiot_err *err);
 
+/* The bare code: format-one codes carry the number of a handle, parameter or session as well. */
+TPM2_RC tpm_rc_code(TSS2_RC rc);
+
 /* Remember and forget a handle that has to be flushed when the connection is freed. */
 void tpm_own(struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
 void tpm_disown(struct tpmiot_tpm *tpm, TPM2_HANDLE handle);

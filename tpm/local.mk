@@ -8,8 +8,17 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/conn.h \
 	tpm/ek.c \
 	tpm/exec.c \
+	tpm/import.c \
+	tpm/import.h \
 	tpm/key.c \
+	tpm/key.h \
+	tpm/keyload.c \
+	tpm/keyuse.c \
 	tpm/object.c \
+	tpm/parent.c \
+	tpm/parent.h \
+	tpm/policy.c \
+	tpm/policy.h \
 	tpm/query.c \
 	tpm/rc.c \
 	tpm/session.c \

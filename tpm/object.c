@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "conn.h"
+#include "parent.h"
 #include "session.h"
 
 static bool
@@ -89,23 +90,6 @@ tpmiot_tpm_create_primary(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy,
 	return rc;
 }
 
-/* A session with the parent, so that what the command carries is for the TPM only. */
-static enum tpmiot_rc
-session_with(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth,
-    struct tpmiot_err *err)
-{
-	struct tpmiot_public pub;
-	enum tpmiot_rc rc = tpmiot_tpm_read_public(tpm, parent, &pub, err);
-
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_session_start(tpm, TPM2_SE_HMAC, parent, &pub, &auth->session, err);
-	if (rc == TPMIOT_OK) {
-		auth->name = pub.name;
-		tpmiot_session_last(auth->session);
-	}
-	return rc;
-}
-
 enum tpmiot_rc
 tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes parent_auth,
     const TPMT_PUBLIC *template, struct tpmiot_bytes user_auth, struct tpmiot_public *pub,
@@ -133,7 +117,7 @@ tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 		sensitive.sensitive.userAuth.size = (UINT16)user_auth.len;
 		if (user_auth.len != 0)
 			memcpy(sensitive.sensitive.userAuth.buffer, user_auth.data, user_auth.len);
-		rc = session_with(tpm, parent, &auth, err);
+		rc = tpm_parent_session(tpm, parent, &auth, err);
 	}
 	if (rc == TPMIOT_OK)
 		rc = tpm_exec(tpm, &call,
@@ -184,7 +168,7 @@ tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes 
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (parent_auth.len != 0)
-		rc = session_with(tpm, parent, &auth, err);
+		rc = tpm_parent_session(tpm, parent, &auth, err);
 	if (rc == TPMIOT_OK)
 		WITH_ROOM(tpm, rc, load_once(tpm, parent, &call, &area, priv, &got, &name, err));
 	tpmiot_session_end(&auth.session);

@@ -17,6 +17,15 @@ static const struct {
 	    "wrong authorisation value; this attempt counts towards the TPM's lockout" },
 	{ TPM2_RC_BAD_AUTH, TPMIOT_E_AUTH, "wrong authorisation value" },
 	{ TPM2_RC_AUTH_MISSING, TPMIOT_E_AUTH, "an authorisation value is needed" },
+	{ TPM2_RC_AUTH_UNAVAILABLE, TPMIOT_E_AUTH,
+	    "the key takes no password, only its policy; use the key file that holds it" },
+	{ TPM2_RC_POLICY_FAIL, TPMIOT_E_POLICY,
+	    "the key's policy does not hold: a PCR changed meanwhile, or the command is none that "
+	    "the policy allows" },
+	{ TPM2_RC_PCR_CHANGED, TPMIOT_E_POLICY, "a PCR changed while the policy was checked" },
+	{ TPM2_RC_LOCALITY, TPMIOT_E_POLICY,
+	    "the key's policy: not from this locality, which is where the command comes from (the "
+	    "operating system's is 0)" },
 	{ TPM2_RC_LOCKOUT, TPMIOT_E_LOCKOUT,
 	    "the TPM is in dictionary-attack lockout; wait for its recovery time, or run "
 	    "tpm2_dictionarylockout --clear-lockout" },
@@ -42,9 +51,8 @@ static const struct {
 	{ TPM2_RC_SCHEME, TPMIOT_E_UNSUPPORTED, "the key does not sign with this scheme" },
 };
 
-/* Format-one codes carry the number of a handle, parameter or session as well. */
-static TPM2_RC
-base_code(TSS2_RC rc)
+TPM2_RC
+tpm_rc_code(TSS2_RC rc)
 {
 	TPM2_RC code = rc & 0xffff;
 
@@ -60,7 +68,7 @@ is_reference(TPM2_RC code)
 static enum tpmiot_rc
 from_tpm(const char *what, TSS2_RC rc, struct tpmiot_err *err)
 {
-	TPM2_RC code = base_code(rc);
+	TPM2_RC code = tpm_rc_code(rc);
 
 	for (size_t i = 0; i < COUNT(KNOWN); i++)
 		if (KNOWN[i].code == code)

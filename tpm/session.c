@@ -66,39 +66,53 @@ send_start(struct tpmiot_session *session, TPM2_HANDLE salt_key,
 	return rc;
 }
 
+/* sessionKey (Part 1, clause 17.6.8). */
+static enum tpmiot_rc
+derive_key(struct tpmiot_session *session, const TPM2B_DIGEST *salt, struct tpmiot_err *err)
+{
+	session->key.size = (UINT16)tpmiot_alg_md_size(session->hash);
+	return tpmiot_kdfa(session->tpm->libctx, session->hash, digest_bytes(salt), "ATH",
+	    digest_bytes(&session->nonce_tpm), digest_bytes(&session->nonce_caller),
+	    session->key.buffer, session->key.size, err);
+}
+
 enum tpmiot_rc
-tpmiot_session_start(struct tpmiot_tpm *tpm, TPM2_SE type, TPM2_HANDLE salt_key,
+tpm_session_start(struct tpmiot_tpm *tpm, TPM2_SE type, TPMI_ALG_HASH hash, TPM2_HANDLE salt_key,
     const struct tpmiot_public *salt_pub, struct tpmiot_session **out, struct tpmiot_err *err)
 {
 	struct tpmiot_session *session = OPENSSL_zalloc(sizeof(*session));
-	TPM2B_ENCRYPTED_SECRET encrypted;
+	TPM2B_ENCRYPTED_SECRET encrypted = { 0 };
 	TPM2B_DIGEST salt = { 0 };
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (session == NULL)
 		return tpmiot_err_memory(err);
 	session->tpm = tpm;
 	session->type = type;
-	session->hash = salt_pub->area.nameAlg;
-	rc = tpmiot_secret_share(tpm->libctx, salt_pub, "SECRET", &salt, &encrypted, err);
+	session->hash = hash;
+	session->auth_value = type == TPM2_SE_HMAC;
+	if (salt_pub != NULL)
+		rc = tpmiot_secret_share(tpm->libctx, salt_pub, "SECRET", &salt, &encrypted, err);
 	if (rc == TPMIOT_OK)
 		rc = fresh_nonce(session, err);
 	if (rc == TPMIOT_OK)
 		rc = send_start(session, salt_key, &encrypted, err);
-	if (rc != TPMIOT_OK)
-		goto out;
-	session->key.size = (UINT16)tpmiot_alg_md_size(session->hash);
-	rc = tpmiot_kdfa(tpm->libctx, session->hash, digest_bytes(&salt), "ATH",
-	    digest_bytes(&session->nonce_tpm), digest_bytes(&session->nonce_caller),
-	    session->key.buffer, session->key.size, err);
+	if (rc == TPMIOT_OK && salt_pub != NULL)
+		rc = derive_key(session, &salt, err);
 	if (rc == TPMIOT_OK) {
 		*out = session;
 		session = NULL;
 	}
-out:
 	OPENSSL_cleanse(&salt, sizeof(salt));
 	tpmiot_session_end(&session);
 	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_session_start(struct tpmiot_tpm *tpm, TPM2_SE type, TPM2_HANDLE salt_key,
+    const struct tpmiot_public *salt_pub, struct tpmiot_session **out, struct tpmiot_err *err)
+{
+	return tpm_session_start(tpm, type, salt_pub->area.nameAlg, salt_key, salt_pub, out, err);
 }
 
 void
@@ -250,7 +264,10 @@ response_hash(const struct tpmiot_session *session, const struct tpm_call *call,
 	return rc;
 }
 
-/* HMAC(key, hash ‖ newer nonce ‖ older nonce ‖ attributes); a policy session leaves the auth value out. */
+/*
+ * HMAC(key, hash ‖ newer nonce ‖ older nonce ‖ attributes). A policy session leaves
+ * the auth value out unless the policy asks for it; with no key at all there is no HMAC.
+ */
 static enum tpmiot_rc
 session_hmac(const struct tpmiot_session *session, const struct tpmiot_auth *auth,
     const TPM2B_DIGEST *hash, const TPM2B_NONCE *newer, const TPM2B_NONCE *older,
@@ -258,14 +275,14 @@ session_hmac(const struct tpmiot_session *session, const struct tpmiot_auth *aut
 {
 	struct tpmiot_bytes parts[] = { digest_bytes(hash), digest_bytes(newer),
 		digest_bytes(older), { &attributes, sizeof(attributes) } };
-	const struct tpmiot_auth *valued = session->type == TPM2_SE_HMAC ? auth : &tpm_no_auth;
+	const struct tpmiot_auth *valued = session->auth_value ? auth : &tpm_no_auth;
 	struct tpmiot_buf key = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 	size_t len = 0;
 
 	put_auth_key(session, valued, &key);
 	rc = tpmiot_buf_done(&key, err);
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK && key.len != 0)
 		rc = tpmiot_hmac(session->tpm->libctx, session->hash,
 		    (struct tpmiot_bytes){ key.data, key.len }, parts, 4, out->buffer, &len, err);
 	if (rc == TPMIOT_OK)

@@ -15,7 +15,18 @@ struct tpmiot_session {
 	TPM2B_NONCE nonce_tpm;
 	TPM2B_NONCE nonce_caller;
 	bool last;
+	bool auth_value; /* the HMAC's key includes the entity's authorisation value */
 };
+
+/*
+ * As tpmiot_session_start(), with a hash of its own (a policy session has the
+ * nameAlg of the key that it is for). Without a salt (salt_key TPM2_RH_NULL,
+ * salt_pub NULL) there is no session key: good for a policy only, as long as no
+ * secret crosses the bus.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_session_start(struct tpmiot_tpm *tpm, TPM2_SE type,
+    TPMI_ALG_HASH hash, TPM2_HANDLE salt_key, const struct tpmiot_public *salt_pub,
+    struct tpmiot_session **out, struct tpmiot_err *err);
 
 /*
  * The session's part of the command that is prepared in tpm->sys: a fresh

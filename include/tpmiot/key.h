@@ -40,13 +40,15 @@ struct tpmiot_key *tpmiot_key_ref(struct tpmiot_key *key);
 void tpmiot_key_unref(struct tpmiot_key **key); /* the last one flushes */
 
 const struct tpmiot_public *tpmiot_key_public(const struct tpmiot_key *key);
-/* Public half in software, borrowed; never NULL. */
+/* Public half in software, borrowed; NULL for sealed data only. */
 EVP_PKEY *tpmiot_key_pkey(const struct tpmiot_key *key);
 /* The persistent handle, or 0 for a wrapped key. */
 TPM2_HANDLE tpmiot_key_handle(const struct tpmiot_key *key);
-/* TPMIOT_E_UNSUPPORTED for a persistent key: nothing to write. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_to_file(const struct tpmiot_key *key,
-    struct tpmiot_keyfile *out, struct tpmiot_err *err);
+/*
+ * What a file says of it: a persistent key's reference, a wrapped key (an imported
+ * one as what it has become). Free with tpmiot_keyfile_clear().
+ */
+void tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out);
 
 /* Whether it takes an authorisation value that has not been set. */
 bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
@@ -72,6 +74,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_digest(struct tpmiot_key *key,
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_message(struct tpmiot_key *key,
     const TPMT_SIG_SCHEME *scheme, const void *msg, size_t len,
     TPMT_SIGNATURE *out, struct tpmiot_err *err);
+
+/*
+ * Appends what is sealed (of a TPMIOT_KEYFILE_SEALED only): TPM2_Unseal in a
+ * salted session, so that the data cross the bus encrypted.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_unseal(struct tpmiot_key *key, struct tpmiot_buf *out,
+    struct tpmiot_err *err);
 
 /*
  * Has the key loaded and gives its handle, for commands that take one. Hold

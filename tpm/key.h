@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key from the inside: what it is (key.c), loaded (keyload.c), used (keyuse.c). */
+#ifndef TPM_KEY_H
+#define TPM_KEY_H
+
+#include <stdatomic.h>
+
+#include <tpmiot/key.h>
+
+#include "conn.h"
+#include "parent.h"
+
+struct tpmiot_key {
+	atomic_uint refs;
+	struct tpmiot_tpm *tpm; /* borrowed */
+	enum tpmiot_keyfile_type type; /* an imported key is a loadable one */
+	struct tpmiot_public pub;
+	EVP_PKEY *pkey;         /* NULL for sealed data */
+	TPM2_HANDLE persistent; /* 0 for a wrapped key */
+	bool checked;           /* the persistent object has been seen to be this key */
+	struct tpm_parent parent; /* of a wrapped key */
+	TPM2B_PRIVATE priv;
+	TPM2B_ENCRYPTED_SECRET *secret; /* of what is still to be imported; else NULL */
+	struct tpmiot_keyextra *extra;
+	bool empty_auth;
+	bool auth_set;
+	struct tpmiot_buf auth;
+	struct tpmiot_buf parent_auth;
+	/* Below: guarded by the connection's lock. */
+	TPM2_HANDLE loaded;
+	unsigned int epoch;
+	uint64_t used; /* the connection's tick of the last use */
+	struct tpmiot_key *next;
+};
+
+static inline struct tpmiot_bytes
+tpm_bytes_of(const struct tpmiot_buf *buf)
+{
+	return (struct tpmiot_bytes){ buf->data, buf->len };
+}
+
+bool tpm_key_is_loaded(const struct tpmiot_key *key);
+void tpm_key_unload(struct tpmiot_key *key);
+
+/* A command on the loaded key, authorised by `auth`. */
+typedef enum tpmiot_rc tpm_key_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle,
+    const struct tpmiot_auth *auth, void *arg, struct tpmiot_err *err);
+
+/*
+ * Uses the key once: under the lock, loaded, and authorised by what it takes (nothing;
+ * a password, in the session that the connection keeps for that; its policy, in a
+ * session of its own). With `secret` there is a salted session in any case, for
+ * the command to encrypt its parameters in. Once more, from the recipe, when handle
+ * or connection had gone.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_key_use(struct tpmiot_key *key, bool secret,
+    tpm_key_command *command, void *arg, struct tpmiot_err *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Storage keys: the parents of wrapped keys, and the key to which sessions are salted. */
+#ifndef TPM_PARENT_H
+#define TPM_PARENT_H
+
+#include "conn.h"
+
+/* Which parent a key file means. */
+struct tpm_parent {
+	TPM2_HANDLE handle; /* persistent, or a hierarchy */
+	bool rsa;           /* of a hierarchy: RSA 2048 instead of P-256 */
+	TPM2B_NAME name;    /* it has to have; size 0: any */
+};
+
+/*
+ * A loaded parent: a persistent one as it is, a hierarchy's storage key made
+ * from its template. *made says what to flush afterwards (0: nothing). A parent
+ * whose Name is given is looked at (TPM2_ReadPublic of a persistent one), and
+ * another one refused (TPMIOT_E_VERIFY).
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_open(struct tpmiot_tpm *tpm,
+    const struct tpm_parent *parent, TPM2_HANDLE *handle, TPM2_HANDLE *made,
+    struct tpmiot_err *err);
+
+/* The storage root key, for a salt: 0x81000001, or made under the owner hierarchy. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_salt_open(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle,
+    TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
+
+/* A session with the parent, for one command that carries what is for the TPM only. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_session(struct tpmiot_tpm *tpm, TPM2_HANDLE parent,
+    struct tpmiot_auth *auth, struct tpmiot_err *err);
+
+#endif
