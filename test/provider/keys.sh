@@ -41,13 +41,6 @@ count_request() {
 	paste -sd' ' "$T/count"
 }
 
-# with_config FILE COMMAND…
-with_config() {
-	local file=$1
-	shift
-	OPENSSL_CONF=$file "$@"
-}
-
 # ---- TLS ---------------------------------------------------------------------
 
 # certify NAME SUBJECT: a certificate for the key NAME.key, by ca.key

@@ -93,8 +93,9 @@ check 'the public half is the one in the request' cmp "$T/ec.pub" "$T/req.pub"
 check 'the key is valid' openssl pkey -provider tpmiot -provider default -in "$T/ec.key" -check -noout
 openssl pkey -provider tpmiot -in "$T/rsa.der" -out "$T/back.key"
 check 'PEM to DER and back is the same key' cmp "$T/back.key" "$T/rsa.key"
-check_fails '*' 'stays in the TPM' 'a persistent key is not written' \
-	openssl pkey -provider tpmiot -in handle:0x81000010
+openssl pkey -provider tpmiot -in handle:0x81000010 -out "$T/reference.key"
+check_grep '^-----BEGIN TPMIOT KEY REFERENCE-----' "$T/reference.key" \
+	'a persistent key is written as a reference'
 check_fails '*' 'not encrypted' 'a cipher for the key file is refused' \
 	openssl pkey -provider tpmiot -provider default -in "$T/ec.key" -aes256 -passout pass:secret
 

@@ -118,9 +118,9 @@ activate = 1
 keygen = maybe
 CNF
 check 'a setting that makes no sense breaks no program' \
-	with_config "$T/bad.cnf" openssl dgst -sha256 "$T/message"
+	env OPENSSL_CONF="$T/bad.cnf" openssl dgst -sha256 "$T/message"
 check_fails '*' 'keygen.*software or tpm' 'but is told when a key is made' \
-	with_config "$T/bad.cnf" openssl genpkey -propquery provider=tpmiot -algorithm EC
+	env OPENSSL_CONF="$T/bad.cnf" openssl genpkey -propquery provider=tpmiot -algorithm EC
 check_is 'nothing is left in the TPM' \
 	"$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ''
 
