@@ -31,6 +31,7 @@ static const struct route {
 	bool (*step)(struct ca_api *api, struct ca_exchange *x);
 } routes[] = {
 	{ "/v1/attestations", "attest", ca_step_attest },
+	{ "/v1/renewals", "renew", ca_step_renew },
 	{ "/v1/certificates", "issue", ca_step_issue },
 };
 

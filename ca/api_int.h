@@ -37,7 +37,32 @@ struct ca_exchange {
 
 /* The steps. False: x->problem says why. */
 TPMIOT_MUST_USE bool ca_step_attest(struct ca_api *api, struct ca_exchange *x);
+TPMIOT_MUST_USE bool ca_step_renew(struct ca_api *api, struct ca_exchange *x);
 TPMIOT_MUST_USE bool ca_step_issue(struct ca_api *api, struct ca_exchange *x);
+
+/* ---- what they share: steps.c ---- */
+
+/* Whether this address may begin now. */
+TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
+
+/* Gives a ticket its id, nonce and end. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_steps_new_ticket(
+    struct ca_api *api, int64_t now, struct ca_ticket *out, struct tpmiot_err *err);
+/* Sealed with the newest key. Appends. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_steps_seal(struct ca_api *api, const struct ca_ticket *ticket,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
+/* What a device brought back. */
+TPMIOT_MUST_USE bool ca_steps_unseal(struct ca_api *api, struct ca_exchange *x,
+    const struct tpmiot_buf *session, struct ca_ticket *out);
+
+/* ---- client.c ---- */
+
+/*
+ * The certificate that the client showed in the TLS handshake: one that this CA recorded,
+ * to the byte, in its validity, not revoked, and its device not blocked. *out as from
+ * ca_cert_find().
+ */
+TPMIOT_MUST_USE bool ca_client(struct ca_api *api, struct ca_exchange *x, struct ca_cert *out);
 
 /* Who asks: what the store is asked about. */
 struct ca_applicant {
@@ -51,9 +76,16 @@ struct ca_applicant {
 	const uint8_t *key_spki; /* second step; NULL before */
 };
 
-/* Fetches the facts and decides. */
+/* Fetches the facts and decides: enrolment. */
 TPMIOT_MUST_USE bool ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now,
     struct ca_admission *out, struct ca_problem *problem);
+
+/*
+ * The same for a device that has a certificate: whether it may enrol is not asked again, only
+ * whether device, id, AK and key still belong together.
+ */
+TPMIOT_MUST_USE bool ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who,
+    const char *device_id, struct ca_admission *out, struct ca_problem *problem);
 
 /* An entry of the audit log about this exchange. */
 void ca_audit_of(

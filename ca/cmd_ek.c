@@ -21,8 +21,8 @@
 
 struct subject {
 	X509 *cert;
-	STACK_OF(X509) * links; /* what came behind it in the file, then the store's */
-	EVP_PKEY *key;          /* NULL: cannot be read */
+	STACK_OF(X509) *links; /* what came behind it in the file, then the store's */
+	EVP_PKEY *key;         /* NULL: cannot be read */
 	struct tpmiot_ekcert_info info;
 	json_t *rules;
 	const char *refused_by; /* the first rule that refused; NULL: none */
@@ -30,8 +30,8 @@ struct subject {
 
 /* ---- The file ----------------------------------------------------------------------- */
 
-static enum tpmiot_rc read_pem(
-    const struct tpmiot_buf *data, struct subject *s, struct tpmiot_err *err)
+static enum tpmiot_rc
+read_pem(const struct tpmiot_buf *data, struct subject *s, struct tpmiot_err *err)
 {
 	BIO *bio = BIO_new_mem_buf(data->data, (int)data->len);
 	enum tpmiot_rc rc = TPMIOT_OK;
@@ -53,7 +53,8 @@ static enum tpmiot_rc read_pem(
 	return rc;
 }
 
-static enum tpmiot_rc read_file(const char *path, struct subject *s, struct tpmiot_err *err)
+static enum tpmiot_rc
+read_file(const char *path, struct subject *s, struct tpmiot_err *err)
 {
 	struct tpmiot_buf data = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc = ca_file_read(path, FILE_MAX, &data, err);
@@ -75,19 +76,20 @@ static enum tpmiot_rc read_file(const char *path, struct subject *s, struct tpmi
 
 /* ---- The rules ---------------------------------------------------------------------- */
 
-static void judge(
-    struct subject *s, const char *rule, enum tpmiot_rc rc, const struct tpmiot_err *err)
+static void
+judge(struct subject *s, const char *rule, enum tpmiot_rc rc, const struct tpmiot_err *err)
 {
 	const bool ok = rc == TPMIOT_OK;
 
 	if (!ok && s->refused_by == NULL)
 		s->refused_by = rule;
 	(void)ca_out_append(&s->rules,
-	    json_pack("{s:s, s:s, s:o}", "rule", rule, "result", ok ? "accepted" : "refused", "detail",
-	        ca_out_text(ok ? "" : err->text)));
+	    json_pack("{s:s, s:s, s:o}", "rule", rule, "result", ok ? "accepted" : "refused",
+	        "detail", ca_out_text(ok ? "" : err->text)));
 }
 
-static enum tpmiot_rc check_rsa(EVP_PKEY *key, struct tpmiot_err *err)
+static enum tpmiot_rc
+check_rsa(EVP_PKEY *key, struct tpmiot_err *err)
 {
 	BIGNUM *n = NULL, *e = NULL;
 	uint8_t modulus[MODULUS_MAX];
@@ -103,8 +105,7 @@ static enum tpmiot_rc check_rsa(EVP_PKEY *key, struct tpmiot_err *err)
 		    "RSA with %d bits; at least %d are asked for", BN_num_bits(n), MIN_RSA_BITS);
 	else if (!BN_is_word(e, RSA_EXPONENT))
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "the RSA exponent must be 65537");
-	else if ((len = BN_bn2bin(n, modulus)) > 0 &&
-	         tpmiot_roca_fingerprint(modulus, (size_t)len))
+	else if ((len = BN_bn2bin(n, modulus)) > 0 && tpmiot_roca_fingerprint(modulus, (size_t)len))
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "the RSA modulus has the fingerprint of ROCA (CVE-2017-15361): its private key "
 		    "can be computed. Update the TPM's firmware and make new keys");
@@ -113,7 +114,8 @@ static enum tpmiot_rc check_rsa(EVP_PKEY *key, struct tpmiot_err *err)
 	return rc;
 }
 
-static enum tpmiot_rc check_key(EVP_PKEY *key, struct tpmiot_err *err)
+static enum tpmiot_rc
+check_key(EVP_PKEY *key, struct tpmiot_err *err)
 {
 	static const char *const curves[] = { "prime256v1", "secp384r1", "secp521r1" };
 	char curve[32] = "";
@@ -128,7 +130,8 @@ static enum tpmiot_rc check_key(EVP_PKEY *key, struct tpmiot_err *err)
 	    err, TPMIOT_E_VERIFY, "no EK has such a key; RSA, P-256, P-384 and P-521 are known");
 }
 
-static enum tpmiot_rc check_path(struct ca_cli *cli, struct subject *s, struct tpmiot_err *err)
+static enum tpmiot_rc
+check_path(struct ca_cli *cli, struct subject *s, struct tpmiot_err *err)
 {
 	struct ca_roots roots = { NULL, NULL, 0 };
 	enum tpmiot_rc rc = ca_roots_refresh(cli->store, &roots, err);
@@ -140,13 +143,15 @@ static enum tpmiot_rc check_path(struct ca_cli *cli, struct subject *s, struct t
 			rc = tpmiot_err_memory(err);
 	}
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_ekcert_check_path(NULL, s->cert, s->links, roots.anchors, cli->now, err);
+		rc =
+		    tpmiot_ekcert_check_path(NULL, s->cert, s->links, roots.anchors, cli->now, err);
 	ca_roots_free(&roots);
 	return rc;
 }
 
 /* All of them, whatever one says: that is what a diagnosis is for. */
-static void apply_rules(struct ca_cli *cli, struct subject *s)
+static void
+apply_rules(struct ca_cli *cli, struct subject *s)
 {
 	struct tpmiot_err err = { .text = "" };
 	enum tpmiot_rc rc = tpmiot_ekcert_pubkey(NULL, s->cert, &s->key, &err);
@@ -160,7 +165,8 @@ static void apply_rules(struct ca_cli *cli, struct subject *s)
 
 /* ---- The answer --------------------------------------------------------------------- */
 
-static enum tpmiot_rc name_text(const X509_NAME *name, json_t **out, struct tpmiot_err *err)
+static enum tpmiot_rc
+name_text(const X509_NAME *name, json_t **out, struct tpmiot_err *err)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
@@ -176,7 +182,8 @@ static enum tpmiot_rc name_text(const X509_NAME *name, json_t **out, struct tpmi
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc ek_facts(
+static enum tpmiot_rc
+ek_facts(
     struct ca_cli *cli, const struct subject *s, json_t **ek, bool *listed, struct tpmiot_err *err)
 {
 	uint8_t spki[CA_SHA256_LEN];
@@ -196,7 +203,8 @@ static enum tpmiot_rc ek_facts(
 	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
 }
 
-static enum tpmiot_rc report(struct ca_cli *cli, const struct subject *s, struct tpmiot_err *err)
+static enum tpmiot_rc
+report(struct ca_cli *cli, const struct subject *s, struct tpmiot_err *err)
 {
 	json_t *ek = NULL, *subject = NULL, *issuer = NULL;
 	bool listed = false;
@@ -211,14 +219,16 @@ static enum tpmiot_rc report(struct ca_cli *cli, const struct subject *s, struct
 	}
 	return ca_out_record(stdout, cli->json,
 	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:O, s:s, s:o}", "ek", ek, "subject",
-	        subject, "issuer", issuer, "manufacturer", ca_out_text(s->info.manufacturer), "model",
-	        ca_out_text(s->info.model), "version", ca_out_text(s->info.version), "on_allow_list",
-	        listed, "rules", s->rules, "verdict", s->refused_by == NULL ? "accepted" : "refused",
-	        "refused_by", ca_out_text(s->refused_by != NULL ? s->refused_by : "")),
+	        subject, "issuer", issuer, "manufacturer", ca_out_text(s->info.manufacturer),
+	        "model", ca_out_text(s->info.model), "version", ca_out_text(s->info.version),
+	        "on_allow_list", listed, "rules", s->rules, "verdict",
+	        s->refused_by == NULL ? "accepted" : "refused", "refused_by",
+	        ca_out_text(s->refused_by != NULL ? s->refused_by : "")),
 	    err);
 }
 
-enum tpmiot_rc ca_cmd_ek_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_cmd_ek_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
 	struct subject s = { .rules = json_array() };
 	int first;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fetches what the store knows of an applicant, and asks admit.h. */
+#include <stdio.h>
+
 #include "api_int.h"
 #include "evidence.h"
 
@@ -82,6 +84,15 @@ fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
 	return true;
 }
 
+static void
+free_rows(struct rows *rows)
+{
+	tpmiot_buf_free(&rows->device.ek_cert);
+	tpmiot_buf_free(&rows->holder.ek_cert);
+	tpmiot_buf_free(&rows->ak.public);
+	tpmiot_buf_free(&rows->cert.der);
+}
+
 bool
 ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca_admission *out,
     struct ca_problem *problem)
@@ -95,10 +106,29 @@ ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struc
 		return false;
 	ok = fetch(api, who, a.device_id, &rows, &bound, problem) &&
 	     ca_admit_bindings(who->ek_spki, a.device_id, &bound, problem);
-	tpmiot_buf_free(&rows.device.ek_cert);
-	tpmiot_buf_free(&rows.holder.ek_cert);
-	tpmiot_buf_free(&rows.ak.public);
-	tpmiot_buf_free(&rows.cert.der);
+	free_rows(&rows);
+	if (ok)
+		*out = a;
+	return ok;
+}
+
+bool
+ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
+    struct ca_admission *out, struct ca_problem *problem)
+{
+	struct ca_admission a = { .token = 0 };
+	struct rows rows = { 0 };
+	struct ca_bindings bound;
+	bool ok;
+
+	ok = fetch(api, who, device_id, &rows, &bound, problem);
+	if (ok && bound.ak == NULL)
+		ok = ca_refuse(
+		    problem, CA_PROBLEM_AK_UNKNOWN, "the attestation key is recorded no more");
+	ok = ok && ca_admit_bindings(who->ek_spki, device_id, &bound, problem);
+	snprintf(a.device_id, sizeof(a.device_id), "%s", device_id);
+	snprintf(a.group, sizeof(a.group), "%s", rows.device.group);
+	free_rows(&rows);
 	if (ok)
 		*out = a;
 	return ok;

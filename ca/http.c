@@ -188,8 +188,7 @@ describe(struct ca_http *http, struct evhttp_request *req, SSL *ssl, struct ca_h
 	}
 	evhttp_connection_get_peer(evhttp_request_get_connection(req), &host, &out->peer_port);
 	out->peer_host = host != NULL ? host : "";
-	if (SSL_get_verify_result(ssl) == X509_V_OK)
-		out->peer_cert = SSL_get0_peer_certificate(ssl);
+	out->peer_cert = SSL_get0_peer_certificate(ssl);
 }
 
 static void

@@ -20,7 +20,8 @@ struct ca_http_request {
 	bool too_large;        /* more than max_body: body is not given */
 	const char *peer_host; /* numeric address */
 	uint16_t peer_port;
-	X509 *peer_cert; /* verified client certificate; NULL if there is none */
+	X509 *peer_cert; /* the client's certificate, whose key it has, and no more is known; NULL:
+	                    none */
 };
 
 struct ca_http_reply {

@@ -13,6 +13,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/admit.c ca/admit.h \
 	ca/api.c ca/api.h ca/api_int.h \
 	ca/cli.c ca/cli_options.c ca/cli.h \
+	ca/client.c \
 	ca/cmd_allow.c \
 	ca/cmd_audit.c \
 	ca/cmd_cert.c \
@@ -42,7 +43,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/seal.c ca/seal.h \
 	ca/server.c ca/server.h \
 	ca/signer.c \
-	ca/step_attest.c ca/step_issue.c \
+	ca/step_attest.c ca/step_issue.c ca/step_renew.c ca/steps.c \
 	ca/store.c ca/store.h ca/store_int.h \
 	ca/store_allow.c \
 	ca/store_audit.c \

@@ -56,7 +56,7 @@ ca_server_run(const struct ca_config *config, struct ca_store *store, struct tpm
 
 	ca_log_level(config->log_level);
 	if ((rc = ca_signer_load(config, &signer, err)) == TPMIOT_OK &&
-	    (rc = ca_tls_new(config, &tls, err)) == TPMIOT_OK &&
+	    (rc = ca_tls_new(config, &signer, &tls, err)) == TPMIOT_OK &&
 	    (rc = ca_api_new(config, store, &signer, NULL, &api, err)) == TPMIOT_OK)
 		rc = serve(config, api, tls, err);
 	if (rc == TPMIOT_OK)

@@ -59,16 +59,15 @@ make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struc
 	TPM2B_DIGEST digest;
 	enum tpmiot_rc rc;
 
-	if (RAND_bytes_ex(api->libctx, t->id, sizeof(t->id), 0) != 1 ||
-	    RAND_bytes_ex(api->libctx, t->nonce, sizeof(t->nonce), 0) != 1 ||
-	    RAND_priv_bytes_ex(api->libctx, secret, CA_SECRET_LEN, 0) != 1)
+	if ((rc = ca_steps_new_ticket(api, now, t, err)) != TPMIOT_OK)
+		return rc;
+	if (RAND_priv_bytes_ex(api->libctx, secret, CA_SECRET_LEN, 0) != 1)
 		return tpmiot_err_crypto(err, "no random bytes");
 	rc = tpmiot_alg_digest(api->libctx, TPM2_ALG_SHA256, secret, CA_SECRET_LEN, &digest, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	memcpy(t->secret_sha256, digest.buffer, sizeof(t->secret_sha256));
-	t->expires = now + api->config->session_lifetime;
-	t->ek = ek->pub;
+	memcpy(t->ek_spki, ek->spki, sizeof(t->ek_spki));
 	t->ak = *ak;
 	t->ek_trusted = ek->has_cert && ek->cert_problem.type == CA_PROBLEM_NONE;
 	memcpy(t->ek_cert_sha256, ek->cert_sha256, sizeof(t->ek_cert_sha256));
@@ -77,20 +76,6 @@ make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struc
 	snprintf(t->device_id, sizeof(t->device_id), "%s", as->device_id);
 	snprintf(t->group, sizeof(t->group), "%s", as->group);
 	return TPMIOT_OK;
-}
-
-static enum tpmiot_rc
-seal(struct ca_api *api, const struct ca_ticket *ticket, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
-{
-	struct ca_seal_key key;
-	enum tpmiot_rc rc = ca_seal_key_newest(api->store, &key, err);
-
-	if (rc != TPMIOT_OK)
-		return rc;
-	rc = ca_seal(api->libctx, &key, ticket, out, err);
-	OPENSSL_cleanse(&key, sizeof(key));
-	return rc;
 }
 
 static bool
@@ -109,7 +94,7 @@ challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
 	ok = make_ticket(api, x->now, ek, ak, as, &ticket, secret, &err) == TPMIOT_OK &&
 	     tpmiot_credential_make(api->libctx, &ek->pub, &ak->name, secret, sizeof(secret), &cred,
 	         &err) == TPMIOT_OK &&
-	     seal(api, &ticket, &session, &err) == TPMIOT_OK &&
+	     ca_steps_seal(api, &ticket, &session, &err) == TPMIOT_OK &&
 	     ca_attest_reply_put(&reply, &x->body, &err) == TPMIOT_OK;
 	if (!ok)
 		ca_fail(&x->problem, &err);
@@ -118,24 +103,6 @@ challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
 	tpmiot_buf_free(&session);
 	tpmiot_credential_free(&cred);
 	return ok;
-}
-
-static bool
-limit(struct ca_api *api, struct ca_exchange *x)
-{
-	unsigned wait;
-
-	if (api->limiter == NULL)
-		return true;
-	wait = ca_limiter_take(api->limiter, x->req->peer_host, x->now * 1000);
-	if (wait == 0)
-		return true;
-	x->limited = true;
-	ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED,
-	    "%s began more than %lld enrolments in a minute", x->req->peer_host,
-	    (long long)api->config->rate_limit);
-	x->problem.retry_after = wait;
-	return false;
 }
 
 bool
@@ -147,7 +114,7 @@ ca_step_attest(struct ca_api *api, struct ca_exchange *x)
 	struct ca_ek ek;
 	bool ok;
 
-	if (!limit(api, x))
+	if (!ca_steps_limit(api, x))
 		return false;
 	ok = ca_attest_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
 	     check(api, x, &req, &ek, &ak) && decide(api, x, &req, &ek, &ak, &as) &&

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "api_int.h"
 #include "evidence.h"
 #include "issue.h"
@@ -14,36 +12,39 @@ struct proven {
 	struct ca_ticket ticket;
 	EVP_PKEY *key;
 	uint8_t key_spki[CA_SHA256_LEN];
-	uint8_t ek_spki[CA_SHA256_LEN];
 };
 
-/* ---- The session ------------------------------------------------------------------ */
+/* ---- The evidence ----------------------------------------------------------------- */
 
 static bool
-open_session(struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req,
-    struct ca_ticket *out)
+is_renewal(const struct proven *p)
 {
-	struct tpmiot_err err = { 0 };
-	struct ca_seal_key key;
-	enum tpmiot_rc rc;
-	uint32_t id;
+	return p->ticket.renews_len > 0;
+}
 
-	if (ca_seal_key_id(req->session.data, req->session.len, &id, &err) != TPMIOT_OK)
-		return ca_refuse_err(&x->problem, CA_PROBLEM_SESSION_INVALID, &err);
-	rc = ca_seal_key_find(api->store, id, &key, &err);
-	if (rc == TPMIOT_E_NOT_FOUND)
-		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_INVALID,
-		    "the session was sealed with a key that this CA does not have, or has no more");
-	if (rc != TPMIOT_OK)
-		return ca_fail(&x->problem, &err);
-	rc = ca_unseal(api->libctx, &key, req->session.data, req->session.len, out, &err);
-	OPENSSL_cleanse(&key, sizeof(key));
-	if (rc != TPMIOT_OK)
-		return ca_refuse_err(&x->problem, CA_PROBLEM_SESSION_INVALID, &err);
-	if (out->expires <= x->now)
-		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,
-		    "the session expired %lld seconds ago", (long long)(x->now - out->expires));
-	return true;
+/* A renewal stands on the certificate that it was begun with, in this connection as well. */
+static bool
+prove_client(struct ca_api *api, struct ca_exchange *x, const struct proven *p)
+{
+	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
+	bool ok = ca_client(api, x, &cert);
+
+	if (ok && (cert.serial_len != p->ticket.renews_len ||
+	              memcmp(cert.serial, p->ticket.renews, cert.serial_len) != 0))
+		ok = ca_refuse(&x->problem, CA_PROBLEM_CLIENT_CERTIFICATE_INVALID,
+		    "the client certificate is not the one that the session was made for");
+	tpmiot_buf_free(&cert.der);
+	return ok;
+}
+
+static bool
+prove_secret(struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req,
+    const struct proven *p)
+{
+	if (req->secret.len == 0)
+		return ca_refuse(
+		    &x->problem, CA_PROBLEM_MALFORMED_REQUEST, "\"secret\" is missing");
+	return ca_evidence_secret(api->libctx, &p->ticket, req, &x->problem);
 }
 
 static bool
@@ -52,14 +53,12 @@ prove(
 {
 	struct tpmiot_err err = { 0 };
 
-	if (!open_session(api, x, req, &p->ticket))
+	if (!ca_steps_unseal(api, x, &req->session, &p->ticket))
 		return false;
-	if (ca_evidence_spki(api->libctx, &p->ticket.ek, p->ek_spki, &err) != TPMIOT_OK)
-		return ca_fail(&x->problem, &err);
-	memcpy(x->ek_spki, p->ek_spki, sizeof(x->ek_spki));
+	memcpy(x->ek_spki, p->ticket.ek_spki, sizeof(x->ek_spki));
 	x->has_ek = true;
 	snprintf(x->device_id, sizeof(x->device_id), "%s", p->ticket.device_id);
-	if (!ca_evidence_secret(api->libctx, &p->ticket, req, &x->problem) ||
+	if (!(is_renewal(p) ? prove_client(api, x, p) : prove_secret(api, x, req, p)) ||
 	    !ca_evidence_key(api->libctx, &p->ticket, req, &p->key, &x->problem))
 		return false;
 	if (tpmiot_spki_sha256(api->libctx, p->key, p->key_spki, &err) != TPMIOT_OK)
@@ -81,7 +80,7 @@ replay(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
 	if (memcmp(spent->key_spki, p->key_spki, CA_SHA256_LEN) != 0)
 		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_SPENT,
 		    "the session gave a certificate for another device key");
-	if (ca_device_find(api->store, p->ek_spki, &device, &err) != TPMIOT_OK ||
+	if (ca_device_find(api->store, p->ticket.ek_spki, &device, &err) != TPMIOT_OK ||
 	    ca_cert_find(api->store, spent->serial, spent->serial_len, cert, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
 	blocked = device.state == CA_DEVICE_BLOCKED;
@@ -103,7 +102,7 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct
 {
 	const struct ca_ticket *t = &p->ticket;
 	struct ca_problem cert_problem = { .type = CA_PROBLEM_NONE };
-	const struct ca_applicant who = { .ek_spki = p->ek_spki,
+	const struct ca_applicant who = { .ek_spki = p->ticket.ek_spki,
 		.has_cert = t->ek_trusted,
 		.cert_problem = &cert_problem,
 		.token = t->token,
@@ -111,6 +110,8 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct
 		.ak = &t->ak,
 		.key_spki = p->key_spki };
 
+	if (is_renewal(p))
+		return ca_decide_renewal(api, &who, t->device_id, out, &x->problem);
 	if (!ca_decide(api, &who, x->now, out, &x->problem))
 		return false;
 	if (strcmp(out->device_id, t->device_id) != 0)
@@ -126,7 +127,7 @@ record_device(struct ca_api *api, const struct ca_exchange *x, const struct prov
 {
 	struct ca_device d = { .last_seen = x->now };
 
-	memcpy(d.ek_spki, p->ek_spki, sizeof(d.ek_spki));
+	memcpy(d.ek_spki, p->ticket.ek_spki, sizeof(d.ek_spki));
 	snprintf(d.id, sizeof(d.id), "%s", as->device_id);
 	snprintf(d.group, sizeof(d.group), "%s", as->group);
 	snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", p->ticket.info.manufacturer);
@@ -145,7 +146,7 @@ record_ak(
 
 	if ((rc = ca_evidence_spki(api->libctx, pub, ak.spki, err)) != TPMIOT_OK)
 		return rc;
-	memcpy(ak.ek_spki, p->ek_spki, sizeof(ak.ek_spki));
+	memcpy(ak.ek_spki, p->ticket.ek_spki, sizeof(ak.ek_spki));
 	memcpy(ak.name, pub->name.name, ak.name_len);
 	tpmiot_public_put(pub, &ak.public);
 	if ((rc = tpmiot_buf_done(&ak.public, err)) == TPMIOT_OK)
@@ -165,7 +166,7 @@ record_cert(
 	enum tpmiot_rc rc;
 
 	memcpy(spent.id, p->ticket.id, sizeof(spent.id));
-	memcpy(spent.ek_spki, p->ek_spki, sizeof(spent.ek_spki));
+	memcpy(spent.ek_spki, p->ticket.ek_spki, sizeof(spent.ek_spki));
 	memcpy(spent.key_spki, p->key_spki, sizeof(spent.key_spki));
 	memcpy(spent.serial, cert->serial, cert->serial_len);
 	if ((rc = ca_cert_add(api->store, cert, err)) == TPMIOT_OK)
@@ -174,15 +175,17 @@ record_cert(
 }
 
 static enum tpmiot_rc
-record_audit(struct ca_api *api, const struct ca_exchange *x, const struct ca_cert *cert,
-    struct tpmiot_err *err)
+record_audit(struct ca_api *api, const struct ca_exchange *x, const struct proven *p,
+    const struct ca_cert *cert, struct tpmiot_err *err)
 {
-	char serial[2 * CA_SERIAL_MAX + 1];
+	char serial[2 * CA_SERIAL_MAX + 1], renews[2 * CA_SERIAL_MAX + 1];
 	struct ca_audit entry;
 
 	ca_hex(cert->serial, cert->serial_len, serial);
-	ca_audit_of(x, "issue", "accepted", &entry);
-	snprintf(entry.detail, sizeof(entry.detail), "certificate %s", serial);
+	ca_hex(p->ticket.renews, p->ticket.renews_len, renews);
+	ca_audit_of(x, is_renewal(p) ? "renew" : "issue", "accepted", &entry);
+	snprintf(entry.detail, sizeof(entry.detail), "certificate %s%s%s", serial,
+	    is_renewal(p) ? " after " : "", renews);
 	return ca_audit_add(api->store, &entry, err);
 }
 
@@ -195,20 +198,21 @@ issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct 
 	if (!decide(api, x, p, &as))
 		return false;
 	if (as.token != 0 &&
-	    ca_token_use(api->store, as.token, p->ek_spki, x->now, &err) != TPMIOT_OK)
+	    ca_token_use(api->store, as.token, p->ticket.ek_spki, x->now, &err) != TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_JOIN_TOKEN_SPENT, &err);
 	if (ca_issue(api->config, api->signer, as.device_id, p->key, x->now, cert, &err) !=
 	    TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
-	memcpy(cert->ek_spki, p->ek_spki, sizeof(cert->ek_spki));
+	memcpy(cert->ek_spki, p->ticket.ek_spki, sizeof(cert->ek_spki));
 	memcpy(cert->key_spki, p->key_spki, sizeof(cert->key_spki));
 	memcpy(cert->session, p->ticket.id, sizeof(cert->session));
 	if (record_device(api, x, p, &as, &err) != TPMIOT_OK ||
 	    record_ak(api, x, p, &err) != TPMIOT_OK ||
 	    record_cert(api, p, cert, &err) != TPMIOT_OK ||
-	    record_audit(api, x, cert, &err) != TPMIOT_OK)
+	    record_audit(api, x, p, cert, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
-	snprintf(x->note, sizeof(x->note), "certificate issued");
+	snprintf(
+	    x->note, sizeof(x->note), is_renewal(p) ? "certificate renewed" : "certificate issued");
 	return true;
 }
 

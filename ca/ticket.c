@@ -40,10 +40,12 @@ void
 ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 {
 	tpmiot_buf_put(buf, t->id, sizeof(t->id));
+	tpmiot_buf_put_u8(buf, (uint8_t)t->renews_len);
+	tpmiot_buf_put(buf, t->renews, t->renews_len);
 	tpmiot_buf_put_u64(buf, (uint64_t)t->expires);
 	tpmiot_buf_put(buf, t->nonce, sizeof(t->nonce));
 	tpmiot_buf_put(buf, t->secret_sha256, sizeof(t->secret_sha256));
-	tpmiot_public_put(&t->ek, buf);
+	tpmiot_buf_put(buf, t->ek_spki, sizeof(t->ek_spki));
 	tpmiot_public_put(&t->ak, buf);
 	tpmiot_buf_put_u8(buf, t->ek_trusted);
 	tpmiot_buf_put(buf, t->ek_cert_sha256, sizeof(t->ek_cert_sha256));
@@ -53,6 +55,19 @@ ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 	tpmiot_buf_put_u64(buf, (uint64_t)t->token);
 	put_str(buf, t->device_id);
 	put_str(buf, t->group);
+}
+
+static void
+take_serial(struct tpmiot_reader *r, struct ca_ticket *t)
+{
+	const size_t len = tpmiot_reader_u8(r);
+
+	if (len > sizeof(t->renews)) {
+		r->failed = true;
+		return;
+	}
+	take(r, t->renews, len);
+	t->renews_len = len;
 }
 
 static enum tpmiot_rc
@@ -78,11 +93,12 @@ ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len, struct ca
 
 	tpmiot_reader_init(&r, data, len);
 	take(&r, t.id, sizeof(t.id));
+	take_serial(&r, &t);
 	t.expires = (int64_t)tpmiot_reader_u64(&r);
 	take(&r, t.nonce, sizeof(t.nonce));
 	take(&r, t.secret_sha256, sizeof(t.secret_sha256));
-	if ((rc = take_public(libctx, &r, &t.ek, err)) != TPMIOT_OK ||
-	    (rc = take_public(libctx, &r, &t.ak, err)) != TPMIOT_OK)
+	take(&r, t.ek_spki, sizeof(t.ek_spki));
+	if ((rc = take_public(libctx, &r, &t.ak, err)) != TPMIOT_OK)
 		return rc;
 	trusted = tpmiot_reader_u8(&r);
 	t.ek_trusted = trusted == 1;

@@ -13,10 +13,13 @@
 /* One record {EK, AK, nonce, who} from the first step to the last. */
 struct ca_ticket {
 	uint8_t id[CA_SESSION_ID_LEN];
+	/* A renewal: the certificate that it was asked for with. Else of length 0. */
+	uint8_t renews[CA_SERIAL_MAX];
+	size_t renews_len;
 	int64_t expires;
 	uint8_t nonce[CA_NONCE_LEN];
-	uint8_t secret_sha256[CA_SHA256_LEN];
-	struct tpmiot_public ek;
+	uint8_t secret_sha256[CA_SHA256_LEN]; /* zeroes in a renewal: there is none */
+	uint8_t ek_spki[CA_SHA256_LEN];
 	struct tpmiot_public ak;
 	bool ek_trusted;                       /* its certificate chained to a trusted root */
 	uint8_t ek_cert_sha256[CA_SHA256_LEN]; /* zeroes: none was sent */

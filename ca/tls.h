@@ -6,9 +6,14 @@
 #include <openssl/ssl.h>
 
 #include "config.h"
+#include "keyuri.h"
 
-/* TLS 1.2 and later. The caller owns *out. */
-TPMIOT_MUST_USE enum tpmiot_rc ca_tls_new(
-    const struct ca_config *config, SSL_CTX **out, struct tpmiot_err *err);
+/*
+ * TLS 1.2 and later. Clients are asked for a certificate, best one by `signer`, and need
+ * none: whether one is good, and for what, is to be found out by whoever uses it. The caller owns
+ * *out.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_tls_new(const struct ca_config *config,
+    const struct ca_signer *signer, SSL_CTX **out, struct tpmiot_err *err);
 
 #endif

@@ -197,6 +197,28 @@ ca_attest_request_free(struct ca_attest_request *req)
 }
 
 bool
+ca_renew_request_parse(
+    const void *body, size_t len, struct ca_renew_request *out, struct ca_problem *problem)
+{
+	json_t *root = NULL, *ak;
+	bool ok;
+
+	if (!load(body, len, &root, problem))
+		return false;
+	ok = json_object_get(root, "ak") == NULL ||
+	     (get_object(root, "ak", &ak, problem) &&
+	         get_b64(ak, "ak.public", CA_WIRE_PUBLIC_MAX, &out->ak_public, problem));
+	json_decref(root);
+	return ok;
+}
+
+void
+ca_renew_request_free(struct ca_renew_request *req)
+{
+	tpmiot_buf_free(&req->ak_public);
+}
+
+bool
 ca_issue_request_parse(
     const void *body, size_t len, struct ca_issue_request *out, struct ca_problem *problem)
 {
@@ -206,7 +228,8 @@ ca_issue_request_parse(
 	if (!load(body, len, &root, problem))
 		return false;
 	ok = get_b64(root, "session", CA_WIRE_SESSION_MAX, &out->session, problem) &&
-	     get_b64(root, "secret", CA_WIRE_SECRET_MAX, &out->secret, problem) &&
+	     (json_object_get(root, "secret") == NULL ||
+	         get_b64(root, "secret", CA_WIRE_SECRET_MAX, &out->secret, problem)) &&
 	     get_object(root, "key", &key, problem) &&
 	     get_b64(key, "key.public", CA_WIRE_PUBLIC_MAX, &out->key_public, problem) &&
 	     get_b64(key, "key.attest", CA_WIRE_ATTEST_MAX, &out->key_attest, problem) &&
@@ -263,18 +286,35 @@ b64(const void *data, size_t len)
 	return v;
 }
 
+/* Adds a member; takes both references. NULL when out of memory. */
+static json_t *
+with(json_t *object, const char *name, json_t *member)
+{
+	if (json_object_set_new(object, name, member) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *
+challenge(const struct ca_attest_reply *reply)
+{
+	return json_pack("{s:o, s:o}", "credential_blob",
+	    b64(reply->credential_blob->data, reply->credential_blob->len), "encrypted_secret",
+	    b64(reply->encrypted_secret->data, reply->encrypted_secret->len));
+}
+
 enum tpmiot_rc
 ca_attest_reply_put(
     const struct ca_attest_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	return dump(
-	    json_pack("{s:{s:o, s:o}, s:o, s:o, s:I}", "challenge", "credential_blob",
-	        b64(reply->credential_blob->data, reply->credential_blob->len), "encrypted_secret",
-	        b64(reply->encrypted_secret->data, reply->encrypted_secret->len), "nonce",
-	        b64(reply->nonce, reply->nonce_len), "session",
-	        b64(reply->session->data, reply->session->len), "expires_in",
-	        (json_int_t)reply->expires_in),
-	    out, err);
+	json_t *root = json_pack("{s:o, s:o, s:I}", "nonce", b64(reply->nonce, reply->nonce_len),
+	    "session", b64(reply->session->data, reply->session->len), "expires_in",
+	    (json_int_t)reply->expires_in);
+
+	if (reply->credential_blob != NULL)
+		root = with(root, "challenge", challenge(reply));
+	return dump(root, out, err);
 }
 
 enum tpmiot_rc

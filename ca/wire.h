@@ -32,29 +32,37 @@ struct ca_attest_request {
 	struct tpmiot_buf join_token; /* its characters */
 };
 
+/* POST /v1/renewals. */
+struct ca_renew_request {
+	struct tpmiot_buf ak_public; /* TPM2B_PUBLIC; empty: the AK used last */
+};
+
 /* POST /v1/certificates. */
 struct ca_issue_request {
-	struct tpmiot_buf session; /* sealed */
-	struct tpmiot_buf secret;
+	struct tpmiot_buf session;       /* sealed */
+	struct tpmiot_buf secret;        /* empty in a renewal */
 	struct tpmiot_buf key_public;    /* TPM2B_PUBLIC */
 	struct tpmiot_buf key_attest;    /* TPM2B_ATTEST */
 	struct tpmiot_buf key_signature; /* TPMT_SIGNATURE */
 	struct tpmiot_buf csr;           /* DER */
 };
 
-/* Both: false with CA_PROBLEM_MALFORMED_REQUEST, naming the field. *out must be zeroed; free it
+/* All: false with CA_PROBLEM_MALFORMED_REQUEST, naming the field. *out must be zeroed; free it
  * either way.
  */
 bool ca_attest_request_parse(
     const void *body, size_t len, struct ca_attest_request *out, struct ca_problem *problem);
 void ca_attest_request_free(struct ca_attest_request *req);
+bool ca_renew_request_parse(
+    const void *body, size_t len, struct ca_renew_request *out, struct ca_problem *problem);
+void ca_renew_request_free(struct ca_renew_request *req);
 bool ca_issue_request_parse(
     const void *body, size_t len, struct ca_issue_request *out, struct ca_problem *problem);
 void ca_issue_request_free(struct ca_issue_request *req);
 
-/* The reply of the first step; all borrowed. */
+/* The reply of the first step, or of what stands for it in a renewal; all borrowed. */
 struct ca_attest_reply {
-	const struct tpmiot_buf *credential_blob;
+	const struct tpmiot_buf *credential_blob; /* NULL: a renewal, without challenge */
 	const struct tpmiot_buf *encrypted_secret;
 	const uint8_t *nonce;
 	size_t nonce_len;

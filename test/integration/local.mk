@@ -7,6 +7,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/counts.sh test/integration/lib.sh \
 	test/integration/test_ca_cli.sh \
 	test/integration/test_ca_kill.sh \
+	test/integration/test_ca_lifecycle.sh \
 	test/integration/test_counts.sh test/integration/test_docs.sh \
 	test/integration/test_e2e_enrol.sh \
 	test/integration/test_e2e_mtls.sh \

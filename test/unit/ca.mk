@@ -13,6 +13,7 @@ ca_tests = \
 	test/unit/test_ca_admit \
 	test/unit/test_ca_api \
 	test/unit/test_ca_refusals \
+	test/unit/test_ca_renew \
 	test/unit/test_ca_http \
 	test/unit/test_ca_x509
 check_PROGRAMS += $(ca_tests)
@@ -63,6 +64,11 @@ test_unit_test_ca_api_SOURCES = test/unit/test_ca_api.c test/unit/enrolkit.c
 test_unit_test_ca_api_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_api_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_api_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+test_unit_test_ca_renew_SOURCES = test/unit/test_ca_renew.c test/unit/enrolkit.c
+test_unit_test_ca_renew_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_renew_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_renew_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 # Whole enrolments, with a software TPM.
 test_unit_test_ca_refusals_SOURCES = test/unit/test_ca_refusals.c test/unit/enrolkit.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enrolkit.h"
 
+#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <sqlite3.h>
 
@@ -195,7 +196,7 @@ kit_send(struct kit *kit, const struct ca_http_request *req, struct kit_answer *
 }
 
 void
-kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out)
+kit_post_as(struct kit *kit, X509 *client, const char *path, json_t *body, struct kit_answer *out)
 {
 	char *text = json_dumps(body, JSON_COMPACT);
 	const struct ca_http_request req = { .method = "POST",
@@ -204,11 +205,30 @@ kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out
 		.body = (uint8_t *)text,
 		.body_len = strlen(text),
 		.peer_host = "192.0.2.7",
-		.peer_port = 4711 };
+		.peer_port = 4711,
+		.peer_cert = client };
 
 	kit_send(kit, &req, out);
 	free(text);
 	json_decref(body);
+}
+
+void
+kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out)
+{
+	kit_post_as(kit, NULL, path, body, out);
+}
+
+X509 *
+kit_leaf(const struct kit_answer *answer, const char *member)
+{
+	const char *pem = json_string_value(json_object_get(answer->doc, member));
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	assert_non_null(cert);
+	BIO_free(bio);
+	return cert;
 }
 
 void
@@ -289,37 +309,48 @@ kit_attest(const struct kit_device *dev)
 	return body;
 }
 
+static json_t *
+activate(const struct kit_device *dev, const json_t *challenge)
+{
+	struct tpmiot_buf blob = TPMIOT_BUF_INIT, enc = TPMIOT_BUF_INIT, secret = TPMIOT_BUF_INIT;
+	json_t *v;
+
+	kit_unb64(json_object_get(challenge, "credential_blob"), &blob);
+	kit_unb64(json_object_get(challenge, "encrypted_secret"), &enc);
+	assert_true(softtpm_activate(&dev->ek, &dev->ak.pub.name,
+	    (struct tpmiot_bytes){ blob.data, blob.len },
+	    (struct tpmiot_bytes){ enc.data, enc.len }, &secret));
+	v = kit_b64(secret.data, secret.len);
+	tpmiot_buf_free(&blob);
+	tpmiot_buf_free(&enc);
+	tpmiot_buf_free(&secret);
+	return v;
+}
+
 json_t *
 kit_issue_with(const struct kit_device *dev, const json_t *challenge,
     const struct softkey *certified, const struct softkey *ak, bool stale_nonce,
     const struct softkey *csr_key)
 {
 	const json_t *c = json_object_get(challenge, "challenge");
-	struct tpmiot_buf blob = TPMIOT_BUF_INIT, enc = TPMIOT_BUF_INIT, nonce = TPMIOT_BUF_INIT;
-	struct tpmiot_buf secret = TPMIOT_BUF_INIT, attest = TPMIOT_BUF_INIT;
+	struct tpmiot_buf nonce = TPMIOT_BUF_INIT, attest = TPMIOT_BUF_INIT;
 	struct tpmiot_buf sig = TPMIOT_BUF_INIT, csr = TPMIOT_BUF_INIT;
 	json_t *body;
 
-	kit_unb64(json_object_get(c, "credential_blob"), &blob);
-	kit_unb64(json_object_get(c, "encrypted_secret"), &enc);
 	kit_unb64(json_object_get(challenge, "nonce"), &nonce);
 	assert_int_equal(nonce.len, 32);
 	if (stale_nonce)
 		nonce.data[0] ^= 1;
-	assert_true(softtpm_activate(&dev->ek, &dev->ak.pub.name,
-	    (struct tpmiot_bytes){ blob.data, blob.len },
-	    (struct tpmiot_bytes){ enc.data, enc.len }, &secret));
 	softtpm_certify(
 	    ak, certified, (struct tpmiot_bytes){ nonce.data, nonce.len }, &attest, &sig);
 	certkit_request(csr_key->pkey, "what the device would like to be", &csr);
-	body = json_pack("{s:O, s:o, s:{s:o, s:o, s:o}, s:o}", "session",
-	    json_object_get(challenge, "session"), "secret", kit_b64(secret.data, secret.len),
-	    "key", "public", public_b64(&dev->key), "attest", kit_b64(attest.data, attest.len),
-	    "signature", kit_b64(sig.data, sig.len), "csr", kit_b64(csr.data, csr.len));
-	tpmiot_buf_free(&blob);
-	tpmiot_buf_free(&enc);
+	body = json_pack("{s:O, s:{s:o, s:o, s:o}, s:o}", "session",
+	    json_object_get(challenge, "session"), "key", "public", public_b64(&dev->key), "attest",
+	    kit_b64(attest.data, attest.len), "signature", kit_b64(sig.data, sig.len), "csr",
+	    kit_b64(csr.data, csr.len));
+	if (c != NULL)
+		kit_set(body, "secret", activate(dev, c));
 	tpmiot_buf_free(&nonce);
-	tpmiot_buf_free(&secret);
 	tpmiot_buf_free(&attest);
 	tpmiot_buf_free(&sig);
 	tpmiot_buf_free(&csr);

@@ -53,11 +53,17 @@ struct kit_answer {
 void kit_send(struct kit *kit, const struct ca_http_request *req, struct kit_answer *out);
 /* Sends body (which is released) as JSON. */
 void kit_post(struct kit *kit, const char *path, json_t *body, struct kit_answer *out);
+/* The same over TLS with this client certificate (NULL: none). */
+void kit_post_as(
+    struct kit *kit, X509 *client, const char *path, json_t *body, struct kit_answer *out);
+/* The first certificate of a PEM chain in an answer; the caller owns it. */
+X509 *kit_leaf(const struct kit_answer *answer, const char *member);
 void kit_answer_free(struct kit_answer *answer);
 
 /* Good requests. The second is made from the first's answer. */
 json_t *kit_attest(const struct kit_device *dev);
 json_t *kit_issue(const struct kit_device *dev, const json_t *challenge);
+/* The answer to a renewal has no challenge, and the request then no secret. */
 /* The same, with anything done for another key, by another AK, over another nonce. */
 json_t *kit_issue_with(const struct kit_device *dev, const json_t *challenge,
     const struct softkey *certified, const struct softkey *ak, bool stale_nonce,

@@ -2,23 +2,9 @@
 /* Enrolments that succeed, and what they leave behind. */
 #include "enrolkit.h"
 
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "ca/x509.h"
-
-/* The first certificate of a PEM chain in an answer. */
-static X509 *
-leaf_of(const struct kit_answer *answer, const char *member)
-{
-	const char *pem = json_string_value(json_object_get(answer->doc, member));
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-
-	assert_non_null(cert);
-	BIO_free(bio);
-	return cert;
-}
 
 static void
 assert_extension(X509 *cert, int nid, const char *want)
@@ -41,7 +27,7 @@ assert_certificate(
     const struct kit *kit, const struct kit_answer *answer, const struct kit_device *dev)
 {
 	const char *id = json_string_value(json_object_get(answer->doc, "device_id"));
-	X509 *cert = leaf_of(answer, "certificate"), *root = leaf_of(answer, "ca");
+	X509 *cert = kit_leaf(answer, "certificate"), *root = kit_leaf(answer, "ca");
 	char cn[80], uri[128];
 
 	assert_int_equal(X509_NAME_entry_count(X509_get_subject_name(cert)), 1);
@@ -309,10 +295,10 @@ test_issuer_under_root(void **state)
 	pem = strstr(pem + 1, "-----BEGIN"); /* the second one */
 	assert_non_null(pem);
 	assert_null(strstr(pem + 1, "-----BEGIN"));
-	top = leaf_of(&answer, "ca");
+	top = kit_leaf(&answer, "ca");
 	assert_int_equal(X509_cmp(top, root.cert), 0);
 	X509_free(top);
-	top = leaf_of(&answer, "certificate");
+	top = kit_leaf(&answer, "certificate");
 	assert_int_equal(X509_verify(top, under.key), 1);
 	assert_int_equal(X509_get_signature_nid(top), NID_ecdsa_with_SHA384);
 	X509_free(top);
@@ -331,7 +317,7 @@ test_validity_ends_with_issuer(void **state)
 
 	kit->config.validity = 100LL * 365 * 86400;
 	kit_enrol(kit, &kit_a, NULL, &answer, NULL);
-	cert = leaf_of(&answer, "certificate");
+	cert = kit_leaf(&answer, "certificate");
 	assert_int_equal(
 	    ASN1_TIME_compare(X509_get0_notAfter(cert), X509_get0_notAfter(kit->signer.cert)), 0);
 	X509_free(cert);

@@ -18,10 +18,9 @@ make_ticket(struct ca_ticket *t)
 	t->expires = 1767225900;
 	memset(t->nonce, 0xa2, sizeof(t->nonce));
 	memset(t->secret_sha256, 0xa3, sizeof(t->secret_sha256));
-	tpmiot_template_ek(tpmiot_ek_profile_at(0), &area);
-	area.unique.rsa.size = 256;
-	memset(area.unique.rsa.buffer, 0xc5, 256);
-	assert_ok(tpmiot_public_from_area(NULL, &area, &t->ek, &err));
+	memset(t->ek_spki, 0xa5, sizeof(t->ek_spki));
+	memset(t->renews, 0xa6, 16);
+	t->renews_len = 16;
 	tpmiot_template_ak_ecc(&area);
 	area.unique.ecc.x.size = area.unique.ecc.y.size = 32;
 	assert_ok(tpmiot_public_from_area(NULL, &area, &t->ak, &err));
@@ -62,8 +61,9 @@ test_unseal_same(void **state)
 	assert_int_equal(got.expires, want.expires);
 	assert_memory_equal(got.nonce, want.nonce, sizeof(got.nonce));
 	assert_memory_equal(got.secret_sha256, want.secret_sha256, sizeof(got.secret_sha256));
-	assert_int_equal(got.ek.raw_len, want.ek.raw_len);
-	assert_memory_equal(got.ek.raw, want.ek.raw, want.ek.raw_len);
+	assert_memory_equal(got.ek_spki, want.ek_spki, sizeof(got.ek_spki));
+	assert_int_equal(got.renews_len, want.renews_len);
+	assert_memory_equal(got.renews, want.renews, want.renews_len);
 	assert_memory_equal(&got.ak.name, &want.ak.name, sizeof(UINT16) + want.ak.name.size);
 	assert_true(got.ek_trusted);
 	assert_memory_equal(got.ek_cert_sha256, want.ek_cert_sha256, CA_SHA256_LEN);
