@@ -151,8 +151,8 @@ test_request_parse_truncated(void **state)
 static void
 test_issue_request_parse_missing(void **state)
 {
-	static const char *const names[] = { "session", "secret", "key", "public", "attest",
-		"signature", "csr" };
+	static const char *const names[] = { "session", "key", "public", "attest", "signature",
+		"csr" };
 	struct ca_problem problem = { 0 };
 	char json[] = ISSUE, *at;
 
@@ -197,9 +197,61 @@ test_attest_reply_put_fields(void **state)
 	(void)state;
 	assert_ok(ca_attest_reply_put(&reply, &out, &err));
 	assert_string_equal(tpmiot_buf_cstr(&out),
-	    "{\"challenge\":{\"credential_blob\":\"AQI=\",\"encrypted_secret\":\"Aw==\"},"
-	    "\"nonce\":\"AQI=\",\"session\":\"BAUG\",\"expires_in\":300}");
+	    "{\"nonce\":\"AQI=\",\"session\":\"BAUG\",\"expires_in\":300,"
+	    "\"challenge\":{\"credential_blob\":\"AQI=\",\"encrypted_secret\":\"Aw==\"}}");
 	tpmiot_buf_free(&out);
+}
+
+static void
+test_attest_reply_put_renewal(void **state)
+{
+	uint8_t nonce[] = { 1, 2 }, session[] = { 4, 5, 6 };
+	const struct tpmiot_buf s = { session, 3, 3, false };
+	const struct ca_attest_reply reply = {
+		.nonce = nonce, .nonce_len = 2, .session = &s, .expires_in = 300
+	};
+	struct tpmiot_buf out = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(ca_attest_reply_put(&reply, &out, &err));
+	assert_string_equal(
+	    tpmiot_buf_cstr(&out), "{\"nonce\":\"AQI=\",\"session\":\"BAUG\",\"expires_in\":300}");
+	tpmiot_buf_free(&out);
+}
+
+static void
+test_renew_request_parse(void **state)
+{
+	static const struct {
+		const char *json;
+		size_t ak_len;
+		const char *complaint;
+	} cases[] = {
+		{ "{}", 0, NULL },
+		{ "{\"ak\":{\"public\":\"AQID\"},\"later\":1}", 3, NULL },
+		{ "{\"ak\":1}", 0, "ak" },
+		{ "{\"ak\":{}}", 0, "ak.public" },
+		{ "{\"ak\":{\"public\":\"AQI\"}}", 0, "ak.public" },
+		{ "{\"ak\":{\"public\":\"\"}}", 0, "empty" },
+		{ "[]", 0, "object" },
+		{ "{} {}", 0, "JSON" },
+		{ "", 0, "JSON" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ca_renew_request req = { .ak_public = TPMIOT_BUF_INIT };
+		struct ca_problem problem = { 0 };
+		const bool ok =
+		    ca_renew_request_parse(cases[i].json, strlen(cases[i].json), &req, &problem);
+
+		assert_int_equal(ok, cases[i].complaint == NULL);
+		assert_int_equal(req.ak_public.len, cases[i].ak_len);
+		if (!ok)
+			assert_non_null(strstr(problem.detail, cases[i].complaint));
+		ca_renew_request_free(&req);
+	}
 }
 
 /* Every type has its name, title, advice and a status that RFC 9457 documents make sense with. */
@@ -244,6 +296,8 @@ main(void)
 		cmocka_unit_test(test_issue_request_parse_missing),
 		cmocka_unit_test(test_issue_request_parse_too_long),
 		cmocka_unit_test(test_attest_reply_put_fields),
+		cmocka_unit_test(test_attest_reply_put_renewal),
+		cmocka_unit_test(test_renew_request_parse),
 		cmocka_unit_test(test_problem_put_every_type),
 	};
 
