@@ -55,15 +55,21 @@ ca_limiter_free(struct ca_limiter **limiter)
 	*limiter = NULL;
 }
 
-/* A keyed mix of the address' 64 leading bits. */
+/*
+ * A keyed mix of the address' 64 leading bits. On [::] an IPv4 client comes as
+ * ::ffff:a.b.c.d; by these bits all of them would be one.
+ */
 static size_t
 slot(const struct ca_limiter *l, const char *host)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	uint8_t addr[16] = { 0 };
 	uint64_t v;
 
 	if (inet_pton(AF_INET6, host, addr) != 1)
 		inet_pton(AF_INET, host, addr);
+	else if (memcmp(addr, mapped, sizeof(mapped)) == 0)
+		memmove(addr, addr + sizeof(mapped), sizeof(addr) - sizeof(mapped));
 	memcpy(&v, addr, sizeof(v));
 	for (size_t i = 0; i < 2; i++) {
 		v = (v ^ l->seed[i]) * (l->seed[1 - i] | 1);

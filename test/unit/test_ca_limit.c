@@ -79,10 +79,30 @@ test_limiter_take_prefix(void **state)
 	ca_limiter_free(&l);
 }
 
+/* A server on [::] sees IPv4 clients like this: one of them must not use up everybody's share. */
+static void
+test_limiter_take_mapped_ipv4(void **state)
+{
+	struct ca_limiter *l = NULL;
+	struct tpmiot_err err;
+	int free_n = 0;
+	char host[32];
+
+	(void)state;
+	assert_ok(ca_limiter_new(1, &l, &err));
+	for (int i = 0; i < 200; i++) {
+		snprintf(host, sizeof(host), "::ffff:10.0.%d.1", i);
+		free_n += ca_limiter_take(l, host, 0) == 0;
+	}
+	assert_in_range(free_n, 180, 200);
+	ca_limiter_free(&l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_limiter_take_mapped_ipv4),
 		cmocka_unit_test(test_limiter_take_burst_and_refill),
 		cmocka_unit_test(test_limiter_take_wait),
 		cmocka_unit_test(test_limiter_take_clock_back),
