@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module through libcrypto's own functions: what programs call, with no TPM behind it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/decoder.h>
+#include <openssl/encoder.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/pem.h>
+#include <openssl/provider.h>
+#include <openssl/store.h>
+
+#define EC_FILE VECTOR_DIR "/ec-p256-owner.pem"
+#define RSA_FILE VECTOR_DIR "/rsa-2048-auth.pem"
+
+struct world {
+	OSSL_LIB_CTX *libctx;
+	OSSL_PROVIDER *tpmiot;
+	OSSL_PROVIDER *software; /* NULL: tpmiot alone */
+};
+
+static int
+make_world(void **state, bool with_default)
+{
+	struct world *w = test_calloc(1, sizeof(*w));
+
+	w->libctx = OSSL_LIB_CTX_new();
+	assert_int_equal(OSSL_PROVIDER_set_default_search_path(w->libctx, MODULE_DIR), 1);
+	if (with_default)
+		w->software = OSSL_PROVIDER_load(w->libctx, "default");
+	w->tpmiot = OSSL_PROVIDER_load(w->libctx, "tpmiot");
+	assert_non_null(w->tpmiot);
+	*state = w;
+	return 0;
+}
+
+static int
+setup_both(void **state)
+{
+	return make_world(state, true);
+}
+
+static int
+setup_alone(void **state)
+{
+	return make_world(state, false);
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	OSSL_PROVIDER_unload(w->tpmiot);
+	OSSL_PROVIDER_unload(w->software);
+	OSSL_LIB_CTX_free(w->libctx);
+	test_free(w);
+	return 0;
+}
+
+static int
+password(char *buf, int size, int writing, void *arg)
+{
+	(void)writing;
+	(void)arg;
+	return (int)OPENSSL_strlcpy(buf, "secret", (size_t)size);
+}
+
+static EVP_PKEY *
+load_file(const struct world *w, const char *path)
+{
+	BIO *bio = BIO_new_file(path, "r");
+	EVP_PKEY *pkey = PEM_read_bio_PrivateKey_ex(bio, NULL, password, NULL, w->libctx, NULL);
+
+	BIO_free(bio);
+	assert_int_equal(ERR_peek_error(), 0);
+	return pkey;
+}
+
+/* The public half, as the default provider would have it from a certificate. */
+static EVP_PKEY *
+public_of(const struct world *w, EVP_PKEY *pkey)
+{
+	unsigned char *der = NULL;
+	const unsigned char *p;
+	int len = i2d_PUBKEY(pkey, &der);
+	EVP_PKEY *pub;
+
+	assert_true(len > 0);
+	p = der;
+	pub = d2i_PUBKEY_ex(NULL, &p, len, w->libctx, NULL);
+	OPENSSL_free(der);
+	return pub;
+}
+
+static int
+take_nothing(const OSSL_PARAM params[], void *arg)
+{
+	(void)params;
+	*(bool *)arg = true;
+	return 1;
+}
+
+/* The key that both the tests with and without the default provider look at. */
+static void
+check_key(const struct world *w, const char *path, const char *type)
+{
+	EVP_PKEY *pkey = load_file(w, path), *copy = NULL;
+	bool called = false;
+
+	assert_non_null(pkey);
+	assert_true(EVP_PKEY_is_a(pkey, type));
+	assert_ptr_equal(EVP_PKEY_get0_provider(pkey), w->tpmiot);
+	assert_int_equal(EVP_PKEY_export(pkey, EVP_PKEY_KEYPAIR, take_nothing, &called), 0);
+	assert_false(called);
+	assert_int_equal(EVP_PKEY_export(pkey, EVP_PKEY_PUBLIC_KEY, take_nothing, &called), 1);
+	assert_true(called);
+	copy = EVP_PKEY_dup(pkey);
+	assert_non_null(copy);
+	assert_int_equal(EVP_PKEY_eq(pkey, copy), 1);
+	assert_int_equal(EVP_PKEY_export(copy, EVP_PKEY_KEYPAIR, take_nothing, &called), 0);
+	EVP_PKEY_free(pkey);
+	EVP_PKEY_free(copy);
+}
+
+static void
+test_key_both(void **state)
+{
+	check_key(*state, EC_FILE, "EC");
+	check_key(*state, RSA_FILE, "RSA");
+}
+
+static void
+test_key_alone(void **state)
+{
+	check_key(*state, EC_FILE, "EC");
+	check_key(*state, RSA_FILE, "RSA");
+}
+
+/* As SSL_CTX_check_private_key() does: the certificate's key against the TPM's, both ways. */
+static void
+test_match_across_providers(void **state)
+{
+	const struct world *w = *state;
+	EVP_PKEY *ec = load_file(w, EC_FILE), *rsa = load_file(w, RSA_FILE);
+	EVP_PKEY *ec_pub = public_of(w, ec), *rsa_pub = public_of(w, rsa);
+
+	assert_ptr_equal(EVP_PKEY_get0_provider(ec_pub), w->software);
+	assert_int_equal(EVP_PKEY_eq(ec_pub, ec), 1);
+	assert_int_equal(EVP_PKEY_eq(ec, ec_pub), 1);
+	assert_int_equal(EVP_PKEY_eq(rsa_pub, rsa), 1);
+	assert_int_equal(EVP_PKEY_eq(rsa, rsa_pub), 1);
+	assert_int_equal(EVP_PKEY_parameters_eq(ec_pub, ec), 1);
+	assert_int_equal(EVP_PKEY_missing_parameters(ec), 0);
+	assert_int_equal(EVP_PKEY_missing_parameters(rsa), 0);
+	/* Servers find what is left there at the next handshake, and take it for a failure. */
+	assert_int_equal(ERR_peek_error(), 0);
+	assert_int_not_equal(EVP_PKEY_eq(ec_pub, rsa), 1);
+	ERR_clear_error();
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(rsa);
+	EVP_PKEY_free(ec_pub);
+	EVP_PKEY_free(rsa_pub);
+}
+
+static void
+test_params(void **state)
+{
+	EVP_PKEY *ec = load_file(*state, EC_FILE), *rsa = load_file(*state, RSA_FILE);
+	char text[64];
+	size_t len = 0;
+
+	assert_int_equal(EVP_PKEY_get_bits(ec), 256);
+	assert_int_equal(EVP_PKEY_get_security_bits(ec), 128);
+	assert_int_equal(EVP_PKEY_get_bits(rsa), 2048);
+	assert_int_equal(EVP_PKEY_get_size(rsa), 256);
+	assert_int_equal(EVP_PKEY_get_group_name(ec, text, sizeof(text), &len), 1);
+	assert_string_equal(text, "prime256v1");
+	assert_true(EVP_PKEY_get_default_digest_name(ec, text, sizeof(text)) > 0);
+	assert_string_equal(text, "SHA256");
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(rsa);
+}
+
+/* The signature comes to the TPM, and not to the default provider with half a key. */
+static void
+test_sign_asks_the_tpm(void **state)
+{
+	const struct world *w = *state;
+	EVP_PKEY *pkey = load_file(w, EC_FILE);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char sig[128];
+	size_t len = 0;
+
+	assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", w->libctx, NULL, pkey, NULL), 1);
+	assert_int_equal(EVP_DigestSign(ctx, NULL, &len, (const unsigned char *)"abc", 3), 1);
+	assert_in_range(len, 64, sizeof(sig));
+	assert_int_equal(EVP_DigestSign(ctx, sig, &len, (const unsigned char *)"abc", 3), 0);
+	assert_string_equal(ERR_reason_error_string(ERR_peek_error()), "TPM not reachable");
+	ERR_clear_error();
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(pkey);
+}
+
+static bool
+store_opens(const struct world *w, const char *uri)
+{
+	OSSL_STORE_CTX *store =
+	    OSSL_STORE_open_ex(uri, w->libctx, NULL, NULL, NULL, NULL, NULL, NULL);
+	OSSL_STORE_INFO *info = NULL;
+	bool ok = false;
+
+	while (store != NULL && !OSSL_STORE_eof(store) && !ok) {
+		info = OSSL_STORE_load(store);
+		ok = info != NULL && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY;
+		OSSL_STORE_INFO_free(info);
+	}
+	OSSL_STORE_close(store);
+	ERR_clear_error();
+	return ok;
+}
+
+static const OSSL_PROVIDER *
+file_loader(const struct world *w)
+{
+	OSSL_STORE_LOADER *loader = OSSL_STORE_LOADER_fetch(w->libctx, "file", NULL);
+	const OSSL_PROVIDER *prov = OSSL_STORE_LOADER_get0_provider(loader);
+
+	OSSL_STORE_LOADER_free(loader);
+	return prov;
+}
+
+/* Files are ours to open only while nobody else does. */
+static void
+test_store_file_follows_default(void **state)
+{
+	struct world *w = *state;
+
+	assert_ptr_equal(file_loader(w), w->tpmiot);
+	assert_true(store_opens(w, EC_FILE));
+	w->software = OSSL_PROVIDER_load(w->libctx, "default");
+	assert_ptr_equal(file_loader(w), w->software);
+	assert_true(store_opens(w, EC_FILE));
+	OSSL_PROVIDER_unload(w->software);
+	w->software = NULL;
+}
+
+static void
+test_store_file_is_default_s(void **state)
+{
+	const struct world *w = *state;
+
+	assert_ptr_equal(file_loader(w), w->software);
+	assert_true(store_opens(w, RSA_FILE));
+	assert_false(store_opens(w, "tpmiot:handle=0x81000001"));
+	assert_false(store_opens(w, "tpmiot:handle=1"));
+}
+
+static void
+test_offers_nothing_else(void **state)
+{
+	const struct world *w = *state;
+
+	assert_null(EVP_MD_fetch(w->libctx, "SHA256", "provider=tpmiot"));
+	assert_null(EVP_RAND_fetch(w->libctx, "CTR-DRBG", "provider=tpmiot"));
+	assert_null(EVP_CIPHER_fetch(w->libctx, "AES-128-CBC", "provider=tpmiot"));
+	assert_null(EVP_MAC_fetch(w->libctx, "HMAC", "provider=tpmiot"));
+	assert_null(EVP_KDF_fetch(w->libctx, "HKDF", "provider=tpmiot"));
+	ERR_clear_error();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_key_both, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_key_alone, setup_alone, teardown),
+		cmocka_unit_test_setup_teardown(test_match_across_providers, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_params, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_sign_asks_the_tpm, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_store_file_follows_default, setup_alone, teardown),
+		cmocka_unit_test_setup_teardown(test_store_file_is_default_s, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_offers_nothing_else, setup_both, teardown),
+	};
+
+	/* Nobody listens there: whatever asks the TPM fails. */
+	setenv("TPMIOT_TCTI", "swtpm:port=1", 1);
+	setenv("TSS2_LOG", "all+NONE", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
