@@ -59,6 +59,8 @@ check_der(struct prov_ctx *prov, const unsigned char *der, size_t len)
 
 	if (ok && tpmiot_keyfile_parse_der(libctx, der, len, file, &err) != TPMIOT_OK)
 		ok = prov_raise_err(prov, &err);
+	else if (ok)
+		ok = prov_keyfile_is_key(prov, file);
 	prov_keyfile_free(file);
 	return ok;
 }

@@ -11,6 +11,15 @@ prov_keyfile_free(struct tpmiot_keyfile *file)
 	OPENSSL_free(file);
 }
 
+bool
+prov_keyfile_is_key(struct prov_ctx *prov, const struct tpmiot_keyfile *file)
+{
+	if (file->type != TPMIOT_KEYFILE_SEALED)
+		return true;
+	return prov_raise(prov, TPMIOT_E_UNSUPPORTED,
+	    "this file holds sealed data, not a key: OpenSSL has no use for it");
+}
+
 struct prov_pkey *
 prov_load_keyfile(struct prov_ctx *prov, const struct tpmiot_keyfile *file,
     const struct tpmiot_uri *uri, OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
@@ -20,13 +29,8 @@ prov_load_keyfile(struct prov_ctx *prov, const struct tpmiot_keyfile *file,
 	struct prov_pkey *key = NULL;
 	struct tpmiot_err err;
 
-	if (tpm == NULL)
+	if (tpm == NULL || !prov_keyfile_is_key(prov, file))
 		return NULL;
-	if (file->type == TPMIOT_KEYFILE_SEALED) {
-		prov_raise(prov, TPMIOT_E_UNSUPPORTED,
-		    "this file holds sealed data, not a key: OpenSSL has no use for it");
-		return NULL;
-	}
 	if (tpmiot_key_from_file(tpm, file, &loaded, &err) != TPMIOT_OK)
 		prov_raise_err(prov, &err);
 	else if (prov_auth_provide(prov, loaded, uri, cb, arg))

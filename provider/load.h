@@ -11,6 +11,9 @@
 /* Of one that was allocated zeroed; NULL is fine. */
 void prov_keyfile_free(struct tpmiot_keyfile *file);
 
+/* False, and an error raised, for sealed data. */
+bool prov_keyfile_is_key(struct prov_ctx *prov, const struct tpmiot_keyfile *file);
+
 /*
  * The key of a key file, with its password; uri and cb may be NULL. No TPM
  * command is sent. NULL, and an error raised, if the key can't be made.

@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	test/provider/keyfile.sh \
 	test/provider/keys.sh \
+	test/provider/test_keyfile_parent.sh \
 	test/provider/test_keyfile_policy.sh \
 	test/provider/test_keys.sh \
 	test/provider/test_sign.sh \
