@@ -70,6 +70,7 @@ make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struc
 	memcpy(t->ek_spki, ek->spki, sizeof(t->ek_spki));
 	t->ak = *ak;
 	t->ek_trusted = ek->has_cert && ek->cert_problem.type == CA_PROBLEM_NONE;
+	t->roots = api->roots.generation;
 	memcpy(t->ek_cert_sha256, ek->cert_sha256, sizeof(t->ek_cert_sha256));
 	t->info = ek->info;
 	t->token = as->token;

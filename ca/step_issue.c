@@ -97,6 +97,22 @@ replay(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
 
 /* ---- A new certificate ---------------------------------------------------------------- */
 
+/* The certificate itself is not here any more: what was found holds for the roots of that time. */
+static bool
+judge_cert(struct ca_api *api, const struct ca_ticket *t, struct ca_problem *verdict,
+    struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+	int64_t roots;
+
+	if (ca_root_generation(api->store, &roots, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	if (roots != t->roots)
+		ca_refuse(verdict, CA_PROBLEM_SESSION_EXPIRED,
+		    "the TPM makers that this CA trusts changed after the session began");
+	return true;
+}
+
 static bool
 decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_admission *out)
 {
@@ -112,7 +128,8 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct
 
 	if (is_renewal(p))
 		return ca_decide_renewal(api, &who, t->device_id, out, &x->problem);
-	if (!ca_decide(api, &who, x->now, out, &x->problem))
+	if (!judge_cert(api, t, &cert_problem, &x->problem) ||
+	    !ca_decide(api, &who, x->now, out, &x->problem))
 		return false;
 	if (strcmp(out->device_id, t->device_id) != 0)
 		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,

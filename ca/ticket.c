@@ -48,6 +48,7 @@ ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 	tpmiot_buf_put(buf, t->ek_spki, sizeof(t->ek_spki));
 	tpmiot_public_put(&t->ak, buf);
 	tpmiot_buf_put_u8(buf, t->ek_trusted);
+	tpmiot_buf_put_u64(buf, (uint64_t)t->roots);
 	tpmiot_buf_put(buf, t->ek_cert_sha256, sizeof(t->ek_cert_sha256));
 	put_str(buf, t->info.manufacturer);
 	put_str(buf, t->info.model);
@@ -102,6 +103,7 @@ ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len, struct ca
 		return rc;
 	trusted = tpmiot_reader_u8(&r);
 	t.ek_trusted = trusted == 1;
+	t.roots = (int64_t)tpmiot_reader_u64(&r);
 	take(&r, t.ek_cert_sha256, sizeof(t.ek_cert_sha256));
 	take_str(&r, t.info.manufacturer, sizeof(t.info.manufacturer));
 	take_str(&r, t.info.model, sizeof(t.info.model));

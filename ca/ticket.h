@@ -22,6 +22,7 @@ struct ca_ticket {
 	uint8_t ek_spki[CA_SHA256_LEN];
 	struct tpmiot_public ak;
 	bool ek_trusted;                       /* its certificate chained to a trusted root */
+	int64_t roots;                         /* of which generation these were */
 	uint8_t ek_cert_sha256[CA_SHA256_LEN]; /* zeroes: none was sent */
 	struct tpmiot_ekcert_info info;
 	int64_t token; /* the join token's number; 0: none */

@@ -117,6 +117,22 @@ test_enrol_listed_without_certificate(void **state)
 	kit_answer_free(&answer);
 }
 
+/* The list vouches for it, whatever becomes of its maker between the steps. */
+static void
+test_enrol_listed_without_maker(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer first, issued;
+
+	kit_allow(kit, &kit_a, "pump-1");
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_a), &first);
+	kit_sql(kit, "DELETE FROM roots");
+	kit_post(kit, "/v1/certificates", kit_issue(&kit_a, first.doc), &issued);
+	assert_int_equal(issued.status, 200);
+	kit_answer_free(&first);
+	kit_answer_free(&issued);
+}
+
 static void
 test_first_step_stores_nothing(void **state)
 {
@@ -333,6 +349,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_enrol_id_from_list, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_enrol_listed_without_certificate, kit_setup, kit_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_enrol_listed_without_maker, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_first_step_stores_nothing, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_second_step_repeated, kit_setup, kit_teardown),

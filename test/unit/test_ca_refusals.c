@@ -502,6 +502,13 @@ after_closing(struct kit *kit, const json_t *challenge)
 }
 
 static json_t *
+after_distrust(struct kit *kit, const json_t *challenge)
+{
+	kit_sql(kit, "DELETE FROM roots");
+	return kit_issue(&kit_a, challenge);
+}
+
+static json_t *
 after_new_name(struct kit *kit, const json_t *challenge)
 {
 	kit_allow(kit, &kit_a, "pump-1");
@@ -596,6 +603,7 @@ static const struct refusal second_step[] = {
 	{ "another device's key", enrol_b, others_key, "key-already-certified", 409 },
 	{ "blocked meanwhile", NULL, after_block, "device-blocked", 403 },
 	{ "enrolment closed meanwhile", NULL, after_closing, "ek-not-listed", 403 },
+	{ "maker not trusted any more", NULL, after_distrust, "session-expired", 410 },
 	{ "named otherwise meanwhile", NULL, after_new_name, "session-expired", 410 },
 	{ "spent, another key", NULL, spent_other_key, "session-spent", 410 },
 	{ "spent, blocked", NULL, spent_blocked, "device-blocked", 403 },

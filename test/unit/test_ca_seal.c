@@ -25,6 +25,7 @@ make_ticket(struct ca_ticket *t)
 	area.unique.ecc.x.size = area.unique.ecc.y.size = 32;
 	assert_ok(tpmiot_public_from_area(NULL, &area, &t->ak, &err));
 	t->ek_trusted = true;
+	t->roots = 0x1020304050607;
 	memset(t->ek_cert_sha256, 0xa4, sizeof(t->ek_cert_sha256));
 	strcpy(t->info.manufacturer, "id:53544D20");
 	strcpy(t->info.model, "ST33");
@@ -66,6 +67,7 @@ test_unseal_same(void **state)
 	assert_memory_equal(got.renews, want.renews, want.renews_len);
 	assert_memory_equal(&got.ak.name, &want.ak.name, sizeof(UINT16) + want.ak.name.size);
 	assert_true(got.ek_trusted);
+	assert_int_equal(got.roots, want.roots);
 	assert_memory_equal(got.ek_cert_sha256, want.ek_cert_sha256, CA_SHA256_LEN);
 	assert_string_equal(got.info.manufacturer, "id:53544D20");
 	assert_string_equal(got.info.model, "ST33");
