@@ -45,7 +45,8 @@ struct ca_cli_option {
  * operands are then argv[*first] to argv[argc - 1], at least min and at most max
  * of them. TPMIOT_E_USAGE.
  */
-TPMIOT_MUST_USE enum tpmiot_rc ca_cli_options(struct ca_cli *cli, int argc, char **argv,
+__attribute__((nonnull(1))) TPMIOT_MUST_USE enum tpmiot_rc ca_cli_options(struct ca_cli *cli,
+    int argc, char **argv,
     const struct ca_cli_option *options, int min, int max, int *first, struct tpmiot_err *err);
 
 /* A text of at most max - 1 bytes into a record; TPMIOT_E_USAGE names the option. NULL: "". */

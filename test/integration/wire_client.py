@@ -43,7 +43,10 @@ os.chdir(tempfile.mkdtemp(dir=os.environ["T"]))
 
 
 def run(*command):
-    done = subprocess.run(command, capture_output=True)
+    env = dict(os.environ)
+    if "SANITIZER_LIBS" in env and command[0] == "openssl":
+        env["LD_PRELOAD"] = env["SANITIZER_LIBS"]
+    done = subprocess.run(command, capture_output=True, env=env)
     if done.returncode != 0:
         sys.exit(f"{command}: {done.stderr.decode()}")
     return done.stdout
