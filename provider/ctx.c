@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h> /* secure_getenv() */
+
 #include "prov.h"
 
 #include <stdlib.h>
@@ -147,11 +149,14 @@ make_libctx(struct prov_ctx *prov)
 	return true;
 }
 
-/* With the lock held. */
+/*
+ * With the lock held. A TCTI may be any shared object or command: a setuid
+ * program does not take it from its caller's environment.
+ */
 static bool
 make_tpm(struct prov_ctx *prov)
 {
-	const char *tcti = prov->tcti != NULL ? prov->tcti : getenv("TPMIOT_TCTI");
+	const char *tcti = prov->tcti != NULL ? prov->tcti : secure_getenv("TPMIOT_TCTI");
 	struct tpmiot_err err;
 
 	if (prov->tpm != NULL)

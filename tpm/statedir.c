@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h> /* secure_getenv() */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,19 +16,20 @@
 
 #define ROOT_DIR "/var/lib/tpmiot"
 
+/* In a setuid program the environment is the caller's, and may not say whose keys it uses. */
 enum tpmiot_rc
 tpmiot_statedir_path(const char *given, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	const char *dir = given != NULL ? given : getenv("TPMIOT_STATE_DIR");
+	const char *dir = given != NULL ? given : secure_getenv("TPMIOT_STATE_DIR");
 	const char *home;
 
 	if (dir != NULL && dir[0] != '\0')
 		tpmiot_buf_put_str(out, dir);
 	else if (geteuid() == 0)
 		tpmiot_buf_put_str(out, ROOT_DIR);
-	else if ((dir = getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
+	else if ((dir = secure_getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
 		tpmiot_buf_printf(out, "%s/tpmiot", dir);
-	else if ((home = getenv("HOME")) != NULL && home[0] == '/')
+	else if ((home = secure_getenv("HOME")) != NULL && home[0] == '/')
 		tpmiot_buf_printf(out, "%s/.local/state/tpmiot", home);
 	else
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,

@@ -121,6 +121,28 @@ check 'a setting that makes no sense breaks no program' \
 	env OPENSSL_CONF="$T/bad.cnf" openssl dgst -sha256 "$T/message"
 check_fails '*' 'keygen.*software or tpm' 'but is told when a key is made' \
 	env OPENSSL_CONF="$T/bad.cnf" openssl genpkey -propquery provider=tpmiot -algorithm EC
+# ---- The environment of a setuid program ------------------------------------------
+
+# as_setuid COMMAND…: a stranger runs this copy of openssl, which is root's
+as_setuid() { setpriv --reuid=65534 --regid=65534 --clear-groups "$T/suid/openssl" "$@"; }
+read_key() { "$1" pkey -provider-path "$OPENSSL_MODULES" -provider tpmiot -noout -in "$2"; }
+mkdir "$T/suid"
+cp "$(command -v openssl)" "$T/suid/openssl"
+if [ -z "${TPMIOT_SANITIZED:-}" ] && [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null &&
+    chmod 4755 "$T/suid/openssl" && chmod go+x "$T" "$T/suid" &&
+    ! findmnt -no OPTIONS -T "$T" | grep -q nosuid; then
+	check 'TPMIOT_TCTI counts where caller and owner are the same' \
+		read_key "$T/suid/openssl" handle:0x81000020
+	check_fails '*' 'no TPM at TCTI default' 'in a setuid program it does not' \
+		read_key as_setuid handle:0x81000020
+	check 'TPMIOT_STATE_DIR counts as well' \
+		read_key "$T/suid/openssl" 'tpmiot:pw;auth=open-sesame'
+	check_fails '*' '/var/lib/tpmiot' 'but not in a setuid program' \
+		read_key as_setuid 'tpmiot:pw;auth=open-sesame'
+else
+	skip 'needs root, setpriv, setuid, and no sanitizers' 'the environment of a setuid program'
+fi
+
 check_is 'nothing is left in the TPM' \
 	"$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ''
 
