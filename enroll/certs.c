@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "certs.h"
+#include "state.h"
 
 /* No passphrase is ever asked for: a certificate has none. */
 static int
@@ -250,4 +251,23 @@ enroll_certs_put_pem(STACK_OF(X509) *certs, struct tpmiot_buf *out, struct tpmio
 	}
 	drain(bio, out);
 	return tpmiot_buf_done(out, err);
+}
+
+enum tpmiot_rc
+enroll_certs_read_leaf(const char *dir, const char *name, X509 **out, struct tpmiot_err *err)
+{
+	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
+	char file[ENROLL_FILE_NAME_MAX];
+	STACK_OF(X509) *certs = NULL;
+	enum tpmiot_rc rc;
+
+	enroll_state_file_name(name, ".crt", file);
+	rc = tpmiot_statedir_read(dir, file, &pem, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_certs_parse((struct tpmiot_bytes){ pem.data, pem.len }, &certs, err);
+	if (rc == TPMIOT_OK)
+		*out = sk_X509_shift(certs);
+	sk_X509_pop_free(certs, X509_free);
+	tpmiot_buf_free(&pem);
+	return rc;
 }

@@ -28,6 +28,10 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_certs_split(struct tpmiot_bytes der,
 TPMIOT_MUST_USE enum tpmiot_rc enroll_certs_check_issued(STACK_OF(X509) *issued,
     STACK_OF(X509) *ca, const EVP_PKEY *key, int64_t now, struct tpmiot_err *err);
 
+/* The first certificate of NAME.crt in the state directory. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_certs_read_leaf(const char *dir,
+    const char *name, X509 **out, struct tpmiot_err *err);
+
 /* Whether cert is for key and, at `now`, not out of date. */
 bool enroll_certs_usable(const X509 *cert, const EVP_PKEY *key, int64_t now);
 

@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
 	{ "enroll", enroll_cmd_enroll },
 	{ "status", enroll_cmd_status },
+	{ "doctor", enroll_cmd_doctor },
 	{ "ek", enroll_cmd_ek },
 	{ "reset", enroll_cmd_reset },
 };
@@ -30,6 +31,8 @@ static const char usage[] =
     "         --device-id=ID          the id that this device should have\n"
     "         --ek=WHICH              rsa, ecc, or a template: L-1, L-2, H-1, H-2, H-3 ...\n"
     "  status                TPM, endorsement key, keys, certificates\n"
+    "  doctor                what is wrong on this device, and what to do\n"
+    "         --server=URL, --ca-file=FILE  as above; default: those of the enrolment\n"
     "  ek                    the endorsement key, for the CA's allow-list\n"
     "         --ek=WHICH              as above\n"
     "         --public-out=FILE       write the public key (PEM)\n"

@@ -22,6 +22,7 @@ int enroll_cli_main(int argc, char **argv);
 
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_status(struct enroll_env *env, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_doctor(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_ek(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_reset(struct enroll_env *env, struct tpmiot_err *err);
 

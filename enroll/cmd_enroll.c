@@ -20,6 +20,7 @@ struct job {
 	const char *name;
 	enum tpmiot_key_kind kind;
 	struct enroll_state state;
+	struct enroll_server server;
 	struct tpmiot_buf token;
 	struct enroll_http *http;
 };
@@ -59,47 +60,7 @@ wanted_kind(const struct job *job)
 	return job->env->opts->key != NULL ? &job->kind : NULL;
 }
 
-static enum tpmiot_rc
-open_server(struct job *job, struct tpmiot_err *err)
-{
-	const struct enroll_opts *opts = job->env->opts;
-	struct tpmiot_buf known = TPMIOT_BUF_INIT, pem = TPMIOT_BUF_INIT;
-	bool enrolled_before;
-	enum tpmiot_rc rc;
-
-	enrolled_before = tpmiot_statedir_read(job->env->dir, ENROLL_CA_NAME ".crt", &pem,
-	    NULL) == TPMIOT_OK;
-	tpmiot_buf_printf(&known, "%s/" ENROLL_CA_NAME ".crt", job->env->dir);
-	if (tpmiot_buf_cstr(&known) == NULL)
-		rc = tpmiot_err_memory(err);
-	else
-		rc = enroll_http_new(opts->server, opts->ca_file,
-		    enrolled_before ? (const char *)known.data : NULL, &job->http, err);
-	tpmiot_buf_free(&known);
-	tpmiot_buf_free(&pem);
-	return rc;
-}
-
 /* ---- What is there already ----------------------------------------------------------- */
-
-static enum tpmiot_rc
-read_leaf(const struct job *job, X509 **out, struct tpmiot_err *err)
-{
-	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
-	char file[ENROLL_FILE_NAME_MAX];
-	STACK_OF(X509) *certs = NULL;
-	enum tpmiot_rc rc;
-
-	enroll_state_file_name(job->name, ".crt", file);
-	rc = tpmiot_statedir_read(job->env->dir, file, &pem, err);
-	if (rc == TPMIOT_OK)
-		rc = enroll_certs_parse((struct tpmiot_bytes){ pem.data, pem.len }, &certs, err);
-	if (rc == TPMIOT_OK)
-		*out = sk_X509_shift(certs);
-	sk_X509_pop_free(certs, X509_free);
-	tpmiot_buf_free(&pem);
-	return rc;
-}
 
 /* Whether there is a key with a certificate for it that is not out of date. */
 static enum tpmiot_rc
@@ -122,8 +83,8 @@ is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
 		rc = tpmiot_public_to_pkey(NULL, &file.pub, &pkey, err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	enrolled = read_leaf(job, &leaf, NULL) == TPMIOT_OK &&
-	    enroll_certs_usable(leaf, pkey, (int64_t)time(NULL));
+	enrolled = enroll_certs_read_leaf(job->env->dir, job->name, &leaf,
+	    NULL) == TPMIOT_OK && enroll_certs_usable(leaf, pkey, (int64_t)time(NULL));
 	X509_free(leaf);
 	EVP_PKEY_free(pkey);
 	*out = enrolled;
@@ -144,6 +105,7 @@ with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result,
 		.ek = opts->ek,
 		.device_id = opts->device_id,
 		.join_token = &job->token,
+		.server = &job->server,
 	};
 	struct tpmiot_tpm *tpm = NULL;
 	enum tpmiot_rc rc, ended;
@@ -174,7 +136,7 @@ report(struct job *job, const char *result, const char *device_id, struct tpmiot
 	X509 *leaf = NULL;
 	enum tpmiot_rc rc;
 
-	rc = read_leaf(job, &leaf, err);
+	rc = enroll_certs_read_leaf(job->env->dir, job->name, &leaf, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	enroll_ui_result(ui, "result", NULL, result);
@@ -207,7 +169,7 @@ run(struct job *job, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = is_enrolled(job, &enrolled, err);
 	if (rc == TPMIOT_OK && !enrolled)
-		rc = open_server(job, err);
+		rc = enroll_server_open(job->env->dir, &job->server, &job->http, err);
 	if (rc == TPMIOT_OK && (!enrolled || enroll_journal_exists(job->env->dir)))
 		rc = with_tpm(job, enrolled, &result, err);
 	if (rc == TPMIOT_OK)
@@ -219,7 +181,8 @@ run(struct job *job, struct tpmiot_err *err)
 enum tpmiot_rc
 enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err)
 {
-	struct job job = { .env = env, .state = ENROLL_STATE_INIT, .token = TPMIOT_BUF_INIT };
+	struct job job = { .env = env, .state = ENROLL_STATE_INIT, .token = TPMIOT_BUF_INIT,
+		.server = { .url = env->opts->server, .ca_file = env->opts->ca_file } };
 	enum tpmiot_rc rc;
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

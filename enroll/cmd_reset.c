@@ -7,7 +7,7 @@
 
 #include "cli.h"
 #include "journal.h"
-#include "state.h"
+#include "server.h"
 
 #define KEYS_MAX 256
 
@@ -95,6 +95,8 @@ remove_all(const struct enroll_env *env, const struct enroll_state *state, json_
 		rc = tpmiot_statedir_remove(state->dir, ENROLL_AK_NAME ".key", err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_statedir_remove(state->dir, ENROLL_CA_NAME ".crt", err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_statedir_remove(state->dir, ENROLL_SERVER_FILE, err);
 	return rc;
 }
 

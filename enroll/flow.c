@@ -225,6 +225,8 @@ store(const struct flow *flow, STACK_OF(X509) *certs, STACK_OF(X509) *ca, struct
 		rc = enroll_state_write_cert(flow->state, ENROLL_CA_NAME, ca_pem.data, ca_pem.len,
 		    err);
 	if (rc == TPMIOT_OK)
+		rc = enroll_server_remember(flow->state, flow->plan->server, err);
+	if (rc == TPMIOT_OK)
 		rc = enroll_state_write_cert(flow->state, flow->plan->name, certs_pem.data,
 		    certs_pem.len, err);
 	tpmiot_buf_free(&certs_pem);

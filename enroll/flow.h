@@ -7,7 +7,7 @@
 #include <tpmiot/key.h>
 
 #include "http.h"
-#include "state.h"
+#include "server.h"
 #include "ui.h"
 
 /* What is wanted; borrowed. */
@@ -17,6 +17,7 @@ struct enroll_flow_plan {
 	const char *ek;                       /* --ek; NULL: the TPM's first */
 	const char *device_id;                /* NULL: none claimed */
 	struct tpmiot_buf *join_token;        /* empty: none */
+	const struct enroll_server *server;   /* to be remembered */
 };
 
 struct enroll_flow_result {
@@ -26,7 +27,7 @@ struct enroll_flow_result {
 /*
  * From an open connection and a journal to a stored certificate. Files are
  * written in an order that makes each step repeatable: ak.key, NAME.key,
- * ca.crt, and NAME.crt as the last. The TPM never holds more than three objects
+ * ca.crt, server.json, and NAME.crt as the last. The TPM never holds more than three objects
  * at a time, so that a bare TPM does.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_flow_run(const struct enroll_flow_plan *plan,

@@ -22,6 +22,7 @@ struct enroll_http {
 	char *base;    /* the URL without a slash at its end */
 	char *ca_file; /* for messages: NULL if the system's roots are used */
 	bool broke;    /* the last request got as far as the server, but no reply came */
+	int64_t date;  /* of the reply, 0 if it has none */
 	char curl_text[CURL_ERROR_SIZE];
 };
 
@@ -43,6 +44,21 @@ receive(char *data, size_t size, size_t n, void *arg)
 	}
 	tpmiot_buf_put(sink->buf, data, size * n);
 	return sink->buf->failed ? 0 : size * n;
+}
+
+static size_t
+receive_header(char *line, size_t size, size_t n, void *arg)
+{
+	static const char name[] = "Date:";
+	struct enroll_http *http = arg;
+	char text[64] = "";
+
+	if (size * n > strlen(name) && size * n < sizeof(text) &&
+	    strncasecmp(line, name, strlen(name)) == 0) {
+		memcpy(text, line + strlen(name), size * n - strlen(name));
+		http->date = curl_getdate(text, NULL);
+	}
+	return size * n;
 }
 
 static int
@@ -118,6 +134,8 @@ set_options(struct enroll_http *http)
 	    curl_easy_setopt(curl, CURLOPT_USERAGENT, "tpmiot-enroll/" PACKAGE_VERSION) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_text) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_HEADERDATA, http) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
 }
@@ -247,8 +265,9 @@ is_type(const char *content_type, const char *want)
 }
 
 static void
-read_head(CURL *curl, struct enroll_http_reply *reply)
+read_head(struct enroll_http *http, struct enroll_http_reply *reply)
 {
+	CURL *curl = http->curl;
 	const char *content_type = NULL;
 	curl_off_t wait = 0;
 
@@ -259,11 +278,13 @@ read_head(CURL *curl, struct enroll_http_reply *reply)
 	reply->problem = is_type(content_type, "application/problem+json");
 	reply->retry_after = wait <= 0 ? 0 :
 	    wait > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)wait;
+	reply->date = http->date > 0 ? http->date : 0;
 }
 
-enum tpmiot_rc
-enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot_buf *body,
-    size_t max, struct enroll_http_reply *out, struct tpmiot_err *err)
+/* The method and its body are set. */
+static enum tpmiot_rc
+perform(struct enroll_http *http, const char *path, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err)
 {
 	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
 	struct sink sink = { &reply.body, max, false };
@@ -274,13 +295,12 @@ enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot
 	tpmiot_buf_printf(&url, "%s%s", http->base, path);
 	if (tpmiot_buf_cstr(&url) == NULL ||
 	    curl_easy_setopt(http->curl, CURLOPT_URL, url.data) != CURLE_OK ||
-	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body->data) != CURLE_OK ||
-	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE, (long)body->len) != CURLE_OK ||
 	    curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &sink) != CURLE_OK) {
 		rc = tpmiot_err_memory(err);
 		goto out;
 	}
 	http->curl_text[0] = '\0';
+	http->date = 0;
 	code = curl_easy_perform(http->curl);
 	http->broke = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
 	    code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
@@ -288,13 +308,33 @@ enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot
 		rc = explain(http, code, &sink, err);
 		goto out;
 	}
-	read_head(http->curl, &reply);
+	read_head(http, &reply);
 	*out = reply;
 	reply.body = (struct tpmiot_buf)TPMIOT_BUF_INIT;
 out:
 	tpmiot_buf_free(&reply.body);
 	tpmiot_buf_free(&url);
 	return rc;
+}
+
+enum tpmiot_rc
+enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot_buf *body,
+    size_t max, struct enroll_http_reply *out, struct tpmiot_err *err)
+{
+	if (curl_easy_setopt(http->curl, CURLOPT_POST, 1L) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body->data) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE, (long)body->len) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return perform(http, path, max, out, err);
+}
+
+enum tpmiot_rc
+enroll_http_get(struct enroll_http *http, const char *path, size_t max,
+    struct enroll_http_reply *out, struct tpmiot_err *err)
+{
+	if (curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return perform(http, path, max, out, err);
 }
 
 bool

@@ -7,6 +7,8 @@
 #ifndef ENROLL_HTTP_H
 #define ENROLL_HTTP_H
 
+#include <stdbool.h>
+
 #include <tpmiot/buf.h>
 
 struct enroll_http;
@@ -16,6 +18,7 @@ struct enroll_http_reply {
 	bool problem;          /* application/problem+json */
 	bool json;             /* application/json */
 	unsigned retry_after;  /* seconds, 0 if not said */
+	int64_t date;          /* the server's clock, seconds since the epoch; 0 if not said */
 	struct tpmiot_buf body;
 };
 
@@ -38,6 +41,11 @@ void enroll_http_free(struct enroll_http **http);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_http_post(struct enroll_http *http,
     const char *path, const struct tpmiot_buf *body, size_t max,
     struct enroll_http_reply *out, struct tpmiot_err *err);
+
+/* The same without a body. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_get(struct enroll_http *http,
+    const char *path, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err);
 
 /* Whether the last request failed behind the connection: the same again may succeed. */
 bool enroll_http_broke(const struct enroll_http *http);

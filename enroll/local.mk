@@ -8,12 +8,18 @@ enroll_libtpmiot_enroll_la_LIBADD = tpm/libtpmiot-tpm.la lib/libtpmiot.la \
 enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/certs.c enroll/certs.h \
 	enroll/cli.c enroll/cli.h \
+	enroll/cmd_doctor.c \
 	enroll/cmd_ek.c \
 	enroll/cmd_enroll.c \
 	enroll/cmd_reset.c \
 	enroll/cmd_status.c \
 	enroll/csr.c enroll/csr.h \
 	enroll/describe.c enroll/describe.h \
+	enroll/doctor.h \
+	enroll/doctor_ca.c \
+	enroll/doctor_openssl.c \
+	enroll/doctor_state.c \
+	enroll/doctor_tpm.c \
 	enroll/ekpick.c enroll/ekpick.h \
 	enroll/exchange.c enroll/exchange.h \
 	enroll/flow.c enroll/flow.h \
@@ -23,6 +29,7 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/msg.c enroll/msg.h \
 	enroll/opts.c enroll/opts.h \
 	enroll/progress.c \
+	enroll/server.c enroll/server.h \
 	enroll/state.c enroll/state.h \
 	enroll/token.c enroll/token.h \
 	enroll/ui.c enroll/ui.h \

@@ -14,7 +14,6 @@
 #include "state.h"
 #include "ui.h"
 
-#define DEVICE_GROUP "tss"
 #define LOCK_WAIT_MS 60000
 #define LOCK_POLL_MS 100
 
@@ -22,7 +21,7 @@
 static gid_t
 device_group(void)
 {
-	const struct group *group = getgrnam(DEVICE_GROUP);
+	const struct group *group = getgrnam(ENROLL_DEVICE_GROUP);
 	gid_t mine[256];
 	int i, n;
 
@@ -223,4 +222,12 @@ enroll_state_write_cert(const struct enroll_state *state, const char *name, cons
 	enroll_state_file_name(name, ".crt", file);
 	return written(tpmiot_statedir_write(state->dir, file, pem, len, 0644, (gid_t)-1, err),
 	    state, file, err);
+}
+
+enum tpmiot_rc
+enroll_state_write_text(const struct enroll_state *state, const char *file, const char *text,
+    struct tpmiot_err *err)
+{
+	return written(tpmiot_statedir_write(state->dir, file, text, strlen(text), 0644, (gid_t)-1,
+	    err), state, file, err);
 }

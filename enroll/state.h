@@ -10,6 +10,8 @@
 #include <tpmiot/statedir.h>
 #include <tpmiot/uri.h>
 
+/* The group of the TPM device: its services may use the keys. */
+#define ENROLL_DEVICE_GROUP "tss"
 #define ENROLL_DEFAULT_NAME "device"
 #define ENROLL_AK_NAME "ak"
 #define ENROLL_CA_NAME "ca"
@@ -48,5 +50,8 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_state_write_key(const struct enroll_state 
     const char *name, const struct tpmiot_keyfile *key, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_state_write_cert(const struct enroll_state *state,
     const char *name, const void *pem, size_t len, struct tpmiot_err *err);
+/* A file of our own that is no secret. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_state_write_text(const struct enroll_state *state,
+    const char *file, const char *text, struct tpmiot_err *err);
 
 #endif

@@ -128,16 +128,16 @@ fresh disk
 mkdir "$TPMIOT_STATE_DIR"
 if mount -t tmpfs -o nr_blocks=1,mode=755 tpmiot-test "$TPMIOT_STATE_DIR" 2>"$T/mount.log"; then
 	# One block more each time, so that another file is the one that does not fit.
-	for ((blocks = 1; blocks < 8; blocks++)); do
+	for ((blocks = 1; blocks < 9; blocks++)); do
 		mount -o "remount,nr_blocks=$blocks" "$TPMIOT_STATE_DIR"
 		head -c 4000 /dev/zero >"$TPMIOT_STATE_DIR/filler"
 		check_fails 1 'cannot (store|write).*make room' "disk full at block $blocks" enroll
 		check "disk full at block $blocks: nothing is left in the TPM" tpm_is_clean
 		check_is "disk full at block $blocks: no half-written file" \
 		    "$(state_files | grep -E 'tmp|journal')" ''
-		[ ! -e "$TPMIOT_STATE_DIR/ca.crt" ] || break
+		[ ! -e "$TPMIOT_STATE_DIR/server.json" ] || break
 	done
-	check_is 'every file did not fit once' "$(state_files)" 'ak.key ca.crt device.key filler '
+	check_is 'every file did not fit once' "$(state_files)" 'ak.key ca.crt device.key filler server.json '
 	rm "$TPMIOT_STATE_DIR/filler"
 	check 'room again: enrolled' enroll
 	umount "$TPMIOT_STATE_DIR"
@@ -179,7 +179,7 @@ two_at_once() {
 	wait "$pid" && return "$status"
 }
 check 'two at once: one waits for the other' two_at_once
-check_is 'two at once: one certificate' "$(state_files)" 'ak.key ca.crt device.crt device.key '
+check_is 'two at once: one certificate' "$(state_files)" 'ak.key ca.crt device.crt device.key server.json '
 
 # ---- Asked to stop -------------------------------------------------------------
 

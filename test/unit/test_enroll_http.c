@@ -69,6 +69,8 @@ read_request(SSL *ssl)
 		request[have] = '\0';
 		end = strstr(request, "\r\n\r\n");
 		at = strstr(request, field);
+		if (end != NULL && strncmp(request, "GET ", 4) == 0)
+			return;
 		if (end != NULL && at != NULL &&
 		    have >= (size_t)(end + 4 - request) + strtoul(at + strlen(field), NULL, 10))
 			return;
@@ -220,6 +222,23 @@ test_post_problem(void **state)
 	assert_int_equal(reply.status, 429);
 	assert_true(reply.problem);
 	assert_int_equal(reply.retry_after, 17);
+	enroll_http_reply_free(&reply);
+}
+
+static void
+test_get_date(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, "HTTP/1.1 405 No\r\nDate: Thu, 01 Jan 2026 00:00:10 GMT\r\nContent-Length: 0\r\n\r\n",
+	    "HTTP/1.1 405 No\r\nDate: when the sun is up\r\nContent-Length: 0\r\n\r\n");
+	assert_ok(enroll_http_get(f->http, "/", MAX, &reply, &f->err), &f->err);
+	assert_int_equal(reply.status, 405);
+	assert_int_equal(reply.date, 1767225610);
+	enroll_http_reply_free(&reply);
+	assert_ok(enroll_http_get(f->http, "/", MAX, &reply, &f->err), &f->err);
+	assert_int_equal(reply.date, 0);
 	enroll_http_reply_free(&reply);
 }
 
@@ -434,6 +453,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SERVER(test_post),
 		WITH_SERVER(test_post_problem),
+		WITH_SERVER(test_get_date),
 		WITH_SERVER(test_post_does_not_follow),
 		WITH_SERVER(test_post_bounds),
 		WITH_SERVER(test_post_hangs_up),

@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tpmiot-enroll doctor: a sound device, and one fault after the other: each is found, by a
+# line that says what to do, and is gone when that was done.
+# shellcheck source=test/integration/lib.sh
+. "$(dirname "$0")/../integration/lib.sh"
+
+export OPENSSL_CONF=$SRC/examples/openssl.cnf
+doctor() { with_module "$ENROLL" doctor "$@"; }
+
+# verdict CHECK: what the last doctor --json in $T/out said of it
+verdict() {
+	python3 - "$T/out" "$1" <<-'PY'
+	import json, sys
+	checks = json.JSONDecoder().raw_decode(open(sys.argv[1]).read())[0]["checks"]
+	print(",".join(c["verdict"] for c in checks if c["check"] == sys.argv[2]))
+	PY
+}
+
+# finds CHECK VERDICT NAME [OPTION…]: and what it says to do is in --json as well
+finds() {
+	doctor --json "${@:4}" >"$T/out" 2>"$T/err"
+	check_is "$3" "$(verdict "$1")" "$2"
+}
+
+free_port
+check_fails 1 'FAIL  tpm .*no TPM.*check that it is there' 'no TPM' \
+    doctor --tcti="swtpm:port=$PORT"
+
+start_swtpm
+make_ca
+trust_mfr
+start_ca --set enrolment=open --set rate_limit=off
+
+check 'before enrolment: nothing is wrong' doctor
+check_grep '^WARN  ca .*not enrolled yet' "$T/out" 'before enrolment: no CA is known'
+check 'the CA can be named' doctor --server="$CA_URL" --ca-file="$CADIR/ca.crt"
+check_grep '^OK    ca ' "$T/out" 'and answers'
+
+check 'enrol' enroll
+check 'enrolled: everything is fine' doctor
+check_is 'and each line says so' "$(grep -vc '^OK  ' "$T/out")" 0
+for name in tpm lockout room ek state certificate openssl clock ca; do
+	check_grep "^OK    $name " "$T/out" "$name is looked at"
+done
+finds ca ok 'the CA is remembered with its certificate'
+check_is 'quiet: not a word' "$(doctor -q 2>&1)" ''
+
+# ---- The state directory ---------------------------------------------------------
+
+chmod o+r "$TPMIOT_STATE_DIR/device.key"
+finds rights fault 'a key that everybody can read'
+check_fails 1 'chmod 6[04]0' 'and what to do' doctor
+chmod o-r "$TPMIOT_STATE_DIR/device.key"
+chmod g+r "$TPMIOT_STATE_DIR/ak.key"
+finds rights fault 'an AK that a group can read'
+chmod g-r "$TPMIOT_STATE_DIR/ak.key"
+chmod g+w "$TPMIOT_STATE_DIR"
+finds state fault 'a directory that others can write'
+chmod g-w "$TPMIOT_STATE_DIR"
+echo '{}' >"$TPMIOT_STATE_DIR/.journal"
+finds journal warning 'an interrupted run'
+rm "$TPMIOT_STATE_DIR/.journal"
+mv "$TPMIOT_STATE_DIR/device.crt" "$T/device.crt"
+finds certificate warning 'no certificate'
+cp "$CADIR/ca.crt" "$TPMIOT_STATE_DIR/device.crt"
+finds certificate fault 'a certificate for another key'
+mv "$T/device.crt" "$TPMIOT_STATE_DIR/device.crt"
+finds rights '' 'all is well again'
+
+# ---- OpenSSL ---------------------------------------------------------------------
+
+OPENSSL_CONF=/dev/null finds openssl warning 'an openssl.cnf without the provider'
+OPENSSL_MODULES=$T finds openssl fault 'no module'
+sed 's/^default = .*//' "$SRC/examples/openssl.cnf" >"$T/alone.cnf"
+OPENSSL_CONF=$T/alone.cnf finds openssl fault 'the provider without the default one'
+
+# ---- The CA ----------------------------------------------------------------------
+
+stop_ca
+finds ca fault 'a CA that is down'
+
+# A CA whose clock is some seconds off ours
+cat >"$T/clock.py" <<'PY'
+import email.utils, http.server, ssl, sys, time
+class Answer(http.server.BaseHTTPRequestHandler):
+    def date_time_string(self, timestamp=None):
+        return email.utils.formatdate(time.time() + int(sys.argv[3]), usegmt=True)
+    def do_GET(self):
+        body = b'{"type": "urn:tpmiot:problem:method-not-allowed", "title": "POST it"}'
+        self.send_response(405)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+ctx.load_cert_chain(sys.argv[2] + "/tls.crt", sys.argv[2] + "/tls.key")
+server.socket = ctx.wrap_socket(server.socket, server_side=True)
+print("ready", flush=True)
+server.serve_forever()
+PY
+for off in 0:ok 1800:warning -86400:fault; do
+	start clock python3 "$T/clock.py" "$CA_PORT" "$CADIR" "${off%:*}"
+	wait_for_line clock ready
+	finds clock "${off#*:}" "a CA's clock ${off%:*} s off"
+	stop clock
+done
+start_ca --set enrolment=open
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/other.key" -out "$T/other.crt" \
+    -subj /CN=other -days 1 2>"$T/openssl.log"
+finds ca fault 'a CA that is not trusted' --ca-file="$T/other.crt"
+check_fails 1 'FAIL  ca .*not trusted' 'and it is said' doctor --ca-file="$T/other.crt"
+echo broken >"$TPMIOT_STATE_DIR/server.json"
+finds ca fault 'a damaged server.json'
+check 'enrol anew' enroll --name=second
+finds ca ok 'repairs it'
+
+# ---- The TPM ---------------------------------------------------------------------
+
+for _ in 1 2 3; do tpm2_createprimary -Q -C n; done
+finds room fault 'a TPM that others have filled'
+tpm2_flushcontext -t
+tpm2_dictionarylockout -Q -s -n 1 -t 1000 -l 1000
+tpm2_create -Q -C 0x81000001 -p right -u "$T/da.pub" -r "$T/da.priv" -c "$T/da.ctx"
+tpm2_flushcontext -t
+echo x >"$T/da.msg"
+tpm2_sign -Q -c "$T/da.ctx" -p wrong -o "$T/da.sig" "$T/da.msg" 2>"$T/da.log"
+tpm2_flushcontext -t
+finds lockout fault 'a TPM in lockout'
+tpm2_dictionarylockout -Q -c
+finds lockout ok 'and out of it'
+start_swtpm nocert nocert
+finds ek warning 'a TPM without EK certificates'
+done_testing
