@@ -8,6 +8,7 @@
 #include "describe.h"
 #include "ekpick.h"
 #include "journal.h"
+#include "secret.h"
 
 struct look {
 	struct enroll_env *env;
@@ -188,11 +189,11 @@ enroll_cmd_ek(struct enroll_env *env, struct tpmiot_err *err)
 
 	rc = enroll_ekpick_check(env->opts->ek, err);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_new(env->tcti, NULL, &look.tpm, err);
+		rc = enroll_secret_open_tpm(env, &look.tpm, err);
 	if (rc == TPMIOT_OK)
 		rc = find(&look, err);
 	if (rc == TPMIOT_OK)
-		rc = get_key(&look, err);
+		rc = enroll_secret_explain(get_key(&look, err), err);
 	if (rc == TPMIOT_OK)
 		rc = write_files(&look, err);
 	if (rc == TPMIOT_OK)

@@ -12,6 +12,7 @@
 #include "flow.h"
 #include "journal.h"
 #include "keys.h"
+#include "secret.h"
 #include "token.h"
 #include "url.h"
 
@@ -110,7 +111,7 @@ with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result,
 	struct tpmiot_tpm *tpm = NULL;
 	enum tpmiot_rc rc, ended;
 
-	rc = tpmiot_tpm_new(job->env->tcti, NULL, &tpm, err);
+	rc = enroll_secret_open_tpm(job->env, &tpm, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	rc = enroll_journal_begin(&job->state, tpm, &job->env->ui, err);
@@ -122,6 +123,7 @@ with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result,
 		rc = enroll_flow_run(&plan, &job->state, tpm, job->http, &job->env->ui, result,
 		    err);
 	tpmiot_tpm_free(&tpm);
+	rc = enroll_secret_explain(rc, err);
 	if (rc == TPMIOT_E_TPM_GONE)
 		return rc; /* who knows what was flushed: the journal stays */
 	ended = enroll_journal_end(&job->state, rc == TPMIOT_OK ? err : NULL);

@@ -76,14 +76,38 @@ look_at_room(struct enroll_doctor *doctor, const uint32_t *var)
 		    SLOTS_WANTED);
 }
 
+/* The owner's password is needed where the storage root key has to be made. */
+static void
+look_at_passwords(struct enroll_doctor *doctor, const uint32_t *var,
+    const struct tpmiot_ek_survey *survey)
+{
+	bool owner = (var[0] & TPMA_PERMANENT_OWNERAUTHSET) != 0 &&
+	    !tpmiot_ek_survey_has(survey, TPMIOT_SRK_HANDLE);
+
+	if (owner)
+		enroll_doctor_say(doctor, ENROLL_WARNING, "passwords",
+		    "make a storage root key persistent at 0x81000001: programs that use the keys "
+		    "have no such password",
+		    "the owner hierarchy has one, and there is no persistent storage root key");
+	if ((var[0] & TPMA_PERMANENT_ENDORSEMENTAUTHSET) != 0)
+		enroll_doctor_say(doctor, ENROLL_WARNING, "passwords",
+		    "enrol with --endorsement-auth-file=FILE, or TPMIOT_ENDORSEMENT_AUTH",
+		    "the endorsement hierarchy has one");
+	else if (!owner)
+		enroll_doctor_say(doctor, ENROLL_FINE, "passwords", NULL, "none is needed");
+}
+
 static enum tpmiot_rc
-look_at_ek(struct enroll_doctor *doctor, struct tpmiot_tpm *tpm, struct tpmiot_err *err)
+look_at_ek(struct enroll_doctor *doctor, struct tpmiot_tpm *tpm, const uint32_t *var,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_ek ek = TPMIOT_EK_INIT;
 	struct tpmiot_ek_survey survey;
 	enum tpmiot_rc rc;
 
 	rc = tpmiot_ek_survey(tpm, &survey, err);
+	if (rc == TPMIOT_OK)
+		look_at_passwords(doctor, var, &survey);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_ek_find(tpm, &survey, NULL, &ek, err);
 	if (rc == TPMIOT_OK && ek.cert.len > 0)
@@ -113,7 +137,7 @@ enroll_doctor_tpm(struct enroll_doctor *doctor)
 	if (rc == TPMIOT_OK) {
 		look_at_lockout(doctor, var);
 		look_at_room(doctor, var);
-		rc = look_at_ek(doctor, tpm, &err);
+		rc = look_at_ek(doctor, tpm, var, &err);
 	}
 	if (rc != TPMIOT_OK)
 		enroll_doctor_say(doctor, ENROLL_FAULT, "tpm", NULL, "%s", err.text);

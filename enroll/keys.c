@@ -80,7 +80,7 @@ static enum tpmiot_rc
 explain_load(enum tpmiot_rc rc, const struct enroll_state *state, const char *name,
     struct tpmiot_err *err)
 {
-	if (rc == TPMIOT_E_TPM || rc == TPMIOT_E_NOT_FOUND || rc == TPMIOT_E_AUTH)
+	if (rc == TPMIOT_E_TPM || rc == TPMIOT_E_NOT_FOUND)
 		(void)tpmiot_err_prefix(err, "%s/%s.key does not load into this TPM; if the TPM "
 		    "was cleared or replaced, run 'tpmiot-enroll reset' and enrol again",
 		    state->dir, name);

@@ -29,6 +29,7 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/msg.c enroll/msg.h \
 	enroll/opts.c enroll/opts.h \
 	enroll/progress.c \
+	enroll/secret.c enroll/secret.h \
 	enroll/server.c enroll/server.h \
 	enroll/state.c enroll/state.h \
 	enroll/token.c enroll/token.h \

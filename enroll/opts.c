@@ -28,6 +28,8 @@ static const struct option_spec specs[] = {
 	{ "server", 0, VALUE, AT(server), "enroll doctor" },
 	{ "ca-file", 0, VALUE, AT(ca_file), "enroll doctor" },
 	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll" },
+	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll" },
+	{ "endorsement-auth-file", 0, VALUE, AT(endorsement_auth_file), "enroll ek" },
 	{ "name", 0, VALUE, AT(name), "enroll reset" },
 	{ "key", 0, VALUE, AT(key), "enroll" },
 	{ "device-id", 0, VALUE, AT(device_id), "enroll" },

@@ -18,6 +18,9 @@ struct enroll_opts {
 	bool verbose;
 	bool help;
 	bool version;
+	/* those that may need it: of the owner and of the endorsement hierarchy */
+	const char *owner_auth_file;
+	const char *endorsement_auth_file;
 	/* enroll */
 	const char *server;
 	const char *ca_file;

@@ -152,6 +152,8 @@ tpmiot_tpm_free(struct tpmiot_tpm **tpm)
 	tpmiot_tpm_unlock(old);
 	forget(old);
 	(void)pthread_mutex_destroy(&old->lock);
+	tpmiot_buf_free(&old->owner_auth);
+	tpmiot_buf_free(&old->endorsement_auth);
 	OPENSSL_free(old->conf);
 	OPENSSL_free(old);
 	*tpm = NULL;

@@ -31,6 +31,8 @@ struct tpmiot_tpm {
 	TPM2_HANDLE owned[TPM_OWNED_MAX]; /* objects and sessions to flush at the end */
 	size_t owned_n;
 	struct tpmiot_session *auth_session; /* for keys with an auth value; NULL until needed */
+	struct tpmiot_buf owner_auth; /* of the hierarchies; empty: none */
+	struct tpmiot_buf endorsement_auth;
 	struct tpmiot_key *keys; /* every key on this connection */
 	uint64_t ticks;          /* orders the uses of keys */
 	struct tpmiot_tpm *next; /* all connections of the process, for fork */
@@ -74,6 +76,14 @@ void tpm_disconnect(struct tpmiot_tpm *tpm);
 
 /* Gives up the loaded key that was used least lately (key.c). False if there is none. */
 bool tpm_make_room(struct tpmiot_tpm *tpm);
+
+/*
+ * What authorises a command on a hierarchy: `given`, or if that is empty what was
+ * set, in a salted session of its own, which the caller ends; an empty value needs none.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_hierarchy_authorise(struct tpmiot_tpm *tpm,
+    TPM2_HANDLE hierarchy, struct tpmiot_bytes given, struct tpmiot_auth *out,
+    struct tpmiot_err *err);
 
 /* The Name of a permanent handle, a session or a PCR is the handle itself (Part 1, clause 16). */
 TPM2B_NAME tpm_handle_name(TPM2_HANDLE handle);

@@ -20,10 +20,7 @@ tpm_handle_name(TPM2_HANDLE handle)
 	return name;
 }
 
-/*
- * A password crosses the bus as it is. Hierarchies' authorisation values do so
- * for now: there is no key yet to which a session could be salted.
- */
+/* A password crosses the bus as it is: for what is empty. */
 static enum tpmiot_rc
 password(const struct tpm_call *call, const struct tpmiot_auth *auth, TPMS_AUTH_COMMAND *out,
     struct tpmiot_err *err)

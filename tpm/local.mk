@@ -8,6 +8,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/conn.h \
 	tpm/ek.c \
 	tpm/exec.c \
+	tpm/hierarchy.c \
 	tpm/import.c \
 	tpm/import.h \
 	tpm/key.c \

@@ -68,15 +68,20 @@ tpmiot_tpm_create_primary(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy,
     struct tpmiot_bytes hierarchy_auth, const TPMT_PUBLIC *template, TPM2_HANDLE *handle,
     struct tpmiot_public *pub, struct tpmiot_err *err)
 {
-	struct tpmiot_auth auth = { .value = hierarchy_auth };
-	struct tpm_call call = { .what = "TPM2_CreatePrimary", .auth = { &auth }, .n_auth = 1 };
+	struct tpmiot_auth auth = { .session = NULL };
+	struct tpm_call call = { .what = "TPM2_CreatePrimary", .auth = { &auth }, .n_auth = 1,
+		.name = { &auth.name }, .n_name = 1 };
 	TPM2B_PUBLIC in = { .publicArea = *template }, made = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 	TPM2_HANDLE got = 0;
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	WITH_ROOM(tpm, rc, create_primary_once(tpm, hierarchy, &call, &in, &got, &made, err));
+	rc = tpm_hierarchy_authorise(tpm, hierarchy, hierarchy_auth, &auth, err);
+	if (rc == TPMIOT_OK)
+		WITH_ROOM(tpm, rc,
+		    create_primary_once(tpm, hierarchy, &call, &in, &got, &made, err));
+	tpmiot_session_end(&auth.session);
 	if (rc == TPMIOT_OK) {
 		tpm_own(tpm, got);
 		if (pub != NULL)

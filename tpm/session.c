@@ -372,17 +372,23 @@ enum tpmiot_rc
 tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm, struct tpmiot_session *policy,
     TPM2_HANDLE entity, struct tpmiot_bytes auth, struct tpmiot_err *err)
 {
-	struct tpmiot_auth slot = { .value = auth };
-	struct tpm_call call = { .what = "TPM2_PolicySecret", .auth = { &slot }, .n_auth = 1 };
+	const TPM2B_NAME policy_name = tpm_handle_name(policy->handle);
+	struct tpmiot_auth slot = { .session = NULL };
+	struct tpm_call call = { .what = "TPM2_PolicySecret", .auth = { &slot }, .n_auth = 1,
+		.name = { &slot.name, &policy_name }, .n_name = 2 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_PolicySecret_Prepare(tpm->sys, entity, policy->handle, NULL, NULL, NULL, 0),
-	    err);
+	rc = tpm_hierarchy_authorise(tpm, entity, auth, &slot, err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_exec(tpm, &call,
+		    Tss2_Sys_PolicySecret_Prepare(tpm->sys, entity, policy->handle, NULL, NULL,
+		        NULL, 0),
+		    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_PolicySecret_Complete(tpm->sys, NULL, NULL), err);
+	tpmiot_session_end(&slot.session);
 	tpm_end(tpm);
 	return rc;
 }

@@ -84,6 +84,14 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_or(struct tpmiot_tpm *tpm,
     struct tpmiot_session *policy, const TPM2B_DIGEST *branches, size_t n,
     struct tpmiot_err *err);
 
+/*
+ * The authorisation value of a hierarchy, TPM2_RH_OWNER or TPM2_RH_ENDORSEMENT,
+ * copied: used from now on by whatever needs that hierarchy and is given no value. It
+ * crosses the bus in a salted session only (three to five commands more). No command.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_set_hierarchy_auth(struct tpmiot_tpm *tpm,
+    TPM2_HANDLE hierarchy, struct tpmiot_bytes auth, struct tpmiot_err *err);
+
 /* ---- Objects -------------------------------------------------------------- */
 
 /* TPM2_ReadPublic. TPMIOT_E_NOT_FOUND if the handle holds nothing. */

@@ -13,6 +13,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_e2e_mtls.sh \
 	test/integration/test_e2e_refusals.sh \
 	test/integration/test_e2e_wire.sh \
+	test/integration/test_enroll_auth.sh \
 	test/integration/test_enroll_doctor.sh \
 	test/integration/test_enroll_errors.sh \
 	test/integration/test_enroll_kill.sh \

@@ -130,6 +130,9 @@ tpm2_flushcontext -t
 finds lockout fault 'a TPM in lockout'
 tpm2_dictionarylockout -Q -c
 finds lockout ok 'and out of it'
+tpm2_changeauth -Q -c endorsement secret
+finds passwords warning 'a password of the endorsement hierarchy'
+tpm2_changeauth -Q -c endorsement -p secret
 start_swtpm nocert nocert
 finds ek warning 'a TPM without EK certificates'
 done_testing
