@@ -55,9 +55,11 @@ read_steps(const STACK_OF(keyfile_step) *from, const char *what, struct tpmiot_p
 {
 	int n = sk_keyfile_step_num(from);
 
-	if (n <= 0 || n > STEPS_MAX)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "key file: %s: %d commands (1 to %d)",
-		    what, n, STEPS_MAX);
+	if (n <= 0)
+		return TPMIOT_OK; /* openssl_tpm2_engine writes one without commands for none */
+	if (n > STEPS_MAX)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key file: %s: %d commands, more than %d", what, n, STEPS_MAX);
 	out->step = OPENSSL_zalloc((size_t)n * sizeof(*out->step));
 	if (out->step == NULL)
 		return tpmiot_err_memory(err);
@@ -180,7 +182,7 @@ check_signed(OSSL_LIB_CTX *libctx, const struct tpmiot_keyfile *file,
 			    "key file: authPolicy: TPM2_PolicyAuthorize has to be the last "
 			    "command of each policy, and only that");
 	}
-	if (body.authorize.signature.sigAlg == TPM2_ALG_NULL)
+	if (policy->n == 0 || body.authorize.signature.sigAlg == TPM2_ALG_NULL)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "key file: authPolicy: not signed");
 	if (body.authorize.signer.name.size != signer->size ||
 	    memcmp(body.authorize.signer.name.name, signer->name, signer->size) != 0 ||

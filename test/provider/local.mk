@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	test/provider/keyfile.sh \
 	test/provider/keys.sh \
 	test/provider/test_keyfile_parent.sh \
+	test/provider/test_keyfile_peers.sh \
 	test/provider/test_keyfile_policy.sh \
 	test/provider/test_keyfile_reference.sh \
 	test/provider/test_keyfile_sealed.sh \
