@@ -100,7 +100,8 @@ ca_admit_bindings(const uint8_t ek_spki[CA_SHA256_LEN], const char *device_id,
 	if (bound->device != NULL && bound->device->state == CA_DEVICE_BLOCKED)
 		return ca_refuse(problem, CA_PROBLEM_DEVICE_BLOCKED, "the device \"%s\" is blocked",
 		    bound->device->id);
-	if (bound->device != NULL && strcmp(bound->device->id, device_id) != 0)
+	if (bound->device != NULL && !ca_device_is_released(bound->device) &&
+	    strcmp(bound->device->id, device_id) != 0)
 		return ca_refuse(problem, CA_PROBLEM_DEVICE_ENROLLED_OTHERWISE,
 		    "the device is enrolled as \"%s\" and would become \"%s\"", bound->device->id,
 		    device_id);

@@ -13,6 +13,7 @@
 #include <openssl/rand.h>
 
 #include "api_int.h"
+#include "crl.h"
 #include "log.h"
 #include "wire.h"
 
@@ -24,16 +25,6 @@
  */
 #define AUDIT_BURST 2000
 #define AUDIT_PER_MINUTE 20
-
-static const struct route {
-	const char *path;
-	const char *event; /* in the audit log */
-	bool (*step)(struct ca_api *api, struct ca_exchange *x);
-} routes[] = {
-	{ "/v1/attestations", "attest", ca_step_attest },
-	{ "/v1/renewals", "renew", ca_step_renew },
-	{ "/v1/certificates", "issue", ca_step_issue },
-};
 
 static int64_t
 system_now(void)
@@ -120,6 +111,34 @@ ca_api_free(struct ca_api **apip)
 	*apip = NULL;
 }
 
+/* ---- What is served ---------------------------------------------------------------------- */
+
+static bool
+get_crl(struct ca_api *api, struct ca_exchange *x)
+{
+	struct ca_crl crl = { .der = TPMIOT_BUF_INIT };
+	struct tpmiot_err err = { 0 };
+
+	if (ca_crl_current(api->config, api->signer, api->store, x->now, &crl, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	snprintf(x->note, sizeof(x->note), "CRL %" PRId64, crl.number);
+	x->content_type = "application/pkix-crl";
+	tpmiot_buf_move(&x->body, &crl.der);
+	return true;
+}
+
+static const struct route {
+	const char *path;
+	const char *method; /* the only one */
+	const char *event;  /* in the audit log */
+	bool (*step)(struct ca_api *api, struct ca_exchange *x);
+} routes[] = {
+	{ "/v1/attestations", "POST", "attest", ca_step_attest },
+	{ "/v1/renewals", "POST", "renew", ca_step_renew },
+	{ "/v1/certificates", "POST", "issue", ca_step_issue },
+	{ "/v1/crl", "GET", "crl", get_crl },
+};
+
 /* ---- What is written down -------------------------------------------------------------- */
 
 void
@@ -201,33 +220,34 @@ check(const struct ca_api *api, const struct route *route, struct ca_exchange *x
 	if (route == NULL)
 		return ca_refuse(
 		    &x->problem, CA_PROBLEM_NOT_FOUND, "nothing is served under this path");
-	if (strcmp(req->method, "POST") != 0)
-		return ca_refuse(
-		    &x->problem, CA_PROBLEM_METHOD_NOT_ALLOWED, "%s is for POST only", route->path);
+	if (strcmp(req->method, route->method) != 0)
+		return ca_refuse(&x->problem, CA_PROBLEM_METHOD_NOT_ALLOWED, "%s is for %s only",
+		    route->path, route->method);
 	if (req->too_large)
 		return ca_refuse(&x->problem, CA_PROBLEM_TOO_LARGE,
 		    "the body is larger than %" PRId64 " bytes", api->config->max_body);
-	if (!is_json(req->content_type))
+	if (strcmp(route->method, "POST") == 0 && !is_json(req->content_type))
 		return ca_refuse(&x->problem, CA_PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 		    "the body has to be application/json");
 	return true;
 }
 
 static void
-fill_reply(struct ca_exchange *x, struct ca_http_reply *reply)
+fill_reply(struct ca_exchange *x, const struct route *route, struct ca_http_reply *reply)
 {
 	struct tpmiot_err err = { 0 };
 
 	reply->status = ca_problem_status(x->problem.type);
 	if (x->problem.type == CA_PROBLEM_NONE) {
-		reply->content_type = "application/json";
+		reply->content_type =
+		    x->content_type != NULL ? x->content_type : "application/json";
 		tpmiot_buf_move(&reply->body, &x->body);
 		return;
 	}
 	reply->content_type = "application/problem+json";
 	reply->retry_after = x->problem.retry_after;
 	if (x->problem.type == CA_PROBLEM_METHOD_NOT_ALLOWED)
-		reply->allow = "POST";
+		reply->allow = route->method;
 	tpmiot_buf_reset(&reply->body);
 	if (ca_problem_put(&x->problem, &reply->body, &err) != TPMIOT_OK)
 		ca_log(CA_LOG_ERROR, "%s", err.text);
@@ -244,7 +264,7 @@ ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_h
 			route = &routes[i];
 	if (check(api, route, &x) && !route->step(api, &x))
 		audit_refusal(api, &x, route->event);
-	fill_reply(&x, reply);
+	fill_reply(&x, route, reply);
 	log_exchange(&x, reply->status);
 	tpmiot_buf_free(&x.body);
 }

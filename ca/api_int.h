@@ -32,7 +32,8 @@ struct ca_exchange {
 	char note[128]; /* for the log: what was done */
 	bool limited;   /* refused before anything was looked at: not for the audit log */
 	struct ca_problem problem;
-	struct tpmiot_buf body; /* of the reply */
+	struct tpmiot_buf body;   /* of the reply */
+	const char *content_type; /* static; NULL: JSON */
 };
 
 /* The steps. False: x->problem says why. */

@@ -8,11 +8,13 @@
 
 #include <tpmiot/b64.h>
 
+#include "crl.h"
+
 #define PEM_MAX 16384
 
 static json_t *cert_json(const struct ca_cert *cert)
 {
-	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "serial", ca_out_hex(cert->serial, cert->serial_len),
 	    "device_id", ca_out_text(cert->device_id),
 	    "state", cert->state == CA_CERT_GOOD ? "good" : "revoked",
@@ -20,7 +22,9 @@ static json_t *cert_json(const struct ca_cert *cert)
 	    "not_before", ca_out_time(cert->not_before),
 	    "not_after", ca_out_time(cert->not_after),
 	    "key", ca_out_hex(cert->key_spki, CA_SHA256_LEN),
-	    "revoked_at", ca_out_time(cert->revoked_at));
+	    "revoked_at", ca_out_time(cert->revoked_at),
+	    "reason", cert->state == CA_CERT_GOOD ? json_null()
+	                                          : ca_out_text(ca_crl_reason_name(cert->reason)));
 }
 
 bool ca_cmd_cert_row(void *arg, const struct ca_cert *cert)
@@ -74,6 +78,12 @@ static enum tpmiot_rc read_serial(const char *text, struct ca_cert *out, struct 
 	return TPMIOT_OK;
 }
 
+static enum tpmiot_rc no_cert(const char *serial, struct tpmiot_err *err)
+{
+	return tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
+	    "no certificate has the serial %s; see \"tpmiot-ca cert list\"", serial);
+}
+
 /* NULL when out of memory. */
 static json_t *pem(const struct tpmiot_buf *der)
 {
@@ -103,11 +113,8 @@ enum tpmiot_rc ca_cmd_cert_show(struct ca_cli *cli, int argc, char **argv, struc
 		rc = ca_cli_store(cli, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cert_find(cli->store, wanted.serial, wanted.serial_len, &cert, err);
-	if (rc == TPMIOT_E_NOT_FOUND)
-		return tpmiot_err_set(err, rc, "no certificate has the serial %s; see "
-		    "\"tpmiot-ca cert list\"", argv[first]);
 	if (rc != TPMIOT_OK)
-		return rc;
+		return rc == TPMIOT_E_NOT_FOUND ? no_cert(argv[first], err) : rc;
 	record = cert_json(&cert);
 	if (json_object_set_new(record, "pem", pem(&cert.der)) != 0) {
 		json_decref(record);
@@ -115,4 +122,49 @@ enum tpmiot_rc ca_cmd_cert_show(struct ca_cli *cli, int argc, char **argv, struc
 	}
 	tpmiot_buf_free(&cert.der);
 	return ca_out_record(stdout, cli->json, record, err);
+}
+
+static enum tpmiot_rc revoke(struct ca_cli *cli, const struct ca_cert *wanted, const char *text,
+    const char *reason, struct tpmiot_err *err)
+{
+	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
+	enum tpmiot_rc rc = ca_store_begin(cli->store, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = ca_cert_find(cli->store, wanted->serial, wanted->serial_len, &cert, err);
+	if (rc == TPMIOT_E_NOT_FOUND)
+		rc = no_cert(text, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cert_revoke(cli->store, wanted->serial, wanted->serial_len,
+		    ca_crl_reason(reason), cli->now, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_audit(cli, cert.device_id, cert.ek_spki, err, "certificate %s, %s", text,
+		    reason);
+	tpmiot_buf_free(&cert.der);
+	return ca_cli_end(cli, rc, err);
+}
+
+enum tpmiot_rc ca_cmd_cert_revoke(struct ca_cli *cli, int argc, char **argv,
+    struct tpmiot_err *err)
+{
+	const char *reason = NULL;
+	const struct ca_cli_option options[] = {
+		{ .name = "reason", .value = &reason }, { .name = NULL },
+	};
+	struct ca_cert wanted;
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 1, 1, &first, err);
+
+	if (rc == TPMIOT_OK && reason == NULL)
+		reason = "unspecified";
+	if (rc == TPMIOT_OK && ca_crl_reason(reason) < 0)
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--reason=%.40s: unspecified, keyCompromise, affiliationChanged, superseded, "
+		    "cessationOfOperation or privilegeWithdrawn", reason);
+	if (rc == TPMIOT_OK)
+		rc = read_serial(argv[first], &wanted, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_store(cli, err);
+	return rc == TPMIOT_OK ? revoke(cli, &wanted, argv[first], reason, err) : rc;
 }

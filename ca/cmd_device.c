@@ -2,6 +2,10 @@
 /* tpmiot-ca device: what has enrolled. */
 #include "cmd.h"
 
+#include <string.h>
+
+#include "crl.h"
+
 static const char *device_state(enum ca_device_state state)
 {
 	return state == CA_DEVICE_ACTIVE ? "active" : "blocked";
@@ -89,36 +93,131 @@ enum tpmiot_rc ca_cmd_device_show(struct ca_cli *cli, int argc, char **argv,
 	return rc;
 }
 
-static enum tpmiot_rc change_state(struct ca_cli *cli, int argc, char **argv,
-    enum ca_device_state state, struct tpmiot_err *err)
+static enum tpmiot_rc set_state(struct ca_cli *cli, const struct ca_device *dev,
+    enum ca_device_state state, bool revoke, struct tpmiot_err *err)
+{
+	int64_t revoked = 0;
+	enum tpmiot_rc rc = ca_device_set_state(cli->store, dev->ek_spki, state, err);
+
+	if (rc == TPMIOT_OK && revoke)
+		rc = ca_cert_revoke_device(cli->store, dev->ek_spki,
+		    ca_crl_reason("privilegeWithdrawn"), cli->now, &revoked, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_audit(cli, dev->id, dev->ek_spki, err, "was %s; certificates revoked: %lld",
+		    device_state(dev->state), (long long)revoked);
+	return rc;
+}
+
+/* Finds the device that the command names, under the write lock. The caller ends it if this succeeds. */
+static enum tpmiot_rc begin_with(struct ca_cli *cli, const char *id, struct ca_device *out,
+    struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_cli_store(cli, err);
+
+	if (rc == TPMIOT_OK)
+		rc = ca_store_begin(cli->store, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = ca_cmd_find_device(cli, id, out, err);
+	return rc == TPMIOT_OK ? rc : ca_cli_end(cli, rc, err);
+}
+
+enum tpmiot_rc ca_cmd_device_block(struct ca_cli *cli, int argc, char **argv,
+    struct tpmiot_err *err)
+{
+	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
+	bool revoke = false;
+	const struct ca_cli_option options[] = {
+		{ .name = "revoke", .flag = &revoke }, { .name = NULL },
+	};
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 1, 1, &first, err);
+
+	if (rc == TPMIOT_OK)
+		rc = begin_with(cli, argv[first], &dev, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_end(cli, set_state(cli, &dev, CA_DEVICE_BLOCKED, revoke, err), err);
+	tpmiot_buf_free(&dev.ek_cert);
+	return rc;
+}
+
+enum tpmiot_rc ca_cmd_device_unblock(struct ca_cli *cli, int argc, char **argv,
+    struct tpmiot_err *err)
 {
 	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
 	int first;
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
+		rc = begin_with(cli, argv[first], &dev, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
+		rc = ca_cli_end(cli, set_state(cli, &dev, CA_DEVICE_ACTIVE, false, err), err);
+	tpmiot_buf_free(&dev.ek_cert);
+	return rc;
+}
+
+/* The EK's entry would let the old TPM take the id again, before the new one has it. */
+static enum tpmiot_rc unlist(struct ca_cli *cli, const struct ca_device *dev, bool *was_listed,
+    struct tpmiot_err *err)
+{
+	struct ca_allow allow;
+	enum tpmiot_rc rc = ca_allow_find(cli->store, dev->ek_spki, &allow, err);
+
+	if (rc == TPMIOT_E_NOT_FOUND)
+		return TPMIOT_OK;
+	if (rc == TPMIOT_OK)
+		rc = ca_allow_remove(cli->store, dev->ek_spki, err);
+	if (rc == TPMIOT_OK)
+		*was_listed = true;
+	return rc;
+}
+
+struct released {
+	int64_t certs;
+	bool was_listed;
+	char now[CA_DEVICE_ID_MAX + 1]; /* its id */
+};
+
+static enum tpmiot_rc release(struct ca_cli *cli, const struct ca_device *dev,
+    struct released *out, struct tpmiot_err *err)
+{
+	struct ca_device after = { .ek_cert = TPMIOT_BUF_INIT };
+	enum tpmiot_rc rc = ca_cert_revoke_device(cli->store, dev->ek_spki,
+	    ca_crl_reason("cessationOfOperation"), cli->now, &out->certs, err);
+
+	if (rc == TPMIOT_OK)
+		rc = unlist(cli, dev, &out->was_listed, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_device_release(cli->store, dev->ek_spki, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_device_find(cli->store, dev->ek_spki, &after, err);
+	tpmiot_buf_free(&after.ek_cert);
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = ca_cmd_find_device(cli, argv[first], &dev, err);
+	memcpy(out->now, after.id, sizeof(out->now));
+	return ca_cli_audit(cli, dev->id, dev->ek_spki, err,
+	    "is %s now; certificates revoked: %lld%s", out->now, (long long)out->certs,
+	    out->was_listed ? "; taken off the allow-list" : "");
+}
+
+enum tpmiot_rc ca_cmd_device_release(struct ca_cli *cli, int argc, char **argv,
+    struct tpmiot_err *err)
+{
+	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
+	struct released done = { .certs = 0 };
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
+
 	if (rc == TPMIOT_OK)
-		rc = ca_device_set_state(cli->store, dev.ek_spki, state, err);
+		rc = begin_with(cli, argv[first], &dev, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_audit(cli, dev.id, dev.ek_spki, err, "was %s", device_state(dev.state));
+		rc = ca_cli_end(cli, release(cli, &dev, &done, err), err);
+	if (rc == TPMIOT_OK)
+		rc = ca_out_record(stdout, cli->json,
+		    json_pack("{s:o, s:o, s:I, s:b}", "device_id", ca_out_text(dev.id), "old_tpm_is",
+		        ca_out_text(done.now), "certificates_revoked", (json_int_t)done.certs,
+		        "was_on_allow_list", done.was_listed),
+		    err);
 	tpmiot_buf_free(&dev.ek_cert);
-	return ca_cli_end(cli, rc, err);
-}
-
-enum tpmiot_rc ca_cmd_device_block(struct ca_cli *cli, int argc, char **argv,
-    struct tpmiot_err *err)
-{
-	return change_state(cli, argc, argv, CA_DEVICE_BLOCKED, err);
-}
-
-enum tpmiot_rc ca_cmd_device_unblock(struct ca_cli *cli, int argc, char **argv,
-    struct tpmiot_err *err)
-{
-	return change_state(cli, argc, argv, CA_DEVICE_ACTIVE, err);
+	return rc;
 }

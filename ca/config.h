@@ -39,6 +39,8 @@ struct ca_config {
 	int64_t clock_skew;       /* seconds by which instances' and devices' clocks may differ */
 	int64_t seal_key_lifetime; /* seconds until a new session sealing key is made */
 	int64_t validity;      /* seconds a device certificate is valid */
+	int64_t crl_lifetime;  /* seconds from a CRL's thisUpdate to its nextUpdate */
+	char *crl_url;         /* for certificates' crlDistributionPoints; "": none */
 	char *ca_key;          /* key URIs: give them to ca_key_load() */
 	char *ca_key_passphrase_file;
 	char *ca_cert;         /* file, PEM: the CA's certificate, what leads to its root may follow */

@@ -28,6 +28,12 @@ const struct ca_key ca_keys[] = {
 	    .choices = enrolments },
 	{ "validity", CA_KEY_DURATION, AT(validity), "365d",
 	    "How long a device's certificate is valid (m, h, d, y).", MINUTE, 100 * 365 * DAY },
+	{ "crl_lifetime", CA_KEY_DURATION, AT(crl_lifetime), "7d",
+	    "How long a certificate revocation list is good for; a new one is made after half of\n"
+	    "that, and whenever a certificate was revoked.", 10 * MINUTE, 365 * DAY },
+	{ "crl_url", CA_KEY_STRING, AT(crl_url), "",
+	    "Where that list can be fetched (http://...), as certificates are to say. The server\n"
+	    "has it at /v1/crl." },
 	{ "session_lifetime", CA_KEY_DURATION, AT(session_lifetime), "5m",
 	    "Time that a device has between the first and the second step.", 10, HOUR },
 	{ "clock_skew", CA_KEY_DURATION, AT(clock_skew), "2m",

@@ -48,6 +48,7 @@ sign(const struct ca_config *config, const struct ca_signer *signer, const char 
 	spec->san = san;
 	spec->key_usage = "digitalSignature";
 	spec->ext_key_usage = "clientAuth";
+	spec->crl_url = config->crl_url[0] != '\0' ? config->crl_url : NULL;
 	rc = ca_x509_issue(spec, key, signer->cert, signer->key, out, err);
 	spec->subject = NULL;
 	spec->san = NULL;

@@ -17,6 +17,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd_allow.c \
 	ca/cmd_audit.c \
 	ca/cmd_cert.c \
+	ca/cmd_crl.c \
 	ca/cmd_device.c ca/cmd.h \
 	ca/cmd_ek.c \
 	ca/cmd_init.c \
@@ -25,6 +26,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd_trust.c \
 	ca/config.c ca/config.h \
 	ca/config_keys.c ca/config_keys.h \
+	ca/crl.c ca/crl.h \
 	ca/decide.c \
 	ca/ekarg.c ca/ekarg.h \
 	ca/evidence.c ca/evidence.h \
@@ -48,6 +50,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/store_allow.c \
 	ca/store_audit.c \
 	ca/store_cert.c \
+	ca/store_crl.c \
 	ca/store_device.c \
 	ca/store_root.c \
 	ca/store_schema.c \

@@ -68,7 +68,7 @@ enum ca_device_state { CA_DEVICE_ACTIVE = 0, CA_DEVICE_BLOCKED = 1 };
 
 struct ca_device {
 	uint8_t ek_spki[CA_SHA256_LEN]; /* SHA-256 of the EK's SPKI: what the device is */
-	char id[CA_DEVICE_ID_MAX + 1];  /* what it is called: unique */
+	char id[CA_DEVICE_ID_MAX + 1];  /* what it is called: unique; see ca_device_release() */
 	char group[CA_GROUP_MAX + 1];
 	enum ca_device_state state;
 	int64_t first_seen;
@@ -93,6 +93,13 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_device_find_id(struct ca_store *store, const c
     struct ca_device *out, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_device_set_state(struct ca_store *store,
     const uint8_t ek_spki[CA_SHA256_LEN], enum ca_device_state state, struct tpmiot_err *err);
+/*
+ * Makes the device's id free for another one. What it has from now on has a '~' in it, which no
+ * device can have by itself, and gives way when the device enrols anew.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_device_release(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], struct tpmiot_err *err);
+bool ca_device_is_released(const struct ca_device *dev);
 TPMIOT_MUST_USE enum tpmiot_rc ca_device_list(struct ca_store *store,
     bool (*fn)(void *arg, const struct ca_device *dev), void *arg, struct tpmiot_err *err);
 
@@ -148,6 +155,43 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cert_find_key(struct ca_store *store,
 /* Of one device, or with ek_spki NULL of all; in the order of issue. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
     bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err);
+
+/*
+ * TPMIOT_E_NOT_FOUND: no such certificate. TPMIOT_E_CONFLICT: revoked already; what was said
+ * first stays.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_revoke(struct ca_store *store, const uint8_t *serial,
+    size_t serial_len, int reason, int64_t now, struct tpmiot_err *err);
+/* All of a device's that are good and have not ended. *n, how many, may be NULL. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_revoke_device(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], int reason, int64_t now, int64_t *n,
+    struct tpmiot_err *err);
+/* The revoked ones that end after `after`. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list_revoked(struct ca_store *store, int64_t after,
+    bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err);
+
+/* ---- revocation lists ---- */
+
+struct ca_crl {
+	int64_t number; /* filled on reading */
+	/* What it was made from: a number that changes with every revocation. */
+	int64_t revocations;
+	uint8_t issuer[CA_SHA256_LEN]; /* SHA-256 of the issuer's certificate */
+	int64_t this_update;
+	int64_t next_update;
+	struct tpmiot_buf der;
+};
+
+TPMIOT_MUST_USE enum tpmiot_rc ca_crl_latest(struct ca_store *store, struct ca_crl *out,
+    struct tpmiot_err *err);
+/* The number that the next list has; inside the transaction that adds it. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_crl_next_number(struct ca_store *store, int64_t *out,
+    struct tpmiot_err *err);
+/* Replaces the one that is there. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_crl_put(struct ca_store *store, const struct ca_crl *crl,
+    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_revocations(struct ca_store *store, int64_t *out,
+    struct tpmiot_err *err);
 
 /* ---- allow-list ---- */
 

@@ -86,6 +86,21 @@ enum tpmiot_rc ca_cert_find_key(struct ca_store *store, const uint8_t key_spki[C
 	return cert_take(&st, out, err);
 }
 
+/* The rows of a statement whose parameters are bound. */
+static enum tpmiot_rc cert_each(struct ca_stmt *st,
+    bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err)
+{
+	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
+	bool more = true;
+
+	while (more && ca_stmt_row(st)) {
+		cert_read(st, &cert);
+		more = fn(arg, &cert);
+	}
+	tpmiot_buf_free(&cert.der);
+	return ca_stmt_end(st, "certificate", err);
+}
+
 enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
     bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err)
 {
@@ -93,17 +108,20 @@ enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
 	    ? ca_stmt_start(store, "SELECT " CERT_COLUMNS CERT_FROM "ORDER BY c.id")
 	    : ca_stmt_start(store,
 	          "SELECT " CERT_COLUMNS CERT_FROM "WHERE c.ek_spki = ? ORDER BY c.id");
-	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
-	bool more = true;
 
 	if (ek_spki != NULL)
 		ca_bind_blob(&st, ek_spki, CA_SHA256_LEN);
-	while (more && ca_stmt_row(&st)) {
-		cert_read(&st, &cert);
-		more = fn(arg, &cert);
-	}
-	tpmiot_buf_free(&cert.der);
-	return ca_stmt_end(&st, "certificate", err);
+	return cert_each(&st, fn, arg, err);
+}
+
+enum tpmiot_rc ca_cert_list_revoked(struct ca_store *store, int64_t after,
+    bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store, "SELECT " CERT_COLUMNS CERT_FROM
+	    "WHERE c.state = 1 AND c.not_after > ? ORDER BY c.id");
+
+	ca_bind_int(&st, after);
+	return cert_each(&st, fn, arg, err);
 }
 
 enum tpmiot_rc ca_session_spend(struct ca_store *store, const struct ca_session *session,

@@ -14,12 +14,13 @@ enum tpmiot_rc ca_device_enrol(struct ca_store *store, const struct ca_device *d
 	struct ca_stmt st = ca_stmt_start(store,
 	    "INSERT INTO devices (ek_spki, id, grp, state, first_seen, last_seen,"
 	    " manufacturer, model, version, ek_cert) VALUES (?, ?, ?, 0, ?5, ?5, ?6, ?7, ?8, ?4)"
-	    " ON CONFLICT (ek_spki) DO UPDATE SET grp = excluded.grp,"
+	    " ON CONFLICT (ek_spki) DO UPDATE SET id = excluded.id, grp = excluded.grp,"
 	    " last_seen = excluded.last_seen,"
 	    " manufacturer = coalesce(excluded.manufacturer, manufacturer),"
 	    " model = coalesce(excluded.model, model),"
 	    " version = coalesce(excluded.version, version),"
-	    " ek_cert = coalesce(excluded.ek_cert, ek_cert) WHERE id = excluded.id");
+	    " ek_cert = coalesce(excluded.ek_cert, ek_cert)"
+	    " WHERE id = excluded.id OR instr(id, '~') > 0");
 	enum tpmiot_rc rc;
 
 	ca_bind_blob(&st, dev->ek_spki, CA_SHA256_LEN);
@@ -108,6 +109,27 @@ enum tpmiot_rc ca_device_set_state(struct ca_store *store, const uint8_t ek_spki
 	if (rc == TPMIOT_OK && ca_store_changes(store) == 0)
 		rc = tpmiot_err_set(err, TPMIOT_E_NOT_FOUND, "no such device");
 	return rc;
+}
+
+enum tpmiot_rc ca_device_release(struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN],
+    struct tpmiot_err *err)
+{
+	/* Cut so that the whole stays within CA_DEVICE_ID_MAX. */
+	struct ca_stmt st = ca_stmt_start(store,
+	    "UPDATE devices SET id = substr(id, 1, 50) || '~' || lower(hex(substr(ek_spki, 1, 6)))"
+	    " WHERE ek_spki = ? AND instr(id, '~') = 0");
+	enum tpmiot_rc rc;
+
+	ca_bind_blob(&st, ek_spki, CA_SHA256_LEN);
+	rc = ca_stmt_run(&st, "device", err);
+	if (rc == TPMIOT_OK && ca_store_changes(store) == 0)
+		rc = tpmiot_err_set(err, TPMIOT_E_NOT_FOUND, "no such device, or released already");
+	return rc;
+}
+
+bool ca_device_is_released(const struct ca_device *dev)
+{
+	return strchr(dev->id, '~') != NULL;
 }
 
 enum tpmiot_rc ca_device_list(struct ca_store *store,

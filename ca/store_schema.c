@@ -99,7 +99,19 @@ static const char *const steps[] = {
 	/* REPLACE would delete without asking the trigger above. */
 	"CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit"
 	"  WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) BEGIN"
-	"  SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
+	"  SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
+	/* 2: revocation lists */
+	"CREATE INDEX certificates_revoked ON certificates(not_after) WHERE state = 1;"
+	"INSERT INTO counters VALUES ('revocations', 1);"
+	"CREATE TRIGGER certificates_revoked AFTER UPDATE OF state ON certificates BEGIN"
+	"  UPDATE counters SET value = value + 1 WHERE name = 'revocations'; END;"
+	"CREATE TABLE crls ("
+	"  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  revocations INTEGER NOT NULL,"
+	"  issuer BLOB NOT NULL CHECK (length(issuer) = 32),"
+	"  this_update INTEGER NOT NULL,"
+	"  next_update INTEGER NOT NULL,"
+	"  der BLOB NOT NULL);"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -21,21 +21,56 @@ static enum tpmiot_rc add_key_id(X509 *cert, struct tpmiot_err *err)
 }
 
 /* RFC 5280 section 4.2.1.1: the issuer's own key identifier, whatever its method was. */
-static enum tpmiot_rc add_issuer_key_id(X509 *cert, X509 *issuer, struct tpmiot_err *err)
+enum tpmiot_rc ca_x509_authority(X509 *issuer, AUTHORITY_KEYID **out, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = TPMIOT_OK;
 	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(issuer);
-	AUTHORITY_KEYID *aki = NULL;
+	AUTHORITY_KEYID *aki;
 
 	if (id == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "the CA certificate has no subject key identifier (RFC 5280 section 4.2.1.2); "
 		    "issue it again with one");
 	aki = AUTHORITY_KEYID_new();
-	if (aki == NULL || (aki->keyid = ASN1_OCTET_STRING_dup(id)) == NULL ||
+	if (aki == NULL || (aki->keyid = ASN1_OCTET_STRING_dup(id)) == NULL) {
+		AUTHORITY_KEYID_free(aki);
+		return tpmiot_err_memory(err);
+	}
+	*out = aki;
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc add_issuer_key_id(X509 *cert, X509 *issuer, struct tpmiot_err *err)
+{
+	AUTHORITY_KEYID *aki = NULL;
+	enum tpmiot_rc rc = ca_x509_authority(issuer, &aki, err);
+
+	if (rc == TPMIOT_OK &&
 	    X509_add1_ext_i2d(cert, NID_authority_key_identifier, aki, 0, X509V3_ADD_DEFAULT) != 1)
 		rc = tpmiot_err_crypto(err, "cannot add the authority key identifier");
 	AUTHORITY_KEYID_free(aki);
+	return rc;
+}
+
+/* RFC 5280 section 4.2.1.13: one point, by its full name. */
+static enum tpmiot_rc add_crl_url(X509 *cert, const char *url, struct tpmiot_err *err)
+{
+	CRL_DIST_POINTS *points = sk_DIST_POINT_new_null();
+	DIST_POINT *point = DIST_POINT_new();
+	enum tpmiot_rc rc;
+
+	if (points == NULL || point == NULL || (point->distpoint = DIST_POINT_NAME_new()) == NULL ||
+	    sk_DIST_POINT_push(points, point) <= 0) {
+		DIST_POINT_free(point);
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	point->distpoint->type = 0; /* fullName */
+	rc = ca_x509_san_add(&point->distpoint->name.fullname, CA_SAN_URI, url, err);
+	if (rc == TPMIOT_OK &&
+	    X509_add1_ext_i2d(cert, NID_crl_distribution_points, points, 0, X509V3_ADD_DEFAULT) != 1)
+		rc = tpmiot_err_crypto(err, "cannot add the CRL's address");
+out:
+	sk_DIST_POINT_pop_free(points, DIST_POINT_free);
 	return rc;
 }
 
@@ -92,6 +127,8 @@ static enum tpmiot_rc add_extensions(X509 *cert, const struct ca_x509_spec *spec
 		rc = add_key_id(cert, err);
 	if (rc == TPMIOT_OK && issuer != NULL)
 		rc = add_issuer_key_id(cert, issuer, err);
+	if (rc == TPMIOT_OK && spec->crl_url != NULL)
+		rc = add_crl_url(cert, spec->crl_url, err);
 	return rc;
 }
 
@@ -114,8 +151,7 @@ static enum tpmiot_rc set_fields(X509 *cert, const struct ca_x509_spec *spec, EV
 	return rc;
 }
 
-/* NULL for keys that hash by themselves (Ed25519). */
-static const EVP_MD *digest_for(EVP_PKEY *key)
+const EVP_MD *ca_x509_digest(EVP_PKEY *key)
 {
 	char name[32];
 	int bits = EVP_PKEY_get_bits(key);
@@ -141,7 +177,7 @@ enum tpmiot_rc ca_x509_issue(const struct ca_x509_spec *spec, EVP_PKEY *key, X50
 	rc = set_fields(cert, spec, key, issuer, err);
 	if (rc == TPMIOT_OK)
 		rc = add_extensions(cert, spec, issuer, err);
-	if (rc == TPMIOT_OK && X509_sign(cert, issuer_key, digest_for(issuer_key)) <= 0)
+	if (rc == TPMIOT_OK && X509_sign(cert, issuer_key, ca_x509_digest(issuer_key)) <= 0)
 		rc = tpmiot_err_crypto(err, "the CA key cannot sign");
 	if (rc == TPMIOT_OK) {
 		*out = cert;

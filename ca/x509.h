@@ -22,6 +22,7 @@ struct ca_x509_spec {
 	int path_len;              /* of a CA; -1: no limit */
 	const char *key_usage;     /* as in openssl.cnf: "digitalSignature,keyAgreement"; critical */
 	const char *ext_key_usage; /* "clientAuth,serverAuth" or dotted; NULL: none */
+	const char *crl_url;       /* crlDistributionPoints; NULL: none */
 	int64_t not_before;
 	int64_t not_after;
 	uint8_t serial[CA_SERIAL_MAX]; /* ca_x509_serial() makes one */
@@ -43,6 +44,12 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_x509_name(const char *cn, X509_NAME **out,
 /* Adds one name to *san, which is made when NULL. IP: the address as people write it. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_x509_san_add(GENERAL_NAMES **san, enum ca_san_kind kind,
     const char *value, struct tpmiot_err *err);
+
+/* NULL for keys that hash by themselves (Ed25519). */
+const EVP_MD *ca_x509_digest(EVP_PKEY *key);
+/* The authority key identifier for what `issuer` signs. The caller owns *out. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_x509_authority(X509 *issuer, AUTHORITY_KEYID **out,
+    struct tpmiot_err *err);
 
 /*
  * Builds and signs a certificate for `key`, with subject and authority key
