@@ -13,4 +13,5 @@ endif
 include test/provider/local.mk
 include test/integration/local.mk
 include test/fuzz/local.mk
+include test/programs/local.mk
 include test/bench/local.mk

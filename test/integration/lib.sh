@@ -346,10 +346,21 @@ reset_swtpm() {
 	start_swtpm "${1:-tpm}"
 }
 
-# start_abrmd: a resource manager, on a D-Bus of its own, between us and the TPM in use
+# start_abrmd: a resource manager, on a D-Bus of its own that lets in every user, between us
+# and the TPM in use
 start_abrmd() {
-	start dbus dbus-daemon --session --nofork --nopidfile --print-address \
-	    --address="unix:path=$T/dbus"
+	cat >"$T/dbus.conf" <<-CONF
+	<busconfig>
+	<listen>unix:path=$T/dbus</listen>
+	<policy context="default">
+	<allow user="*"/>
+	<allow own="*"/>
+	<allow send_destination="*"/>
+	<allow receive_sender="*"/>
+	</policy>
+	</busconfig>
+	CONF
+	start dbus dbus-daemon --config-file="$T/dbus.conf" --nofork --nopidfile --print-address
 	wait_for_line dbus '^unix:' || die 'dbus-daemon does not start'
 	export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/dbus
 	start abrmd tpm2-abrmd --session --allow-root --tcti="$TPMIOT_TCTI"

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make programs`: stock programs with keys in the TPM, and the table of them in the README.
+EXTRA_DIST += \
+	test/programs/run.sh \
+	test/programs/table.awk \
+	test/programs/peers.sh \
+	test/programs/apache.sh \
+	test/programs/curl.sh \
+	test/programs/haproxy.sh \
+	test/programs/lighttpd.sh \
+	test/programs/mosquitto.sh \
+	test/programs/ncat.sh \
+	test/programs/nginx.sh \
+	test/programs/openssl.sh \
+	test/programs/perl.sh \
+	test/programs/python.sh \
+	test/programs/python_peer.py \
+	test/programs/socat.sh \
+	test/programs/stunnel.sh
+
+programs: all test/integration/tpmcount
+	@TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/programs/run.sh \
+	    --readme=$(abs_srcdir)/README.md
+.PHONY: programs
