@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -27,6 +28,7 @@
 #define BACKLOG 512
 #define TICK_SECONDS 60
 #define GRACE_SECONDS 5
+#define PATIENCE_SECONDS 3 /* with who holds a place and does nothing, when there is no other */
 #define OTHER_FILES 64 /* store, libraries, libevent's own */
 /*
  * libevent answers what is over *its* limit by itself, in HTML. So that is set
@@ -36,10 +38,11 @@
 
 /* One connection; lives in its SSL's ex_data and goes with it. */
 struct conn {
-	LIST_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) link;
 	struct ca_http *http;
 	SSL *ssl;
 	struct event *deadline;
+	time_t since;       /* when it was accepted, or its last request was done */
 	uint64_t read_mark; /* bytes received when the last request was done; 0 before that */
 };
 
@@ -50,7 +53,7 @@ struct ca_http {
 	struct evhttp_bound_socket *bound; /* NULL once we have stopped listening */
 	struct evconnlistener *listener;   /* owned by bound */
 	struct event *sigterm, *sigint, *tick;
-	LIST_HEAD(, conn) conns;
+	TAILQ_HEAD(, conn) conns; /* by `since`, the oldest first */
 	int conns_n;
 	bool stopping;
 	char url[96];
@@ -75,12 +78,46 @@ conn_late(evutil_socket_t fd, short what, void *arg)
 	hang_up(arg);
 }
 
+static time_t
+monotonic(void)
+{
+	struct timespec now = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * At the limit newcomers wait in the kernel's queue, and the connection that has done nothing
+ * for longest has a short time left: else a stranger keeps everybody out who just opens enough.
+ */
+static void
+make_way(struct ca_http *http)
+{
+	const time_t patience =
+	    http->opt.timeout < PATIENCE_SECONDS ? http->opt.timeout : PATIENCE_SECONDS;
+	struct conn *oldest = TAILQ_FIRST(&http->conns);
+	struct timeval tv = { 0, 0 };
+	time_t waited;
+
+	if (http->stopping || oldest == NULL || http->conns_n < http->opt.max_connections)
+		return;
+	waited = monotonic() - oldest->since;
+	if (waited < patience)
+		tv.tv_sec = patience - waited;
+	evtimer_add(oldest->deadline, &tv);
+}
+
 static void
 conn_rearm(struct conn *c)
 {
 	const struct timeval tv = { c->http->opt.timeout, 0 };
 
+	c->since = monotonic();
+	TAILQ_REMOVE(&c->http->conns, c, link);
+	TAILQ_INSERT_TAIL(&c->http->conns, c, link);
 	evtimer_add(c->deadline, &tv);
+	make_way(c->http);
 }
 
 static void
@@ -93,7 +130,7 @@ conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void 
 	if (c == NULL)
 		return;
 	http = c->http;
-	LIST_REMOVE(c, link);
+	TAILQ_REMOVE(&http->conns, c, link);
 	http->conns_n--;
 	if (c->deadline != NULL)
 		event_free(c->deadline);
@@ -120,8 +157,7 @@ conn_new(struct ca_http *http, SSL *ssl)
 		free(c);
 		return false;
 	}
-	LIST_INSERT_HEAD(&http->conns, c, link);
-	/* At the limit, newcomers wait in the kernel's queue. */
+	TAILQ_INSERT_TAIL(&http->conns, c, link);
 	if (++http->conns_n >= http->opt.max_connections)
 		evconnlistener_disable(http->listener);
 	conn_rearm(c);
@@ -268,7 +304,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	http->bound = NULL;
 	http->listener = NULL;
 	/* Between two requests: nothing came in since the last reply. */
-	LIST_FOREACH(c, &http->conns, link)
+	TAILQ_FOREACH(c, &http->conns, link)
 	if (c->read_mark != 0 && BIO_number_read(SSL_get_rbio(c->ssl)) == c->read_mark)
 		hang_up(c);
 	event_base_loopexit(http->base, http->conns_n > 0 ? &grace : NULL);
@@ -368,7 +404,7 @@ ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct 
 	if (http == NULL)
 		return tpmiot_err_memory(err);
 	http->opt = *options;
-	LIST_INIT(&http->conns);
+	TAILQ_INIT(&http->conns);
 	event_set_log_callback(libevent_log);
 	make_room(http);
 	if (conn_index < 0)

@@ -58,14 +58,14 @@ run(void *arg)
 }
 
 static int
-setup_limited(void **state, int max_connections)
+setup_limited(void **state, int max_connections, int timeout)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	struct ca_http_options options = { .listen = "127.0.0.1:0",
 		.tls = server_tls,
 		.max_body = MAX_BODY,
 		.max_connections = max_connections,
-		.timeout = TIMEOUT,
+		.timeout = timeout,
 		.handler = echo,
 		.tick = tick,
 		.arg = s };
@@ -84,13 +84,19 @@ setup_limited(void **state, int max_connections)
 static int
 setup(void **state)
 {
-	return setup_limited(state, 100);
+	return setup_limited(state, 100, TIMEOUT);
 }
 
 static int
 setup_one(void **state)
 {
-	return setup_limited(state, 1);
+	return setup_limited(state, 1, TIMEOUT);
+}
+
+static int
+setup_patient(void **state)
+{
+	return setup_limited(state, 4, 60);
 }
 
 static double
@@ -333,6 +339,26 @@ test_connections_limit(void **state)
 	hang_up(second);
 }
 
+/* Who just opens all the connections there are does not keep others out. */
+static void
+test_connections_hoarded(void **state)
+{
+	const double start = seconds();
+	char reply[4096];
+	int fds[8];
+	SSL *ssl;
+
+	for (size_t i = 0; i < 8; i++)
+		fds[i] = dial(*state);
+	ssl = client(*state);
+	request(ssl, "POST", 1, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	assert_true(seconds() - start < 15);
+	hang_up(ssl);
+	for (size_t i = 0; i < 8; i++)
+		close(fds[i]);
+}
+
 static void
 test_client_that_hangs_up(void **state)
 {
@@ -457,6 +483,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_old_tls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connections_limit, setup_one, teardown),
+		cmocka_unit_test_setup_teardown(test_connections_hoarded, setup_patient, teardown),
 		cmocka_unit_test_setup_teardown(test_client_that_hangs_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_finishes_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_is_quick, setup, teardown),
