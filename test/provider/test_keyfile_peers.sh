@@ -96,7 +96,7 @@ if command -v create_tpm2_key >/dev/null && [ -e "$ENGINE_MODULES/libtpm2.so" ] 
 		check 'written by us, it signs with its own provider' \
 			theirs_signs libtpm2 "$T/again.key"
 	done
-	check 'create_tpm2_key --secret' create_tpm2_key --ecc prime256v1 --secret 0x40000001 \
+	check 'create_tpm2_key --secret' create_tpm2_key --ecc prime256v1 --secret 0x81000001 \
 		"$T/engine.key"
 	check 'its file signs' signs "$T/engine.key" -passin pass:
 	check 'create_tpm2_key --rsa' create_tpm2_key --rsa "$T/engine.key"
