@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -273,6 +274,45 @@ tpmiot_signature_verify(OSSL_LIB_CTX *libctx, const struct tpmiot_public *key,
 	    (rc = tpmiot_public_to_pkey(libctx, key, &pkey, err)) == TPMIOT_OK)
 		rc = verify(libctx, pkey, sig, &octets, msg, len, err);
 	EVP_PKEY_free(pkey);
+	tpmiot_buf_free(&octets);
+	return rc;
+}
+
+/* RSASSA without a hash is over the bytes as they are. */
+static bool
+set_digest(EVP_PKEY_CTX *ctx, const TPMT_SIGNATURE *sig)
+{
+	const char *md = tpmiot_alg_md_name(sig->signature.any.hashAlg);
+	OSSL_PARAM params[2] = { OSSL_PARAM_END, OSSL_PARAM_END };
+
+	if (sig->sigAlg == TPM2_ALG_ECDSA || md == NULL)
+		return true;
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST,
+	    (char *)(uintptr_t)md, 0);
+	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
+}
+
+enum tpmiot_rc
+tpmiot_signature_verify_digest(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_SIGNATURE *sig,
+    const TPM2B_DIGEST *digest, struct tpmiot_err *err)
+{
+	struct tpmiot_buf octets = TPMIOT_BUF_INIT;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+	enum tpmiot_rc rc = tpmiot_signature_put_openssl(sig, &octets, err);
+
+	if (rc != TPMIOT_OK)
+		goto out;
+	if (EVP_PKEY_is_a(key, "EC") != (sig->sigAlg == TPM2_ALG_ECDSA)) {
+		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "signature: it is for another type of key");
+	} else if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1 ||
+	    !set_padding(ctx, sig->sigAlg) || !set_digest(ctx, sig)) {
+		rc = tpmiot_err_crypto(err, "signature: preparing to verify it");
+	} else if (EVP_PKEY_verify(ctx, octets.data, octets.len, digest->buffer, digest->size) != 1) {
+		ERR_clear_error();
+		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "signature: it does not hold");
+	}
+out:
+	EVP_PKEY_CTX_free(ctx);
 	tpmiot_buf_free(&octets);
 	return rc;
 }

@@ -74,11 +74,12 @@ copy_setting(const char *value, char **out)
 static bool
 read_config(struct prov_ctx *prov)
 {
-	char *tcti = NULL, *state_dir = NULL, *keygen = NULL;
+	char *tcti = NULL, *state_dir = NULL, *keygen = NULL, *timeout = NULL;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_utf8_ptr("tcti", &tcti, 0),
 		OSSL_PARAM_utf8_ptr("state-dir", &state_dir, 0),
 		OSSL_PARAM_utf8_ptr("keygen", &keygen, 0),
+		OSSL_PARAM_utf8_ptr("timeout", &timeout, 0),
 		OSSL_PARAM_END,
 	};
 
@@ -89,7 +90,8 @@ read_config(struct prov_ctx *prov)
 	else
 		prov->keygen = strcmp(keygen, "software") == 0 ? PROV_KEYGEN_SOFTWARE :
 								 PROV_KEYGEN_UNKNOWN;
-	return copy_setting(tcti, &prov->tcti) && copy_setting(state_dir, &prov->state_dir);
+	return copy_setting(tcti, &prov->tcti) && copy_setting(state_dir, &prov->state_dir) &&
+	    copy_setting(timeout, &prov->timeout);
 }
 
 struct prov_ctx *
@@ -124,6 +126,7 @@ prov_ctx_free(struct prov_ctx *prov)
 	BIO_meth_free(prov->bio_method);
 	OPENSSL_free(prov->tcti);
 	OPENSSL_free(prov->state_dir);
+	OPENSSL_free(prov->timeout);
 	pthread_mutex_destroy(&prov->lock);
 	OPENSSL_free(prov);
 }
@@ -149,6 +152,21 @@ make_libctx(struct prov_ctx *prov)
 	return true;
 }
 
+/* In seconds; 0 is what the device layer thinks best. */
+static bool
+read_timeout(struct prov_ctx *prov, unsigned int *out)
+{
+	const char *text = prov->timeout != NULL ? prov->timeout : getenv("TPMIOT_TIMEOUT");
+	char *end = NULL;
+	unsigned long value = text != NULL ? strtoul(text, &end, 10) : 0;
+
+	if (text != NULL && (end == text || *end != '\0' || value == 0 || value > 86400))
+		return prov_raise(prov, TPMIOT_E_USAGE,
+		    "timeout (or TPMIOT_TIMEOUT) = %s: 1 to 86400 seconds make sense", text);
+	*out = (unsigned int)value;
+	return true;
+}
+
 /*
  * With the lock held. A TCTI may be any shared object or command: a setuid
  * program does not take it from its caller's environment.
@@ -157,12 +175,16 @@ static bool
 make_tpm(struct prov_ctx *prov)
 {
 	const char *tcti = prov->tcti != NULL ? prov->tcti : secure_getenv("TPMIOT_TCTI");
+	unsigned int timeout = 0;
 	struct tpmiot_err err;
 
 	if (prov->tpm != NULL)
 		return true;
+	if (!read_timeout(prov, &timeout))
+		return false;
 	if (tpmiot_tpm_new(tcti, prov->libctx, &prov->tpm, &err) != TPMIOT_OK)
 		return prov_raise_err(prov, &err);
+	tpmiot_tpm_set_timeout(prov->tpm, timeout);
 	return true;
 }
 

@@ -41,6 +41,7 @@ struct prov_ctx {
 
 	/* openssl.cnf; NULL where it says nothing */
 	char *tcti;
+	char *timeout;
 	char *state_dir;
 	enum {
 		PROV_KEYGEN_TPM,      /* also where it says nothing */

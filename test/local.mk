@@ -10,6 +10,7 @@ endif
 if ENABLE_CA
 include test/unit/ca.mk
 endif
+include test/tcti/local.mk
 include test/provider/local.mk
 include test/integration/local.mk
 include test/fuzz/local.mk

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connecting, fork, and what is to be flushed at the end. */
+#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +13,21 @@
 
 #include "conn.h"
 #include "session.h"
+
+#define BUSY_RETRIES 9 /* about five seconds in all */
+
+/*
+ * tpm2-abrmd is reached by D-Bus, whose library (GLib) has a thread of its own and
+ * does not survive a fork: a child that connects after its parent did would wait for
+ * ever for that thread.
+ */
+static atomic_bool dbus_used, dbus_lost;
+
+static bool
+is_by_dbus(const struct tpmiot_tpm *tpm)
+{
+	return tpm->conf != NULL && strstr(tpm->conf, "tabrmd") != NULL;
+}
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -28,20 +46,62 @@ init_lock(struct tpmiot_tpm *tpm)
 
 /* ---- fork: the child has the parent's bytes, but not its connection -------- */
 
+/*
+ * /dev/tpm0 is open in one process at a time. From the first fork on, parent and
+ * child may both want it, and neither knows whether the other does: each gives it
+ * up after every operation (let_go()).
+ */
+static bool
+is_exclusive(const struct tpmiot_tpm *tpm)
+{
+	const char *device = tpm->conf != NULL ? strstr(tpm->conf, "/dev/tpm") : NULL;
+
+	return device != NULL && isdigit((unsigned char)device[strlen("/dev/tpm")]);
+}
+
+/* Unloads keys and closes, unless somebody holds another handle. */
+static void
+let_go(struct tpmiot_tpm *tpm)
+{
+	static const TPM2_HANDLE none[2] = { 0, 0 };
+	TPM2_HANDLE handle;
+
+	if (tpm->tcti == NULL || tpm->given != NULL)
+		return;
+	while (tpm->tcti != NULL && (handle = tpm_key_give_up(tpm, none)) != 0)
+		tpmiot_tpm_flush(tpm, &handle);
+	tpmiot_session_end(&tpm->auth_session);
+	if (tpm->owned_n == 0)
+		tpm_disconnect(tpm);
+}
+
 static void
 fork_prepare(void)
 {
 	(void)pthread_mutex_lock(&all_lock);
-	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next)
-		(void)pthread_mutex_lock(&tpm->lock);
+	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
+		tpmiot_tpm_lock(tpm);
+		tpm->shared = is_exclusive(tpm);
+		if (tpm->shared)
+			let_go(tpm);
+	}
 }
 
 static void
 fork_parent(void)
 {
 	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next)
-		(void)pthread_mutex_unlock(&tpm->lock);
+		tpmiot_tpm_unlock(tpm);
 	(void)pthread_mutex_unlock(&all_lock);
+}
+
+static void
+close_sys(TSS2_SYS_CONTEXT **sys)
+{
+	if (*sys != NULL)
+		Tss2_Sys_Finalize(*sys);
+	free(*sys);
+	*sys = NULL;
 }
 
 /*
@@ -58,8 +118,9 @@ abandon(struct tpmiot_tpm *tpm)
 	if (tpm->tcti != NULL && tpm->given == NULL &&
 	    Tss2_Tcti_GetPollHandles(tpm->tcti, poll, &n) == TSS2_RC_SUCCESS && n == 1)
 		(void)close(poll[0].fd);
-	free(tpm->sys);
-	tpm->sys = NULL;
+	close_sys(&tpm->sys);
+	close_sys(&tpm->aside);
+	tpm_restore_room(tpm);
 	tpm->tcti = NULL;
 	tpm->owned_n = 0;
 	tpm->epoch++;
@@ -71,9 +132,11 @@ fork_child(void)
 {
 	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
 		init_lock(tpm);
+		tpm->depth = 0;
 		abandon(tpm);
 	}
 	(void)pthread_mutex_init(&all_lock, NULL);
+	atomic_store(&dbus_lost, atomic_load(&dbus_used));
 }
 
 static void
@@ -148,6 +211,7 @@ tpmiot_tpm_free(struct tpmiot_tpm **tpm)
 
 		tpmiot_tpm_flush(old, &handle);
 	}
+	tpm_restore_room(old);
 	tpm_disconnect(old);
 	tpmiot_tpm_unlock(old);
 	forget(old);
@@ -157,6 +221,12 @@ tpmiot_tpm_free(struct tpmiot_tpm **tpm)
 	OPENSSL_free(old->conf);
 	OPENSSL_free(old);
 	*tpm = NULL;
+}
+
+void
+tpmiot_tpm_set_timeout(struct tpmiot_tpm *tpm, unsigned int seconds)
+{
+	tpm->limit_s = seconds;
 }
 
 OSSL_LIB_CTX *
@@ -169,11 +239,15 @@ void
 tpmiot_tpm_lock(struct tpmiot_tpm *tpm)
 {
 	(void)pthread_mutex_lock(&tpm->lock);
+	tpm->depth++;
 }
 
 void
 tpmiot_tpm_unlock(struct tpmiot_tpm *tpm)
 {
+	if (tpm->depth == 1 && tpm->shared)
+		let_go(tpm);
+	tpm->depth--;
 	(void)pthread_mutex_unlock(&tpm->lock);
 }
 
@@ -192,6 +266,10 @@ no_tcti(const struct tpmiot_tpm *tpm, TSS2_RC rc, int saved, struct tpmiot_err *
 		result = tpmiot_err_set(err, TPMIOT_E_PERM,
 		    "no permission to use the TPM (TCTI %s): run as root or join the group that "
 		    "owns the device (often tss)", conf);
+	else if (saved == EBUSY)
+		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
+		    "another program holds the TPM (TCTI %s) and does not let go: stop it, or let "
+		    "both use a resource manager (device:/dev/tpmrm0, tabrmd)", conf);
 	else
 		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
 		    "no TPM at TCTI %s (0x%x): check that it is there and running, or name "
@@ -202,17 +280,50 @@ no_tcti(const struct tpmiot_tpm *tpm, TSS2_RC rc, int saved, struct tpmiot_err *
 }
 
 static enum tpmiot_rc
-open_sys(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
+open_sys(struct tpmiot_tpm *tpm, struct tcti_shim *shim, TSS2_SYS_CONTEXT **out,
+    struct tpmiot_err *err)
 {
 	TSS2_ABI_VERSION abi = TSS2_ABI_VERSION_CURRENT;
 	size_t size = Tss2_Sys_GetContextSize(0);
 	TSS2_RC rc;
 
-	tpm->sys = calloc(1, size);
-	if (tpm->sys == NULL)
+	*out = calloc(1, size);
+	if (*out == NULL)
 		return tpmiot_err_memory(err);
-	rc = Tss2_Sys_Initialize(tpm->sys, size, tcti_shim_init(&tpm->shim, tpm->tcti), &abi);
+	rc = Tss2_Sys_Initialize(*out, size, tcti_shim_init(shim, tpm->tcti), &abi);
+	shim->limit_s = tpm->limit_s;
 	return tpm_rc("connecting to the TPM", rc, err);
+}
+
+/* /dev/tpm0 lets in one program at a time; most stay for moments only. */
+static TSS2_RC
+open_tcti(struct tpmiot_tpm *tpm, int *saved)
+{
+	unsigned int tries = 0;
+	TSS2_RC rc;
+
+	for (;;) {
+		errno = 0;
+		rc = Tss2_TctiLdr_Initialize(tpm->conf, &tpm->tcti);
+		*saved = errno;
+		if (rc == TSS2_RC_SUCCESS)
+			return rc;
+		tpm->tcti = NULL;
+		if (*saved != EBUSY || tries == BUSY_RETRIES)
+			return rc;
+		tcti_back_off(tries++);
+	}
+}
+
+/* What the program starts must not keep the TPM open. */
+static void
+close_on_exec(TSS2_TCTI_CONTEXT *tcti)
+{
+	TSS2_TCTI_POLL_HANDLE fds[1];
+	size_t n = 1;
+
+	if (Tss2_Tcti_GetPollHandles(tcti, fds, &n) == TSS2_RC_SUCCESS && n == 1)
+		(void)fcntl(fds[0].fd, F_SETFD, FD_CLOEXEC);
 }
 
 static enum tpmiot_rc
@@ -220,21 +331,30 @@ tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 	TSS2_RC tss;
+	int saved;
 
 	if (tpm->tcti != NULL)
 		return TPMIOT_OK;
 	if (tpm->given != NULL)
 		tpm->tcti = tpm->given;
 	else {
-		errno = 0;
-		tss = Tss2_TctiLdr_Initialize(tpm->conf, &tpm->tcti);
-		if (tss != TSS2_RC_SUCCESS) {
-			tpm->tcti = NULL;
-			return no_tcti(tpm, tss, errno, err);
-		}
+		if (is_by_dbus(tpm) && atomic_load(&dbus_lost))
+			return tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
+			    "tpm2-abrmd cannot be reached from a process whose parent used it before "
+			    "the fork; use the kernel's resource manager, device:/dev/tpmrm0");
+		if (is_by_dbus(tpm))
+			atomic_store(&dbus_used, true);
+		tss = open_tcti(tpm, &saved);
+		if (tss != TSS2_RC_SUCCESS)
+			return no_tcti(tpm, tss, saved, err);
+		close_on_exec(tpm->tcti);
 	}
 	tpm->epoch++;
-	rc = open_sys(tpm, err);
+	rc = open_sys(tpm, &tpm->shim, &tpm->sys, err);
+	if (rc == TPMIOT_OK)
+		rc = open_sys(tpm, &tpm->aside_shim, &tpm->aside, err);
+	tpm->shim.make_room = tpm_make_room;
+	tpm->shim.make_room_arg = tpm;
 	if (rc != TPMIOT_OK)
 		tpm_disconnect(tpm);
 	return rc;
@@ -243,11 +363,9 @@ tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 void
 tpm_disconnect(struct tpmiot_tpm *tpm)
 {
-	if (tpm->sys != NULL) {
-		Tss2_Sys_Finalize(tpm->sys);
-		free(tpm->sys);
-		tpm->sys = NULL;
-	}
+	close_sys(&tpm->sys);
+	close_sys(&tpm->aside);
+	tpm_restore_room(tpm);
 	if (tpm->tcti != NULL && tpm->given == NULL)
 		Tss2_TctiLdr_Finalize(&tpm->tcti);
 	tpm->tcti = NULL;
@@ -272,6 +390,15 @@ void
 tpm_end(struct tpmiot_tpm *tpm)
 {
 	tpmiot_tpm_unlock(tpm);
+}
+
+bool
+tpm_owns(const struct tpmiot_tpm *tpm, TPM2_HANDLE handle)
+{
+	for (size_t i = 0; i < tpm->owned_n; i++)
+		if (tpm->owned[i] == handle)
+			return true;
+	return false;
 }
 
 void

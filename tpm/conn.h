@@ -21,18 +21,24 @@
 
 struct tpmiot_tpm {
 	pthread_mutex_t lock; /* recursive */
+	unsigned int depth;   /* how often the holder has locked it */
+	bool shared;          /* the TPM is one that only one process can have open, and we forked */
 	OSSL_LIB_CTX *libctx; /* borrowed */
 	char *conf;           /* TCTI configuration, NULL for the default search */
 	TSS2_TCTI_CONTEXT *given; /* the tests' TCTI, borrowed; NULL otherwise */
 	TSS2_TCTI_CONTEXT *tcti;  /* NULL while not connected */
 	struct tcti_shim shim;
 	TSS2_SYS_CONTEXT *sys;
+	struct tcti_shim aside_shim;
+	TSS2_SYS_CONTEXT *aside; /* for what is to be sent while a command in sys waits (room.c) */
+	unsigned int limit_s;    /* for a response; 0: by the kind of command */
 	unsigned int epoch; /* counts connections: a handle is good in its epoch only */
 	TPM2_HANDLE owned[TPM_OWNED_MAX]; /* objects and sessions to flush at the end */
 	size_t owned_n;
 	struct tpmiot_session *auth_session; /* for keys with an auth value; NULL until needed */
 	struct tpmiot_buf owner_auth; /* of the hierarchies; empty: none */
 	struct tpmiot_buf endorsement_auth;
+	TPMS_CONTEXT *swapped; /* somebody's session that had to make room; NULL if none had to */
 	struct tpmiot_key *keys; /* every key on this connection */
 	uint64_t ticks;          /* orders the uses of keys */
 	struct tpmiot_tpm *next; /* all connections of the process, for fork */
@@ -74,8 +80,20 @@ void tpm_disown(struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
 /* Drops the connection after it broke: every handle is void. */
 void tpm_disconnect(struct tpmiot_tpm *tpm);
 
-/* Gives up the loaded key that was used least lately (key.c). False if there is none. */
-bool tpm_make_room(struct tpmiot_tpm *tpm);
+bool tpm_owns(const struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
+
+/* Frees a slot for `command` of this connection (room.c); a tcti_make_room_fn. */
+tcti_make_room_fn tpm_make_room;
+/* Puts back what tpm_make_room() took away for a while. */
+void tpm_restore_room(struct tpmiot_tpm *tpm);
+
+/*
+ * The loaded key that was used least lately, other than in[0] and in[1] (keyload.c);
+ * it counts as not loaded from now on. 0 if there is none.
+ */
+TPM2_HANDLE tpm_key_give_up(struct tpmiot_tpm *tpm, const TPM2_HANDLE in[2]);
+/* Whether one of this connection's keys, loaded or not, has this Name. */
+bool tpm_key_is_named(const struct tpmiot_tpm *tpm, const TPM2B_NAME *name);
 
 /*
  * What authorises a command on a hierarchy: `given`, or if that is empty what was

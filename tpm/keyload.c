@@ -103,16 +103,29 @@ tpmiot_key_handle_loaded(struct tpmiot_key *key, TPM2_HANDLE *out, struct tpmiot
 	return rc;
 }
 
-bool
-tpm_make_room(struct tpmiot_tpm *tpm)
+TPM2_HANDLE
+tpm_key_give_up(struct tpmiot_tpm *tpm, const TPM2_HANDLE in[2])
 {
 	struct tpmiot_key *oldest = NULL;
+	TPM2_HANDLE handle;
 
 	for (struct tpmiot_key *key = tpm->keys; key != NULL; key = key->next)
-		if (tpm_key_is_loaded(key) && (oldest == NULL || key->used < oldest->used))
+		if (tpm_key_is_loaded(key) && key->loaded != in[0] && key->loaded != in[1] &&
+		    (oldest == NULL || key->used < oldest->used))
 			oldest = key;
 	if (oldest == NULL)
-		return false;
-	tpm_key_unload(oldest);
-	return true;
+		return 0;
+	handle = oldest->loaded;
+	oldest->loaded = 0;
+	return handle;
+}
+
+bool
+tpm_key_is_named(const struct tpmiot_tpm *tpm, const TPM2B_NAME *name)
+{
+	for (const struct tpmiot_key *key = tpm->keys; key != NULL; key = key->next)
+		if (key->pub.name.size == name->size &&
+		    memcmp(key->pub.name.name, name->name, name->size) == 0)
+			return true;
+	return false;
 }

@@ -5,11 +5,15 @@
 #include <openssl/crypto.h>
 
 #include <tpmiot/alg.h>
+#include <tpmiot/signature.h>
 
 #include "import.h"
 #include "key.h"
 #include "policy.h"
 #include "session.h"
+
+/* Two where a TPM is ours alone; see is_worth_again(). */
+#define USE_TRIES 6
 
 /* ---- authorisation ---------------------------------------------------------------------------- */
 
@@ -74,49 +78,131 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 	return rc;
 }
 
+/* Whether the handle has become another object's, to which the command makes no sense. */
+static bool
+is_taken(const struct tpmiot_key *key)
+{
+	struct tpmiot_public pub;
+
+	if (!tpm_key_is_loaded(key))
+		return false;
+	return tpmiot_tpm_read_public(key->tpm, key->loaded, &pub, NULL) != TPMIOT_OK ||
+	    pub.name.size != key->pub.name.size ||
+	    memcmp(pub.name.name, key->pub.name.name, pub.name.size) != 0;
+}
+
+/*
+ * Whether the key made again from its recipe may do what just failed: after a reset,
+ * or a resource manager's restart, or because programs share a full TPM and take
+ * each other's room. A password is not tried twice, and a TPM that hangs not waited
+ * for twice.
+ */
+static bool
+is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, bool was_loaded)
+{
+	bool is_loaded = was_loaded || tpm_key_is_loaded(key);
+
+	switch (err->rc) {
+	case TPMIOT_E_TPM_GONE:
+		return err->tss != TSS2_TCTI_RC_TRY_AGAIN;
+	case TPMIOT_E_NOT_FOUND:
+		return is_loaded || key->tpm->auth_session != NULL ||
+		    key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT;
+	case TPMIOT_E_VERIFY:
+		return is_loaded || key->checked;
+	case TPMIOT_E_UNSUPPORTED:
+	case TPMIOT_E_TPM:
+		return is_taken(key);
+	default:
+		return false;
+	}
+}
+
 enum tpmiot_rc
 tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
     struct tpmiot_err *err)
 {
+	struct tpmiot_err last;
 	enum tpmiot_rc rc;
-	bool was_loaded;
 
 	tpmiot_tpm_lock(key->tpm);
-	was_loaded = tpm_key_is_loaded(key);
-	rc = use_once(key, secret, command, arg, err);
-	if (was_loaded && (rc == TPMIOT_E_NOT_FOUND || rc == TPMIOT_E_TPM_GONE)) {
-		key->loaded = 0;
+	for (int tries = 1;; tries++) {
+		bool was_loaded = tpm_key_is_loaded(key), again;
+
+		rc = use_once(key, secret, command, arg, &last);
+		if (rc == TPMIOT_OK)
+			break;
+		again = tries < USE_TRIES && is_worth_again(key, &last, was_loaded);
+		/* Its nonces may be out of step with the TPM's, which would look like a wrong password. */
 		tpmiot_session_end(&key->tpm->auth_session);
-		rc = use_once(key, secret, command, arg, err);
+		if (!again)
+			break;
+		/* Not flushed: nobody knows what the handle means now. */
+		tpm_disown(key->tpm, key->loaded);
+		key->loaded = 0;
 	}
 	tpmiot_tpm_unlock(key->tpm);
+	if (rc != TPMIOT_OK && err != NULL)
+		*err = last;
 	return rc;
 }
 
 /* ---- signing -------------------------------------------------------------------------------------- */
 
 struct to_sign {
+	EVP_PKEY *pkey;
 	const TPMT_SIG_SCHEME *scheme;
 	const TPM2B_DIGEST *digest;
 	const TPMT_TK_HASHCHECK *ticket;
 	TPMT_SIGNATURE *out;
 };
 
+/*
+ * What the TPM signed is verified, because its answer to a plain TPM2_Sign is not
+ * authenticated: bytes may have changed on the bus, or the handle may mean another
+ * object by now, where there is no resource manager. It is cheap in comparison.
+ */
+static enum tpmiot_rc
+check_signature(const struct tpmiot_tpm *tpm, const struct to_sign *job,
+    const TPMT_SIGNATURE *made, struct tpmiot_err *err)
+{
+	const TPMT_SIG_SCHEME *scheme = job->scheme;
+	enum tpmiot_rc rc;
+
+	if (scheme->scheme != TPM2_ALG_NULL &&
+	    (made->sigAlg != scheme->scheme ||
+	        made->signature.any.hashAlg != scheme->details.any.hashAlg))
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "TPM2_Sign: the TPM signed by another scheme than it was told");
+	rc = tpmiot_signature_verify_digest(tpm->libctx, job->pkey, made, job->digest, err);
+	if (rc == TPMIOT_E_VERIFY)
+		return tpmiot_err_set(err, rc,
+		    "TPM2_Sign: the signature from the TPM is not this key's; is something wrong "
+		    "with the TPM or on the way to it?");
+	return rc;
+}
+
 static enum tpmiot_rc
 sign_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth, void *arg,
     struct tpmiot_err *err)
 {
 	const struct to_sign *job = arg;
+	TPMT_SIGNATURE made;
+	enum tpmiot_rc rc = tpmiot_tpm_sign(tpm, handle, auth, job->scheme, job->digest,
+	    job->ticket, &made, err);
 
-	return tpmiot_tpm_sign(tpm, handle, auth, job->scheme, job->digest, job->ticket, job->out,
-	    err);
+	if (rc == TPMIOT_OK)
+		rc = check_signature(tpm, job, &made, err);
+	if (rc == TPMIOT_OK)
+		*job->out = made;
+	return rc;
 }
 
 static enum tpmiot_rc
 sign(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest,
     const TPMT_TK_HASHCHECK *ticket, TPMT_SIGNATURE *out, struct tpmiot_err *err)
 {
-	struct to_sign job = { scheme, digest, ticket, out };
+	struct to_sign job = { key->pkey, scheme, digest, ticket, out };
 
 	return tpm_key_use(key, false, sign_command, &job, err);
 }

@@ -22,6 +22,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/policy.h \
 	tpm/query.c \
 	tpm/rc.c \
+	tpm/room.c \
 	tpm/session.c \
 	tpm/session.h \
 	tpm/sign.c \

@@ -17,12 +17,6 @@ is_transient(TPM2_HANDLE handle)
 	    type == TPM2_HT_POLICY_SESSION;
 }
 
-/* Runs attempt() again as long as the TPM is full and one of our own keys can give way. */
-#define WITH_ROOM(tpm, rc, attempt)                                                                \
-	do                                                                                         \
-		rc = (attempt);                                                                    \
-	while (rc == TPMIOT_E_TPM_FULL && tpm_make_room(tpm))
-
 /* ---- TPM2_ReadPublic ---------------------------------------------------------- */
 
 enum tpmiot_rc
@@ -48,7 +42,7 @@ tpmiot_tpm_read_public(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot
 /* ---- TPM2_CreatePrimary, TPM2_Create -------------------------------------------- */
 
 static enum tpmiot_rc
-create_primary_once(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, const struct tpm_call *call,
+send_create_primary(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, const struct tpm_call *call,
     const TPM2B_PUBLIC *in, TPM2_HANDLE *handle, TPM2B_PUBLIC *out, struct tpmiot_err *err)
 {
 	static const TPM2B_SENSITIVE_CREATE no_secret = { 0 };
@@ -79,8 +73,7 @@ tpmiot_tpm_create_primary(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy,
 		return rc;
 	rc = tpm_hierarchy_authorise(tpm, hierarchy, hierarchy_auth, &auth, err);
 	if (rc == TPMIOT_OK)
-		WITH_ROOM(tpm, rc,
-		    create_primary_once(tpm, hierarchy, &call, &in, &got, &made, err));
+		rc = send_create_primary(tpm, hierarchy, &call, &in, &got, &made, err);
 	tpmiot_session_end(&auth.session);
 	if (rc == TPMIOT_OK) {
 		tpm_own(tpm, got);
@@ -145,7 +138,7 @@ tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 /* ---- TPM2_Load -------------------------------------------------------------------- */
 
 static enum tpmiot_rc
-load_once(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, const struct tpm_call *call,
+send_load(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, const struct tpm_call *call,
     const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *priv, TPM2_HANDLE *handle, TPM2B_NAME *name,
     struct tpmiot_err *err)
 {
@@ -175,7 +168,7 @@ tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes 
 	if (parent_auth.len != 0)
 		rc = tpm_parent_session(tpm, parent, &auth, err);
 	if (rc == TPMIOT_OK)
-		WITH_ROOM(tpm, rc, load_once(tpm, parent, &call, &area, priv, &got, &name, err));
+		rc = send_load(tpm, parent, &call, &area, priv, &got, &name, err);
 	tpmiot_session_end(&auth.session);
 	if (rc == TPMIOT_OK) {
 		tpm_own(tpm, got);

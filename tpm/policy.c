@@ -193,13 +193,11 @@ load_signer(struct tpmiot_tpm *tpm, const struct tpmiot_public *signer, TPM2_HAN
 	TPM2_HANDLE handle = 0;
 	enum tpmiot_rc rc;
 
-	do {
-		rc = tpm_exec(tpm, &call,
-		    Tss2_Sys_LoadExternal_Prepare(tpm->sys, NULL, &area, TPM2_RH_OWNER), err);
-		if (rc == TPMIOT_OK)
-			rc = tpm_complete(&call,
-			    Tss2_Sys_LoadExternal_Complete(tpm->sys, &handle, NULL), err);
-	} while (rc == TPMIOT_E_TPM_FULL && tpm_make_room(tpm));
+	rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_LoadExternal_Prepare(tpm->sys, NULL, &area, TPM2_RH_OWNER), err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_LoadExternal_Complete(tpm->sys, &handle, NULL),
+		    err);
 	if (rc == TPMIOT_OK) {
 		tpm_own(tpm, handle);
 		*out = handle;

@@ -66,15 +66,11 @@ sequence_start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, TPM2_HANDLE *handle,
     struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_HashSequenceStart" };
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_HashSequenceStart_Prepare(tpm->sys, &tpm_no_auth_value, alg), err);
 
-	do {
-		rc = tpm_exec(tpm, &call,
-		    Tss2_Sys_HashSequenceStart_Prepare(tpm->sys, &tpm_no_auth_value, alg), err);
-		if (rc == TPMIOT_OK)
-			rc = tpm_complete(&call,
-			    Tss2_Sys_HashSequenceStart_Complete(tpm->sys, handle), err);
-	} while (rc == TPMIOT_E_TPM_FULL && tpm_make_room(tpm));
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_HashSequenceStart_Complete(tpm->sys, handle), err);
 	if (rc == TPMIOT_OK)
 		tpm_own(tpm, *handle);
 	return rc;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,7 +11,18 @@
 
 #define SHIM_MAGIC 0x74706d696f740001ULL
 #define RESPONSE_HEADER 10
-#define RETRIES 9 /* 10 ms doubled each time: about ten seconds in all */
+#define RETRIES 9      /* 10 ms doubled each time: about ten seconds in all */
+#define ROOM_WAITS 8   /* about two and a half */
+#define ROOM_MAX 16    /* slots freed for one command: more is no honest TPM */
+#define POLL_HANDLES_MAX 4
+
+/*
+ * How long a response may take, in seconds. Linux gives a TPM five minutes for
+ * making a key and two at most for anything else; a resource manager may have a
+ * queue in front of us. What is longer is a TPM that hangs.
+ */
+#define LIMIT_KEYGEN 900
+#define LIMIT_OTHER 300
 
 static const uint8_t STARTUP_CLEAR[] = { 0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0 };
 
@@ -31,14 +45,73 @@ shim_transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
 	return Tss2_Tcti_Transmit(shim->real, size, command);
 }
 
-static void
-back_off(unsigned int tries)
+void
+tcti_back_off(unsigned int tries)
 {
 	long ms = 10L << tries;
 	struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };
 
 	(void)nanosleep(&pause, NULL);
 }
+
+/* ---- waiting ---------------------------------------------------------------- */
+
+static int32_t
+limit_ms(const struct tcti_shim *shim)
+{
+	uint32_t code = shim->len >= RESPONSE_HEADER ? be32(shim->command + 6) : 0;
+
+	if (shim->limit_s != 0)
+		return shim->limit_s < INT32_MAX / 1000 ? (int32_t)shim->limit_s * 1000 : INT32_MAX;
+	if (code == TPM2_CC_Create || code == TPM2_CC_CreatePrimary || code == TPM2_CC_CreateLoaded)
+		return LIMIT_KEYGEN * 1000;
+	return LIMIT_OTHER * 1000;
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * Most TCTIs of tpm2-tss take no notice of a time limit, but tell what to poll.
+ * Those that do neither (swtpm, mssim) are for tests; there a limit is beyond us.
+ */
+static TSS2_RC
+wait_for_response(TSS2_TCTI_CONTEXT *real, int32_t ms)
+{
+	TSS2_TCTI_POLL_HANDLE fds[POLL_HANDLES_MAX];
+	int64_t end = now_ms() + ms;
+	size_t n = POLL_HANDLES_MAX;
+	int ready;
+
+	if (Tss2_Tcti_GetPollHandles(real, fds, &n) != TSS2_RC_SUCCESS || n == 0 ||
+	    n > POLL_HANDLES_MAX)
+		return TSS2_RC_SUCCESS;
+	/* What to poll for is not what every TCTI says (device: writing too; tabrmd: nothing). */
+	for (size_t i = 0; i < n; i++)
+		fds[i].events = POLLIN;
+	do {
+		int64_t left = end - now_ms();
+
+		ready = poll(fds, (nfds_t)n, left > 0 ? (int)left : 0);
+	} while (ready < 0 && errno == EINTR);
+	return ready == 0 ? TSS2_TCTI_RC_TRY_AGAIN : TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC
+receive(TSS2_TCTI_CONTEXT *real, int32_t ms, size_t *size, uint8_t *response)
+{
+	TSS2_RC rc = wait_for_response(real, ms);
+
+	return rc != TSS2_RC_SUCCESS ? rc : Tss2_Tcti_Receive(real, size, response, ms);
+}
+
+/* ---- commands that are not over with their first response ---------------------- */
 
 static TSS2_RC
 startup(struct tcti_shim *shim)
@@ -48,37 +121,60 @@ startup(struct tcti_shim *shim)
 	TSS2_RC rc = Tss2_Tcti_Transmit(shim->real, sizeof(STARTUP_CLEAR), STARTUP_CLEAR);
 
 	if (rc == TSS2_RC_SUCCESS)
-		rc = Tss2_Tcti_Receive(shim->real, &size, response, TSS2_TCTI_TIMEOUT_BLOCK);
+		rc = receive(shim->real, limit_ms(shim), &size, response);
 	return rc;
+}
+
+/* Room made by us is there at once; what others hold they may give back soon. */
+static bool
+wait_for_room(struct tcti_shim *shim, TPM2_RC code, unsigned int *made, unsigned int *waits)
+{
+	if (shim->make_room == NULL || *made == ROOM_MAX || *waits == ROOM_WAITS)
+		return false;
+	if (shim->make_room(shim->make_room_arg, code, shim->command, shim->len))
+		(*made)++;
+	else
+		tcti_back_off((*waits)++);
+	return true;
 }
 
 /* Receives until the TPM has said its last word on the command. */
 static TSS2_RC
-converse(struct tcti_shim *shim, int32_t timeout)
+converse(struct tcti_shim *shim)
 {
-	unsigned int tries = 0, starts = 0;
+	unsigned int tries = 0, starts = 0, rooms = 0, waits = 0;
 	TSS2_RC rc;
 
 	for (;;) {
+		uint32_t code;
+
 		shim->response_len = sizeof(shim->response);
-		rc = Tss2_Tcti_Receive(shim->real, &shim->response_len, shim->response, timeout);
+		rc = receive(shim->real, limit_ms(shim), &shim->response_len, shim->response);
 		if (rc != TSS2_RC_SUCCESS)
 			return rc;
 		/* SAPI believes the header's size; what came has to bear it out. */
 		if (shim->response_len < RESPONSE_HEADER ||
 		    be32(shim->response + 2) != shim->response_len)
 			return TSS2_TCTI_RC_MALFORMED_RESPONSE;
-		switch (be32(shim->response + 6)) {
+		code = be32(shim->response + 6);
+		switch (code & ~(uint32_t)TSS2_RC_LAYER_MASK) {
 		case TPM2_RC_RETRY:
 		case TPM2_RC_YIELDED:
 		case TPM2_RC_TESTING:
 		case TPM2_RC_NV_RATE:
 			if (tries == RETRIES)
 				return rc;
-			back_off(tries++);
+			tcti_back_off(tries++);
 			break;
 		case TPM2_RC_INITIALIZE:
 			if (starts++ > 0 || startup(shim) != TSS2_RC_SUCCESS)
+				return rc;
+			break;
+		case TPM2_RC_OBJECT_MEMORY:
+		case TPM2_RC_MEMORY:
+		case TPM2_RC_SESSION_MEMORY:
+			if (!wait_for_room(shim, code & ~(uint32_t)TSS2_RC_LAYER_MASK, &rooms,
+			        &waits))
 				return rc;
 			break;
 		default:
@@ -96,8 +192,9 @@ shim_receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t ti
 	struct tcti_shim *shim = (struct tcti_shim *)ctx;
 	TSS2_RC rc;
 
+	(void)timeout; /* SAPI's callers block; the limit is ours */
 	if (shim->response_len == 0) {
-		rc = converse(shim, timeout);
+		rc = converse(shim);
 		if (rc != TSS2_RC_SUCCESS) {
 			shim->response_len = 0;
 			return rc;

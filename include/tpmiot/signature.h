@@ -33,4 +33,9 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify(OSSL_LIB_CTX *libctx,
     const struct tpmiot_public *key, const TPMT_SIGNATURE *sig, const void *msg,
     size_t len, struct tpmiot_err *err);
 
+/* The same over a digest, for a TPM's own answer: any scheme will do that the signature names. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify_digest(
+    OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_SIGNATURE *sig,
+    const TPM2B_DIGEST *digest, struct tpmiot_err *err);
+
 #endif

@@ -41,6 +41,12 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_new(const char *tcti,
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_new_on(TSS2_TCTI_CONTEXT *tcti,
     OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err);
 
+/*
+ * How long to wait for a response; by default 15 minutes where a key is made, else
+ * 5. Not with the TCTIs swtpm and mssim, which cannot wait only so long.
+ */
+void tpmiot_tpm_set_timeout(struct tpmiot_tpm *tpm, unsigned int seconds);
+
 /* Flushes what this process loaded and was not flushed yet, closes, frees, NULLs. */
 void tpmiot_tpm_free(struct tpmiot_tpm **tpm);
 

@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	test/provider/keyfile.sh \
 	test/provider/keys.sh \
+	test/provider/odd.sh \
 	test/provider/test_keyfile_parent.sh \
 	test/provider/test_keyfile_peers.sh \
 	test/provider/test_keyfile_policy.sh \
@@ -12,7 +13,31 @@ EXTRA_DIST += \
 	test/provider/test_sign.sh \
 	test/provider/test_refuse.sh \
 	test/provider/test_tls.sh \
-	test/provider/test_programs.sh
+	test/provider/test_programs.sh \
+	test/provider/test_bus.sh \
+	test/provider/test_faults.sh \
+	test/provider/test_fork.sh \
+	test/provider/test_full_tpm.sh \
+	test/provider/test_reset.sh \
+	test/provider/test_threads.sh
+
+# Applications for the scripts: linked to libcrypto alone.
+check_PROGRAMS += test/provider/odd test/provider/sweep
+test_provider_odd_SOURCES = test/provider/odd.c test/provider/keyuser.c test/provider/keyuser.h
+test_provider_odd_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+test_provider_odd_LDADD = $(CRYPTO_LIBS) $(PTHREAD_LIBS)
+test_provider_sweep_SOURCES = test/provider/sweep.c test/provider/keyuser.c test/provider/keyuser.h
+test_provider_sweep_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+test_provider_sweep_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
+test_provider_sweep_LDADD = $(CRYPTO_LIBS) -ldl
+
+# The long forms of what ./check runs in a short one.
+check-faults: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/provider/test_faults.sh
+check-odd: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	for t in fork threads full_tpm; do TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) \
+	    bash $(srcdir)/test/provider/test_$$t.sh || exit 1; done
+.PHONY: check-faults check-odd
 
 check_PROGRAMS += test/provider/unseal
 test_provider_unseal_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)

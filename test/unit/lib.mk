@@ -4,7 +4,7 @@ LIB_TEST_LIBS = lib/libtpmiot.la $(CMOCKA_LIBS) $(CRYPTO_LIBS) $(MU_LIBS)
 noinst_HEADERS += test/unit/unit.h test/unit/softtpm.h test/unit/certkit.h test/unit/roca_modulus.h
 if HAVE_CMOCKA
 # A TPM in software and a maker of certificates: the CA's tests link it, too.
-check_LTLIBRARIES = test/unit/libtestkit.la
+check_LTLIBRARIES += test/unit/libtestkit.la
 test_unit_libtestkit_la_SOURCES = test/unit/certkit.c test/unit/softtpm.c
 test_unit_libtestkit_la_LIBADD = $(LIB_TEST_LIBS)
 AM_CPPFLAGS += $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)

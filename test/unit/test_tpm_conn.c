@@ -129,8 +129,8 @@ test_codes_become_reasons(void **state)
 		{ TPM2_RC_AUTH_FAIL | TPM2_RC_S | TPM2_RC_1, TPMIOT_E_AUTH, "lockout" },
 		{ TPM2_RC_BAD_AUTH | TPM2_RC_S | TPM2_RC_2, TPMIOT_E_AUTH, "wrong" },
 		{ TPM2_RC_LOCKOUT, TPMIOT_E_LOCKOUT, "--clear-lockout" },
-		{ TPM2_RC_OBJECT_MEMORY, TPMIOT_E_TPM_FULL, "tpm2_flushcontext -t" },
-		{ TPM2_RC_SESSION_MEMORY, TPMIOT_E_TPM_FULL, "tpm2_flushcontext -l" },
+		{ TPM2_RC_OBJECT_HANDLES, TPMIOT_E_TPM_FULL, "object handle" },
+		{ TPM2_RC_SESSION_HANDLES, TPMIOT_E_TPM_FULL, "tpm2_flushcontext -s" },
 		{ TPM2_RC_HANDLE | TPM2_RC_H | TPM2_RC_1, TPMIOT_E_NOT_FOUND, "nothing" },
 		{ TPM2_RC_REFERENCE_H0, TPMIOT_E_NOT_FOUND, "no longer loaded" },
 		{ TPM2_RC_REFERENCE_S6, TPMIOT_E_NOT_FOUND, "no longer loaded" },
@@ -148,6 +148,28 @@ test_codes_become_reasons(void **state)
 		assert_non_null(strstr(f->err.text, cases[i].says));
 		assert_int_equal(f->err.tss, cases[i].code);
 	}
+}
+
+/* Nothing of ours to give up, and nothing of ours left over: another program's slot is waited for. */
+static void
+test_full_tpm_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_buf none = TPMIOT_BUF_INIT;
+	TPMS_TIME_INFO now;
+
+	tpmiot_buf_put_u8(&none, TPM2_NO);
+	tpmiot_buf_put_u32(&none, TPM2_CAP_HANDLES);
+	tpmiot_buf_put_u32(&none, 0);
+	script_code(&f->script, TPM2_RC_OBJECT_MEMORY);
+	script_ok(&f->script, 0, &none, false);
+	script_clock(&f->script);
+	assert_ok(tpmiot_tpm_read_clock(f->tpm, &now, &f->err), &f->err);
+	assert_int_equal(f->script.sent, 3);
+	assert_int_equal(script_command(&f->script, 1), TPM2_CC_GetCapability);
+	assert_int_equal(script_command(&f->script, 2), TPM2_CC_ReadClock);
+	assert_int_equal(now.clockInfo.resetCount, 7);
+	tpmiot_buf_free(&none);
 }
 
 static void
@@ -293,6 +315,7 @@ main(void)
 		TEST(test_tpm_started_when_nobody_did),
 		TEST(test_startup_tried_once),
 		TEST(test_codes_become_reasons),
+		TEST(test_full_tpm_waited_for),
 		TEST(test_connection_broken_and_made_again),
 		TEST(test_response_truncated_at_every_length),
 		TEST(test_child_does_not_flush_what_its_parent_loaded),
