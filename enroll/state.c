@@ -80,6 +80,21 @@ lock_dir(const char *dir, int fd, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
+/* Whoever can put files here chooses the key that gets the certificate. */
+static enum tpmiot_rc
+check_dir(const char *dir, int fd, struct tpmiot_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return tpmiot_err_errno(err, "state directory %s", dir);
+	if ((st.st_mode & S_IWOTH) != 0)
+		return tpmiot_err_set(err, TPMIOT_E_PERM,
+		    "everybody may write to the state directory %s; look at what is in it, then "
+		    "chmod o-w it, or choose another one with --state-dir=DIR", dir);
+	return TPMIOT_OK;
+}
+
 static bool
 is_leftover(const char *name)
 {
@@ -118,7 +133,9 @@ enroll_state_open(const char *dir, struct enroll_state *out, struct tpmiot_err *
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return tpmiot_err_errno(err, "cannot open the state directory %s", dir);
-	rc = lock_dir(dir, fd, err);
+	rc = check_dir(dir, fd, err);
+	if (rc == TPMIOT_OK)
+		rc = lock_dir(dir, fd, err);
 	if (rc != TPMIOT_OK) {
 		(void)close(fd);
 		return rc;

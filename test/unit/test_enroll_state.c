@@ -100,6 +100,20 @@ test_open_waits_for_the_lock(void **state)
 }
 
 static void
+test_open_for_everybody(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_state opened = ENROLL_STATE_INIT;
+
+	assert_ok(enroll_state_open(f->dir, &opened, &f->err), &f->err);
+	enroll_state_close(&opened);
+	assert_int_equal(chmod(f->dir, 01777), 0);
+	assert_int_equal(enroll_state_open(f->dir, &opened, &f->err), TPMIOT_E_PERM);
+	assert_non_null(strstr(f->err.text, "chmod o-w"));
+	assert_int_equal(opened.fd, -1);
+}
+
+static void
 test_open_no_directory(void **state)
 {
 	struct fixture *f = *state;
@@ -214,6 +228,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DIR(test_open_makes_and_sweeps),
 		WITH_DIR(test_open_waits_for_the_lock),
+		WITH_DIR(test_open_for_everybody),
 		WITH_DIR(test_open_no_directory),
 		cmocka_unit_test(test_check_name),
 		WITH_DIR(test_read_key_that_is_none),
