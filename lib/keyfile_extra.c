@@ -216,6 +216,13 @@ check(OSSL_LIB_CTX *libctx, const struct tpmiot_keyfile *file, const struct tpmi
 	return rc;
 }
 
+/* Lists without anything in them are none. */
+static bool
+is_empty(const struct tpmiot_keyextra *extra)
+{
+	return extra->description == NULL && extra->policy.n == 0 && extra->n_signed == 0;
+}
+
 enum tpmiot_rc
 keyfile_extra_read(OSSL_LIB_CTX *libctx, const keyfile_key *from, const struct tpmiot_keyfile *file,
     struct tpmiot_keyextra **extra, struct tpmiot_err *err)
@@ -238,7 +245,7 @@ keyfile_extra_read(OSSL_LIB_CTX *libctx, const keyfile_key *from, const struct t
 		rc = read_signed(from->auth_policy, made, err);
 	if (rc == TPMIOT_OK)
 		rc = check(libctx, file, made, err);
-	if (rc == TPMIOT_OK) {
+	if (rc == TPMIOT_OK && !is_empty(made)) {
 		*extra = made;
 		made = NULL;
 	}

@@ -60,8 +60,8 @@ plain_free(void *p, const char *file, int line)
 
 /* What the operations work on, loaded before memory runs out. */
 static struct {
-	struct tpmiot_buf pem, sig_raw, msg;
-	struct tpmiot_keyfile key;
+	struct tpmiot_buf pem, signed_pem, sig_raw, msg;
+	struct tpmiot_keyfile key, signed_key;
 	struct tpmiot_public ek_rsa, ek_ecc, signer;
 	TPMT_SIGNATURE sig;
 	TPM2B_NAME name;
@@ -85,6 +85,10 @@ setup(void **state)
 
 	(void)state;
 	read_vector("keyfile/ec-p256-owner.pem", &in.pem);
+	read_vector("keyfile/ec-signed-policy.pem", &in.signed_pem);
+	assert_ok(tpmiot_keyfile_parse_pem(NULL, in.signed_pem.data, in.signed_pem.len,
+	              &in.signed_key, &err),
+	    &err);
 	read_vector("signature/ak-ecc-ecdsa-sha256.sig", &in.sig_raw);
 	read_vector("signature/message", &in.msg);
 	assert_ok(tpmiot_keyfile_parse_pem(NULL, in.pem.data, in.pem.len, &in.key, &err), &err);
@@ -101,6 +105,8 @@ teardown(void **state)
 {
 	(void)state;
 	tpmiot_buf_free(&in.pem);
+	tpmiot_buf_free(&in.signed_pem);
+	tpmiot_keyfile_clear(&in.signed_key);
 	tpmiot_buf_free(&in.sig_raw);
 	tpmiot_buf_free(&in.msg);
 	return 0;
@@ -115,6 +121,31 @@ parse_pem(void)
 	enum tpmiot_rc rc = tpmiot_keyfile_parse_pem(NULL, in.pem.data, in.pem.len, &key, NULL);
 
 	assert_int_equal(key.parent, rc == TPMIOT_OK ? TPM2_RH_OWNER : 0x55);
+	return rc;
+}
+
+/* One with everything that is allocated besides. */
+static enum tpmiot_rc
+parse_signed_policy(void)
+{
+	struct tpmiot_keyfile key = { .parent = 0x55 };
+	enum tpmiot_rc rc = tpmiot_keyfile_parse_pem(NULL, in.signed_pem.data, in.signed_pem.len,
+	    &key, NULL);
+
+	assert_int_equal(key.parent, rc == TPMIOT_OK ? 0x81000001 : 0x55);
+	tpmiot_keyfile_clear(&key);
+	return rc;
+}
+
+static enum tpmiot_rc
+put_signed_policy(void)
+{
+	struct tpmiot_buf out = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc = tpmiot_keyfile_put_pem(&in.signed_key, &out, NULL);
+
+	if (rc == TPMIOT_OK)
+		assert_int_equal(out.data[0], '-');
+	tpmiot_buf_free(&out);
 	return rc;
 }
 
@@ -264,6 +295,8 @@ run_dry(enum tpmiot_rc (*op)(void))
 
 NOMEM_TEST(parse_pem)
 NOMEM_TEST(put_pem)
+NOMEM_TEST(parse_signed_policy)
+NOMEM_TEST(put_signed_policy)
 NOMEM_TEST(parse_uri)
 NOMEM_TEST(decode_b64)
 NOMEM_TEST(encode_b64)
@@ -279,6 +312,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nomem_parse_pem),
 		cmocka_unit_test(test_nomem_put_pem),
+		cmocka_unit_test(test_nomem_parse_signed_policy),
+		cmocka_unit_test(test_nomem_put_signed_policy),
 		cmocka_unit_test(test_nomem_parse_uri),
 		cmocka_unit_test(test_nomem_decode_b64),
 		cmocka_unit_test(test_nomem_encode_b64),
