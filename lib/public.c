@@ -174,10 +174,10 @@ ecc_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struc
 	        1 + 2 * size) != 1)
 		rc = tpmiot_err_crypto(err, "ECC public key");
 	else if ((pkey = pkey_from_params(libctx, "EC", bld)) == NULL) {
-		rc = tpmiot_err_crypto(err, "ECC public key on %s", group);
-		if (err != NULL)
-			err->rc = TPMIOT_E_FORMAT;
 		rc = TPMIOT_E_FORMAT;
+		(void)tpmiot_err_crypto(err, "ECC public key on %s", group);
+		if (err != NULL)
+			err->rc = rc;
 	} else
 		*out = pkey;
 	OSSL_PARAM_BLD_free(bld);

@@ -57,7 +57,7 @@ parent o ecc256:null:aes128cfb && under "$T/parent.ctx" owner -G ecc256
 tpm2_readpublic -Q -c "$T/parent.ctx" -n "$T/owner.name" && tpm2_flushcontext -Q -t
 keyfile owner parent=0x40000001 parentname="$(hex "$T/owner.name")"
 check 'a hierarchy'\''s key that has the Name' signs "$T/owner.key"
-keyfile owner parent=0x40000001 parentname=000b$(printf '%064d' 1)
+keyfile owner parent=0x40000001 "parentname=000b$(printf '%064d' 1)"
 check_fails '*' 'not the one that the key file names' 'one that has not' signs "$T/owner.key"
 # The same blob under the same seed: only the Name tells that it is another key's place.
 tpm2_evictcontrol -Q -C o -c 0x81000001 &&
