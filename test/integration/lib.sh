@@ -213,22 +213,32 @@ export TPMIOT_STATE_DIR=$T/state
 export TSS2_LOG=all+NONE
 unset TPMIOT_TCTI
 
-# A module with sanitizers needs its runtime in the program that loads it.
+# A module with sanitizers needs its runtime in the program that loads it. Programs get
+# it by scripts that stand first in PATH, so that env and exec find them as well.
 with_module() { "$@"; }
+
+# wrap PROGRAM ASSIGNMENT: from now on PROGRAM runs with this in its environment
+wrap() {
+	local real
+	real=$(command -v "$1") || return 0
+	mkdir -p "$T/bin"
+	printf '#!/bin/sh\nexec env "%s" %s "$@"\n' "$2" "$real" >"$T/bin/$1"
+	chmod +x "$T/bin/$1"
+}
+
 if [ -n "${TPMIOT_SANITIZED:-}" ]; then
 	SANITIZER_LIBS=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)
+	export SANITIZER_LIBS
 	export ASAN_OPTIONS=detect_leaks=0:exitcode=99
 	export UBSAN_OPTIONS=print_stacktrace=1
-	with_module() { LD_PRELOAD=$SANITIZER_LIBS command "$@"; }
-	export SANITIZER_LIBS
-	for program in openssl nginx mosquitto_pub mosquitto_sub; do
-		eval "$program() { with_module $program \"\$@\"; }"
+	with_module() { LD_PRELOAD=$SANITIZER_LIBS "$@"; }
+	for program in openssl nginx mosquitto mosquitto_pub mosquitto_sub; do
+		wrap $program "LD_PRELOAD=$SANITIZER_LIBS"
 	done
 	# Debian's curl hangs in setlocale() under a preloaded ASan, with or without us: it
 	# gets the module of a build without sanitizers.
-	curl() {
-		OPENSSL_MODULES=${TPMIOT_PLAIN_MODULES:?the module of a plain build} command curl "$@"
-	}
+	wrap curl "OPENSSL_MODULES=${TPMIOT_PLAIN_MODULES:?the module of a plain build}"
+	PATH=$T/bin:$PATH
 fi
 
 # count_tpm FILE COMMAND…: runs it, and writes the TPM commands that it sent into FILE

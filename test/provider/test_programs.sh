@@ -102,8 +102,11 @@ if command -v nginx >/dev/null; then
 	for conf in default-first tpmiot-first; do
 		for key in EC RSA; do
 			for version in 1.2 1.3; do
+				: >"$T/nginx.access"
 				check "$conf: curl with the $key key, TLS $version" \
 					fetch "$T/$conf.cnf" $key $version
+				# nginx writes its log when it has answered.
+				wait_for nginx test -s "$T/nginx.access"
 				check_is "nginx saw it" "$(tail -n 1 "$T/nginx.access")" \
 					"TLSv$version SUCCESS CN=$key key"
 			done
