@@ -24,6 +24,9 @@ lib_libtpmiot_la_SOURCES = \
 	lib/policy.c \
 	lib/public.c \
 	lib/roca.c \
+	lib/rsapad.h \
+	lib/rsapad_decrypt.c \
+	lib/rsapad_sign.c \
 	lib/signature.c \
 	lib/template.c \
 	lib/uri.c

@@ -290,7 +290,9 @@ rsa_area(const struct keygen *gen, TPMT_PUBLIC *area)
 		    gen->bits);
 	tpmiot_template_key(TPMIOT_KEY_RSA_2048, area);
 	rsa->keyBits = (UINT16)gen->bits;
-	if (gen->hash != TPM2_ALG_NULL) {
+	if (gen->hash == TPM2_ALG_NULL) { /* with a scheme of its own a key can do one thing only */
+		area->objectAttributes |= TPMA_OBJECT_DECRYPT;
+	} else {
 		rsa->scheme.scheme = TPM2_ALG_RSASSA;
 		rsa->scheme.details.rsassa.hashAlg = gen->hash;
 	}
@@ -304,7 +306,9 @@ ec_area(const struct keygen *gen, TPMT_PUBLIC *area)
 
 	tpmiot_template_key(TPMIOT_KEY_EC_P256, area);
 	ecc->curveID = gen->curve;
-	if (gen->hash != TPM2_ALG_NULL) {
+	if (gen->hash == TPM2_ALG_NULL) {
+		area->objectAttributes |= TPMA_OBJECT_DECRYPT;
+	} else {
 		ecc->scheme.scheme = TPM2_ALG_ECDSA;
 		ecc->scheme.details.ecdsa.hashAlg = gen->hash;
 	}

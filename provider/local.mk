@@ -8,12 +8,14 @@ provider_tpmiot_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 provider_tpmiot_la_LIBADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) \
 	$(TSS_LIBS) $(PTHREAD_LIBS)
 provider_tpmiot_la_SOURCES = \
+	provider/asymcipher.c \
 	provider/auth.c \
 	provider/auth.h \
 	provider/bio.c \
 	provider/bio.h \
 	provider/capabilities.c \
 	provider/capabilities.h \
+	provider/cipher.h \
 	provider/ctx.c \
 	provider/decoder.c \
 	provider/decoder_spki.c \
@@ -37,4 +39,5 @@ provider_tpmiot_la_SOURCES = \
 	provider/store.c \
 	provider/store_file.c \
 	provider/tables.h \
+	provider/tpmdecrypt.c \
 	provider/tpmsign.c

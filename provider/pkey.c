@@ -41,6 +41,7 @@ prov_pkey_unref(struct prov_pkey *key)
 		return;
 	EVP_PKEY_free(key->soft);
 	tpmiot_key_unref(&key->tpm);
+	OPENSSL_cleanse(&key->reject, sizeof(key->reject));
 	OPENSSL_free(key);
 }
 
@@ -144,6 +145,25 @@ prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes)
 	const TPMT_PUBLIC *area = area_of(key);
 
 	return area != NULL && (area->objectAttributes & attributes) == attributes;
+}
+
+bool
+prov_pkey_check_auth(const struct prov_pkey *key)
+{
+	if (!tpmiot_key_needs_auth(key->tpm))
+		return true;
+	return prov_raise(key->prov, TPMIOT_E_AUTH,
+	    "this key has a password and none was given: answer OpenSSL's prompt or use -passin, "
+	    "or name the key with ;auth-file=FILE or ;auth-env=VARIABLE behind it");
+}
+
+int
+prov_raise_use(struct prov_ctx *prov, const struct tpmiot_err *err)
+{
+	if (err->rc == TPMIOT_E_AUTH)
+		return prov_raise(prov, TPMIOT_E_AUTH,
+		    "%s; it was tried once: with a few more the TPM may lock itself", err->text);
+	return prov_raise_err(prov, err);
 }
 
 int

@@ -30,6 +30,7 @@ struct prov_pkey {
 	EVP_PKEY *soft;         /* in the private context; NULL while empty */
 	struct tpmiot_key *tpm; /* NULL if the private half is not in the TPM */
 	int has;                /* OSSL_KEYMGMT_SELECT_… */
+	TPM2B_DIGEST reject;    /* see tpmdecrypt.c; guarded by prov's lock */
 };
 
 /* "RSA" or "EC". */
@@ -56,6 +57,12 @@ TPMI_ALG_HASH prov_pkey_fixed_hash(const struct prov_pkey *key);
 TPMI_ALG_ASYM_SCHEME prov_pkey_fixed_scheme(const struct prov_pkey *key);
 /* Whether a TPM key has all these attributes (TPMA_OBJECT_…); other keys have none. */
 bool prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes);
+
+/* Refuses a key whose password is not there: a wrong guess counts towards the TPM's lockout. */
+bool prov_pkey_check_auth(const struct prov_pkey *key);
+
+/* Raises what the TPM said when the key was used. Returns 0. */
+int prov_raise_use(struct prov_ctx *prov, const struct tpmiot_err *err);
 
 /*
  * Hands the key to libcrypto: calls `cb` with a reference that keymgmt's load

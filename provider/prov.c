@@ -29,6 +29,11 @@ static const OSSL_ALGORITHM signatures[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
+static const OSSL_ALGORITHM asymciphers[] = {
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_asymcipher_rsa, "RSA decryption by the TPM" },
+	{ NULL, NULL, NULL, NULL },
+};
+
 #define ENCODERS(name)                                                                             \
 	{ name, PROPS ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der, NULL }, \
 	{ name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem, NULL }, \
@@ -95,6 +100,8 @@ prov_query(void *provctx, int operation, int *no_cache)
 		return keymgmts;
 	case OSSL_OP_SIGNATURE:
 		return signatures;
+	case OSSL_OP_ASYM_CIPHER:
+		return asymciphers;
 	case OSSL_OP_ENCODER:
 		return encoders;
 	case OSSL_OP_DECODER:

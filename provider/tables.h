@@ -15,6 +15,8 @@ extern const OSSL_DISPATCH prov_keymgmt_ec[];
 extern const OSSL_DISPATCH prov_signature_rsa[];
 extern const OSSL_DISPATCH prov_signature_ecdsa[];
 
+extern const OSSL_DISPATCH prov_asymcipher_rsa[];
+
 extern const OSSL_DISPATCH prov_encoder_spki_der[];
 extern const OSSL_DISPATCH prov_encoder_spki_pem[];
 extern const OSSL_DISPATCH prov_encoder_private_der[];

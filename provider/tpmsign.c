@@ -33,17 +33,6 @@ deliver(struct prov_sig *sig, const TPMT_SIGNATURE *made, unsigned char *out, si
 	return ok;
 }
 
-/* A wrong guess counts towards the TPM's lockout, so none is made. */
-static bool
-check_auth(struct prov_sig *sig)
-{
-	if (!tpmiot_key_needs_auth(sig->key->tpm))
-		return true;
-	return prov_raise(sig->prov, TPMIOT_E_AUTH,
-	    "this key has a password and none was given: answer OpenSSL's prompt or use -passin, "
-	    "or name the key with ;auth-file=FILE or ;auth-env=VARIABLE behind it");
-}
-
 /* What the TPM's refusal means where it has not this hash. */
 static int
 raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const struct tpmiot_err *err)
@@ -54,10 +43,7 @@ raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const stru
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this TPM does not sign %s digests with this key: use SHA256",
 		    tpmiot_alg_md_name(scheme->details.any.hashAlg));
-	if (err->rc == TPMIOT_E_AUTH)
-		return prov_raise(sig->prov, TPMIOT_E_AUTH,
-		    "%s; it was tried once: with a few more the TPM may lock itself", err->text);
-	return prov_raise_err(sig->prov, err);
+	return prov_raise_use(sig->prov, err);
 }
 
 /*
@@ -105,7 +91,7 @@ prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, 
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this is an attestation key: it signs what the TPM hashed itself, so give "
 		    "it the message and not a digest (openssl dgst, or pkeyutl -rawin)");
-	if (!prov_scheme(sig, &scheme) || !check_auth(sig))
+	if (!prov_scheme(sig, &scheme) || !prov_pkey_check_auth(sig->key))
 		return 0;
 	size = tpmiot_alg_md_size(scheme.details.any.hashAlg);
 	if (sig->key->type == PROV_EC && prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL) {
@@ -130,7 +116,7 @@ prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len,
 	TPMT_SIGNATURE made;
 	struct tpmiot_err err;
 
-	if (!prov_scheme(sig, &scheme) || !check_auth(sig))
+	if (!prov_scheme(sig, &scheme) || !prov_pkey_check_auth(sig->key))
 		return 0;
 	if (tpmiot_key_sign_message(sig->key->tpm, &scheme, sig->message.data, sig->message.len,
 		&made, &err) != TPMIOT_OK)

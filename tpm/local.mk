@@ -6,6 +6,7 @@ tpm_libtpmiot_tpm_la_LIBADD = lib/libtpmiot.la $(TSS_LIBS) $(PTHREAD_LIBS)
 tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/conn.c \
 	tpm/conn.h \
+	tpm/decrypt.c \
 	tpm/ek.c \
 	tpm/exec.c \
 	tpm/hierarchy.c \

@@ -76,6 +76,27 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_message(struct tpmiot_key *key,
     TPMT_SIGNATURE *out, struct tpmiot_err *err);
 
 /*
+ * RSA decryption: TPM2_RSA_Decrypt in a salted session, so that what is decrypted
+ * crosses the bus encrypted. Appends what the TPM answers; an `in` that is
+ * shorter than the modulus is taken with zeros in front. A key made to sign only, or a
+ * storage key, refuses (TPMIOT_E_UNSUPPORTED).
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_rsa_decrypt(struct tpmiot_key *key,
+    const TPMT_RSA_DECRYPT *scheme, struct tpmiot_bytes in, struct tpmiot_buf *out,
+    struct tpmiot_err *err);
+
+/* The same without any padding: the bare RSA operation. Appends as many bytes as the modulus has. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_rsa_private(struct tpmiot_key *key,
+    struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/*
+ * ECDH with a peer's point, which is to be on the key's curve: TPM2_ECDH_ZGen in a
+ * salted session. Appends the x coordinate, in the curve's size. Refuses as above.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_ecdh(struct tpmiot_key *key,
+    const TPMS_ECC_POINT *peer, struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/*
  * Appends what is sealed (of a TPMIOT_KEYFILE_SEALED only): TPM2_Unseal in a
  * salted session, so that the data cross the bus encrypted.
  */

@@ -23,6 +23,7 @@ LIB_TESTS = \
 	test/unit/test_policy \
 	test/unit/test_public \
 	test/unit/test_roca \
+	test/unit/test_rsapad \
 	test/unit/test_signature \
 	test/unit/test_template \
 	test/unit/test_uri
@@ -42,6 +43,7 @@ test_unit_test_nomem_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_policy_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_public_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_rsapad_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_signature_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_template_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_uri_LDADD = $(LIB_TEST_LIBS)
