@@ -21,6 +21,7 @@ provider_tpmiot_la_SOURCES = \
 	provider/decoder_spki.c \
 	provider/encoder.c \
 	provider/err.c \
+	provider/exchange.c \
 	provider/keygen.c \
 	provider/keymgmt.c \
 	provider/keymgmt.h \

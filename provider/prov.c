@@ -34,6 +34,11 @@ static const OSSL_ALGORITHM asymciphers[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
+static const OSSL_ALGORITHM exchanges[] = {
+	{ "ECDH", PROPS, prov_exchange_ecdh, "key agreement by the TPM" },
+	{ NULL, NULL, NULL, NULL },
+};
+
 #define ENCODERS(name)                                                                             \
 	{ name, PROPS ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der, NULL }, \
 	{ name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem, NULL }, \
@@ -102,6 +107,8 @@ prov_query(void *provctx, int operation, int *no_cache)
 		return signatures;
 	case OSSL_OP_ASYM_CIPHER:
 		return asymciphers;
+	case OSSL_OP_KEYEXCH:
+		return exchanges;
 	case OSSL_OP_ENCODER:
 		return encoders;
 	case OSSL_OP_DECODER:
