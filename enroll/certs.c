@@ -110,17 +110,30 @@ enroll_certs_split(struct tpmiot_bytes der, STACK_OF(X509) **out, struct tpmiot_
 	return rc;
 }
 
+static int64_t
+seconds_between(const ASN1_TIME *from, const ASN1_TIME *to)
+{
+	int days, seconds;
+
+	if (from == NULL || ASN1_TIME_diff(&days, &seconds, from, to) != 1)
+		return 0;
+	return (int64_t)days * 86400 + seconds;
+}
+
 int64_t
 enroll_certs_not_after(const X509 *cert)
 {
-	int days, seconds;
 	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int64_t t = 0;
+	int64_t t = seconds_between(epoch, X509_get0_notAfter(cert));
 
-	if (epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(cert)) == 1)
-		t = (int64_t)days * 86400 + seconds;
 	ASN1_TIME_free(epoch);
 	return t;
+}
+
+int64_t
+enroll_certs_lifetime(const X509 *cert)
+{
+	return seconds_between(X509_get0_notBefore(cert), X509_get0_notAfter(cert));
 }
 
 bool

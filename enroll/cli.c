@@ -14,6 +14,7 @@ static const struct {
 	enum tpmiot_rc (*run)(struct enroll_env *env, struct tpmiot_err *err);
 } commands[] = {
 	{ "enroll", enroll_cmd_enroll },
+	{ "renew", enroll_cmd_renew },
 	{ "status", enroll_cmd_status },
 	{ "doctor", enroll_cmd_doctor },
 	{ "ek", enroll_cmd_ek },
@@ -32,6 +33,10 @@ static const char usage[] =
     "         --ek=WHICH              rsa, ecc, or a template: L-1, L-2, H-1, H-2, H-3 ...\n"
     "         --owner-auth-file=FILE, --endorsement-auth-file=FILE\n"
     "                                 the hierarchies' passwords (- for stdin)\n"
+    "  renew                 a new certificate in time, by the one that is there\n"
+    "         --before=TIME           so long before its end: 30d, 12h, 90m, 3600s\n"
+    "         --rekey                 for a new key\n"
+    "         --name=NAME, --server=URL, --ca-file=FILE, --owner-auth-file=FILE  as above\n"
     "  status                TPM, endorsement key, keys, certificates\n"
     "  doctor                what is wrong on this device, and what to do\n"
     "         --server=URL, --ca-file=FILE  as above; default: those of the enrolment\n"

@@ -12,6 +12,7 @@
 #include "flow.h"
 #include "journal.h"
 #include "keys.h"
+#include "pending.h"
 #include "secret.h"
 #include "token.h"
 #include "url.h"
@@ -168,6 +169,8 @@ run(struct job *job, struct tpmiot_err *err)
 	enum tpmiot_rc rc;
 
 	rc = enroll_state_open(job->env->dir, &job->state, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_pending_finish(&job->state, job->name, err);
 	if (rc == TPMIOT_OK)
 		rc = is_enrolled(job, &enrolled, err);
 	if (rc == TPMIOT_OK && !enrolled)

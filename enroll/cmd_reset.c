@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "journal.h"
+#include "pending.h"
 #include "server.h"
 
 #define KEYS_MAX 256
@@ -65,8 +66,10 @@ remove_key(const struct enroll_env *env, const struct enroll_state *state, const
 	char file[ENROLL_FILE_NAME_MAX];
 	enum tpmiot_rc rc;
 
+	rc = enroll_pending_drop(state, name, err);
 	enroll_state_file_name(name, ".crt", file);
-	rc = tpmiot_statedir_remove(state->dir, file, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_statedir_remove(state->dir, file, err);
 	enroll_state_file_name(name, ".key", file);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_statedir_remove(state->dir, file, err);

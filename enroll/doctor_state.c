@@ -105,7 +105,7 @@ look_at_cert(struct enroll_doctor *doctor, const char *name, const EVP_PKEY *pke
 		enroll_doctor_say(doctor, ENROLL_FAULT, "certificate", "run tpmiot-enroll enroll",
 		    "%s is out of date since %s", name, (const char *)when.data);
 	else if (left < SOON)
-		enroll_doctor_say(doctor, ENROLL_WARNING, "certificate", "run tpmiot-enroll enroll when it has ended",
+		enroll_doctor_say(doctor, ENROLL_WARNING, "certificate", "run tpmiot-enroll renew, and see why its timer did not",
 		    "%s is valid until %s only", name, (const char *)when.data);
 	else
 		enroll_doctor_say(doctor, ENROLL_FINE, "certificate", NULL, "%s is valid until %s",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include "http.h"
@@ -23,6 +24,8 @@ struct enroll_http {
 	char *ca_file; /* for messages: NULL if the system's roots are used */
 	bool broke;    /* the last request got as far as the server, but no reply came */
 	int64_t date;  /* of the reply, 0 if it has none */
+	STACK_OF(X509) *client_certs; /* borrowed; NULL: no client certificate */
+	EVP_PKEY *client_key;
 	char curl_text[CURL_ERROR_SIZE];
 };
 
@@ -59,6 +62,25 @@ receive_header(char *line, size_t size, size_t n, void *arg)
 		http->date = curl_getdate(text, NULL);
 	}
 	return size * n;
+}
+
+/* Called by curl for each new connection. */
+static CURLcode
+set_client(CURL *curl, void *ssl_ctx, void *arg)
+{
+	const struct enroll_http *http = arg;
+	STACK_OF(X509) *issuers;
+	int ok;
+
+	(void)curl;
+	if (http->client_certs == NULL)
+		return CURLE_OK;
+	issuers = sk_X509_dup(http->client_certs);
+	ok = issuers != NULL &&
+	    SSL_CTX_use_cert_and_key(ssl_ctx, sk_X509_shift(issuers), http->client_key, issuers,
+	    1) == 1;
+	sk_X509_free(issuers);
+	return ok ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
 static int
@@ -136,6 +158,8 @@ set_options(struct enroll_http *http)
 	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_HEADERDATA, http) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, set_client) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, http) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
 }
@@ -335,6 +359,18 @@ enroll_http_get(struct enroll_http *http, const char *path, size_t max,
 	if (curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L) != CURLE_OK)
 		return tpmiot_err_memory(err);
 	return perform(http, path, max, out, err);
+}
+
+enum tpmiot_rc
+enroll_http_set_client(struct enroll_http *http, STACK_OF(X509) *certs, EVP_PKEY *key,
+    struct tpmiot_err *err)
+{
+	if (sk_X509_num(certs) < 1 || EVP_PKEY_eq(X509_get0_pubkey(sk_X509_value(certs, 0)), key) != 1)
+		return tpmiot_err_set(err, TPMIOT_E_CONFLICT,
+		    "the certificate is for another key; 'tpmiot-enroll enroll' gets a new one");
+	http->client_certs = certs;
+	http->client_key = key;
+	return TPMIOT_OK;
 }
 
 bool

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include <openssl/x509.h>
+
 #include <tpmiot/buf.h>
 
 struct enroll_http;
@@ -46,6 +48,13 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_http_post(struct enroll_http *http,
 TPMIOT_MUST_USE enum tpmiot_rc enroll_http_get(struct enroll_http *http,
     const char *path, size_t max, struct enroll_http_reply *out,
     struct tpmiot_err *err);
+
+/*
+ * Before the first request: a TLS client certificate with its issuers, and its key, which may
+ * live behind any provider and context. Borrowed until enroll_http_free().
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_set_client(struct enroll_http *http,
+    STACK_OF(X509) *certs, EVP_PKEY *key, struct tpmiot_err *err);
 
 /* Whether the last request failed behind the connection: the same again may succeed. */
 bool enroll_http_broke(const struct enroll_http *http);

@@ -6,6 +6,7 @@
 #include <tpmiot/template.h>
 
 #include "journal.h"
+#include "pending.h"
 
 /* ---- The file ------------------------------------------------------------------ */
 
@@ -118,14 +119,27 @@ struct search {
 };
 
 static bool
+is_key(const struct search *search, const char *name)
+{
+	struct tpmiot_keyfile key;
+	bool same;
+
+	if (enroll_state_read_key(search->dir, name, &key, NULL) != TPMIOT_OK)
+		return false;
+	same = key.pub.name.size == search->name->size &&
+	    memcmp(key.pub.name.name, search->name->name, search->name->size) == 0;
+	tpmiot_keyfile_clear(&key);
+	return same;
+}
+
+static bool
 compare_key(void *arg, const char *name)
 {
 	struct search *search = arg;
-	struct tpmiot_keyfile key;
+	char next[ENROLL_FILE_NAME_MAX];
 
-	search->found = enroll_state_read_key(search->dir, name, &key, NULL) == TPMIOT_OK &&
-	    key.pub.name.size == search->name->size &&
-	    memcmp(key.pub.name.name, search->name->name, search->name->size) == 0;
+	enroll_pending_name(name, next);
+	search->found = is_key(search, name) || is_key(search, next);
 	return !search->found;
 }
 

@@ -2,15 +2,16 @@
 # tpmiot-enroll: a tiny main.c and a convenience library that the tests link.
 noinst_LTLIBRARIES += enroll/libtpmiot-enroll.la
 enroll_libtpmiot_enroll_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS) \
-	$(CURL_CFLAGS) $(JANSSON_CFLAGS)
-enroll_libtpmiot_enroll_la_LIBADD = tpm/libtpmiot-tpm.la lib/libtpmiot.la \
-	$(CURL_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
+	$(CURL_CFLAGS) $(JANSSON_CFLAGS) $(SSL_CFLAGS)
+enroll_libtpmiot_enroll_la_LIBADD = provider/libtpmiot-provider.la tpm/libtpmiot-tpm.la lib/libtpmiot.la \
+	$(CURL_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
 enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/certs.c enroll/certs.h \
 	enroll/cli.c enroll/cli.h \
 	enroll/cmd_doctor.c \
 	enroll/cmd_ek.c \
 	enroll/cmd_enroll.c \
+	enroll/cmd_renew.c \
 	enroll/cmd_reset.c \
 	enroll/cmd_status.c \
 	enroll/csr.c enroll/csr.h \
@@ -27,11 +28,15 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/journal.c enroll/journal.h \
 	enroll/keys.c enroll/keys.h \
 	enroll/msg.c enroll/msg.h \
+	enroll/mtls.c enroll/mtls.h \
 	enroll/opts.c enroll/opts.h \
+	enroll/pending.c enroll/pending.h \
 	enroll/progress.c \
+	enroll/renewal.c enroll/renewal.h \
 	enroll/secret.c enroll/secret.h \
 	enroll/server.c enroll/server.h \
 	enroll/state.c enroll/state.h \
+	enroll/step.c enroll/step.h \
 	enroll/token.c enroll/token.h \
 	enroll/ui.c enroll/ui.h \
 	enroll/url.c enroll/url.h

@@ -107,6 +107,21 @@ enroll_msg_put_attestation(const struct enroll_msg_attestation *msg, struct tpmi
 }
 
 enum tpmiot_rc
+enroll_msg_put_renewal(const struct tpmiot_public *ak, struct tpmiot_buf *out,
+    struct tpmiot_err *err)
+{
+	json_t *root = json_object(), *member;
+	bool failed = false;
+
+	if (ak != NULL) {
+		member = json_object();
+		failed = json_object_set_new(member, "public", public_area(ak)) != 0;
+		failed = json_object_set_new(root, "ak", member) != 0 || failed;
+	}
+	return put_json(root, failed, out, err);
+}
+
+enum tpmiot_rc
 enroll_msg_put_evidence(const struct enroll_msg_evidence *msg, struct tpmiot_buf *out,
     struct tpmiot_err *err)
 {
@@ -120,9 +135,10 @@ enroll_msg_put_evidence(const struct enroll_msg_evidence *msg, struct tpmiot_buf
 	    binary(msg->signature->data, msg->signature->len)) != 0 ||
 	    json_object_set_new(root, "session",
 	    json_stringn((const char *)msg->session->data, msg->session->len)) != 0 ||
-	    json_object_set_new(root, "secret",
-	    binary(msg->secret->data, msg->secret->len)) != 0 ||
 	    json_object_set_new(root, "csr", binary(msg->csr->data, msg->csr->len)) != 0;
+	if (msg->secret != NULL && json_object_set_new(root, "secret",
+	    binary(msg->secret->data, msg->secret->len)) != 0)
+		failed = true;
 	failed = json_object_set_new(root, "key", key) != 0 || failed;
 	return put_json(root, failed, out, err);
 }
@@ -185,34 +201,53 @@ get_binary(const json_t *object, const char *name, size_t min, size_t max,
 }
 
 static enum tpmiot_rc
-read_challenge(const json_t *root, struct enroll_msg_challenge *out, struct tpmiot_err *err)
+read_session(const json_t *root, struct enroll_msg_challenge *out, struct tpmiot_err *err)
 {
-	const json_t *challenge = json_object_get(root, "challenge");
 	enum tpmiot_rc rc;
 
-	if (json_object_get(root, "pcrs") != NULL)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "the CA asks for PCR values, which this version does not send; "
-		    "install a newer tpmiot on the device");
-	rc = get_binary(challenge, "credential_blob", 1, BLOB_MAX, &out->credential_blob, err);
-	if (rc == TPMIOT_OK)
-		rc = get_binary(challenge, "encrypted_secret", 1, BLOB_MAX,
-		    &out->encrypted_secret, err);
-	if (rc == TPMIOT_OK)
-		rc = get_binary(root, "nonce", NONCE_MIN, NONCE_MAX, &out->nonce, err);
+	rc = get_binary(root, "nonce", NONCE_MIN, NONCE_MAX, &out->nonce, err);
 	if (rc == TPMIOT_OK)
 		rc = get_text(root, "session", SESSION_MAX, &out->session, err);
 	return rc;
 }
 
-enum tpmiot_rc
-enroll_msg_parse_challenge(struct tpmiot_bytes json, struct enroll_msg_challenge *out,
+static enum tpmiot_rc
+read_challenge(const json_t *root, struct enroll_msg_challenge *out, struct tpmiot_err *err)
+{
+	const json_t *challenge = json_object_get(root, "challenge");
+	enum tpmiot_rc rc;
+
+	rc = get_binary(challenge, "credential_blob", 1, BLOB_MAX, &out->credential_blob, err);
+	if (rc == TPMIOT_OK)
+		rc = get_binary(challenge, "encrypted_secret", 1, BLOB_MAX,
+		    &out->encrypted_secret, err);
+	if (rc == TPMIOT_OK)
+		rc = read_session(root, out, err);
+	return rc;
+}
+
+static enum tpmiot_rc
+refuse_pcrs(const json_t *root, struct tpmiot_err *err)
+{
+	if (json_object_get(root, "pcrs") == NULL)
+		return TPMIOT_OK;
+	return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+	    "the CA asks for PCR values, which this version does not send; install a newer "
+	    "tpmiot on the device");
+}
+
+static enum tpmiot_rc
+parse_with(enum tpmiot_rc (*read)(const json_t *root, struct enroll_msg_challenge *out,
+    struct tpmiot_err *err), struct tpmiot_bytes json, struct enroll_msg_challenge *out,
     struct tpmiot_err *err)
 {
 	struct enroll_msg_challenge made = { TPMIOT_BUF_INIT, TPMIOT_BUF_INIT, TPMIOT_BUF_INIT,
 		TPMIOT_BUF_INIT };
 	json_t *root = parse_object(json, err);
-	enum tpmiot_rc rc = root != NULL ? read_challenge(root, &made, err) : TPMIOT_E_FORMAT;
+	enum tpmiot_rc rc = root != NULL ? refuse_pcrs(root, err) : TPMIOT_E_FORMAT;
+
+	if (rc == TPMIOT_OK)
+		rc = read(root, &made, err);
 
 	if (rc == TPMIOT_OK)
 		*out = made;
@@ -220,6 +255,20 @@ enroll_msg_parse_challenge(struct tpmiot_bytes json, struct enroll_msg_challenge
 		enroll_msg_challenge_free(&made);
 	json_decref(root);
 	return rc;
+}
+
+enum tpmiot_rc
+enroll_msg_parse_challenge(struct tpmiot_bytes json, struct enroll_msg_challenge *out,
+    struct tpmiot_err *err)
+{
+	return parse_with(read_challenge, json, out, err);
+}
+
+enum tpmiot_rc
+enroll_msg_parse_renewal(struct tpmiot_bytes json, struct enroll_msg_challenge *out,
+    struct tpmiot_err *err)
+{
+	return parse_with(read_session, json, out, err);
 }
 
 void

@@ -28,11 +28,19 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_put_attestation(
     struct tpmiot_err *err);
 
 struct enroll_msg_challenge {
-	struct tpmiot_buf credential_blob;  /* TPM2B_ID_OBJECT */
+	struct tpmiot_buf credential_blob;  /* TPM2B_ID_OBJECT; empty in a renewal, as the next */
 	struct tpmiot_buf encrypted_secret; /* TPM2B_ENCRYPTED_SECRET */
 	struct tpmiot_buf nonce;
 	struct tpmiot_buf session; /* text */
 };
+
+/* ak NULL: the one used last. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_put_renewal(const struct tpmiot_public *ak,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/* The reply to it: nonce and session. Errors as below. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_parse_renewal(struct tpmiot_bytes json,
+    struct enroll_msg_challenge *out, struct tpmiot_err *err);
 
 /* TPMIOT_E_FORMAT names the field; TPMIOT_E_UNSUPPORTED if the CA wants a quote (pcrs). */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_parse_challenge(struct tpmiot_bytes json,
@@ -41,7 +49,7 @@ void enroll_msg_challenge_free(struct enroll_msg_challenge *challenge);
 
 struct enroll_msg_evidence {
 	const struct tpmiot_buf *session;
-	const struct tpmiot_buf *secret;
+	const struct tpmiot_buf *secret;    /* NULL in a renewal */
 	const struct tpmiot_public *key;
 	const struct tpmiot_buf *attest;    /* TPM2B_ATTEST */
 	const struct tpmiot_buf *signature; /* TPMT_SIGNATURE */

@@ -29,6 +29,9 @@ struct enroll_opts {
 	const char *key;
 	const char *device_id;
 	const char *ek; /* ek, too */
+	/* renew */
+	const char *before;
+	bool rekey;
 	/* ek */
 	const char *public_out;
 	const char *cert_out;

@@ -6,4 +6,6 @@ dist_examples_DATA = \
 	examples/nginx-device.conf \
 	examples/nginx-server.conf \
 	examples/openssl.cnf \
-	examples/tpmiot-ca.service
+	examples/tpmiot-ca.service \
+	examples/tpmiot-renew.service \
+	examples/tpmiot-renew.timer

@@ -10,6 +10,7 @@
 #include <openssl/params.h>
 
 #include "bio.h"
+#include "builtin.h"
 #include "peers.h"
 
 /* Calls a function from libcrypto's table by its own type. */
@@ -120,7 +121,8 @@ prov_ctx_free(struct prov_ctx *prov)
 	if (prov == NULL)
 		return;
 	prov_peers_unwatch(prov);
-	tpmiot_tpm_free(&prov->tpm);
+	if (!prov->tpm_lent)
+		tpmiot_tpm_free(&prov->tpm);
 	OSSL_PROVIDER_unload(prov->software);
 	OSSL_LIB_CTX_free(prov->libctx);
 	BIO_meth_free(prov->bio_method);
@@ -129,6 +131,15 @@ prov_ctx_free(struct prov_ctx *prov)
 	OPENSSL_free(prov->timeout);
 	pthread_mutex_destroy(&prov->lock);
 	OPENSSL_free(prov);
+}
+
+void
+prov_lend_tpm(void *provctx, struct tpmiot_tpm *tpm)
+{
+	struct prov_ctx *prov = provctx;
+
+	prov->tpm = tpm;
+	prov->tpm_lent = true;
 }
 
 /* With the lock held. */

@@ -2,17 +2,23 @@
 # The OpenSSL module: dispatch tables and the thin functions behind them.
 ossl_modulesdir = $(modulesdir)
 ossl_modules_LTLIBRARIES = provider/tpmiot.la
-provider_tpmiot_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
 provider_tpmiot_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-export-symbols-regex '^OSSL_provider_init$$'
-provider_tpmiot_la_LIBADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) \
+provider_tpmiot_la_LIBADD = provider/libtpmiot-provider.la
+provider_tpmiot_la_SOURCES =
+
+# All of it: the module, and inside tpmiot-enroll.
+noinst_LTLIBRARIES += provider/libtpmiot-provider.la
+provider_libtpmiot_provider_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
+provider_libtpmiot_provider_la_LIBADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) \
 	$(TSS_LIBS) $(PTHREAD_LIBS)
-provider_tpmiot_la_SOURCES = \
+provider_libtpmiot_provider_la_SOURCES = \
 	provider/asymcipher.c \
 	provider/auth.c \
 	provider/auth.h \
 	provider/bio.c \
 	provider/bio.h \
+	provider/builtin.h \
 	provider/capabilities.c \
 	provider/capabilities.h \
 	provider/cipher.h \

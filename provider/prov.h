@@ -56,6 +56,7 @@ struct prov_ctx {
 	OSSL_LIB_CTX *libctx;
 	OSSL_PROVIDER *software;
 	struct tpmiot_tpm *tpm;
+	bool tpm_lent; /* not ours: builtin.h */
 };
 
 TPMIOT_MUST_USE struct prov_ctx *prov_ctx_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in);

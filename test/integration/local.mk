@@ -17,4 +17,5 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_doctor.sh \
 	test/integration/test_enroll_errors.sh \
 	test/integration/test_enroll_kill.sh \
+	test/integration/test_enroll_renew.sh \
 	test/integration/wire_client.py

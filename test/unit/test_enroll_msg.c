@@ -125,6 +125,54 @@ test_put_evidence(void **state)
 	tpmiot_buf_free(&bytes);
 }
 
+/* No secret, and no AK where the CA is to take the last one: the members are not there. */
+static void
+test_put_renewal(void **state)
+{
+	struct tpmiot_buf bytes = TPMIOT_BUF_INIT, body = TPMIOT_BUF_INIT;
+	struct tpmiot_public pub;
+	struct tpmiot_err err;
+	json_t *root;
+
+	(void)state;
+	make_public(&pub);
+	assert_ok(enroll_msg_put_renewal(NULL, &body, &err), &err);
+	root = parse_request(&body);
+	assert_int_equal(json_object_size(root), 0);
+	json_decref(root);
+	assert_ok(enroll_msg_put_renewal(&pub, &body, &err), &err);
+	root = parse_request(&body);
+	assert_is_public(json_object_get(json_object_get(root, "ak"), "public"), &pub);
+	json_decref(root);
+	tpmiot_buf_put_str(&bytes, "0123");
+	assert_ok(enroll_msg_put_evidence(&(struct enroll_msg_evidence){ .session = &bytes,
+	    .key = &pub, .attest = &bytes, .signature = &bytes, .csr = &bytes }, &body, &err),
+	    &err);
+	root = parse_request(&body);
+	assert_null(json_object_get(root, "secret"));
+	assert_non_null(json_object_get(root, "csr"));
+	json_decref(root);
+	tpmiot_buf_free(&bytes);
+}
+
+static void
+test_parse_renewal(void **state)
+{
+	static const char reply[] = "{\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"session\":\"s\"}";
+	struct enroll_msg_challenge challenge;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(enroll_msg_parse_renewal(text(reply), &challenge, &err), &err);
+	assert_int_equal(challenge.nonce.len, 16);
+	assert_int_equal(challenge.credential_blob.len, 0);
+	enroll_msg_challenge_free(&challenge);
+	assert_refused(enroll_msg_parse_challenge(text(reply), &challenge, &err), TPMIOT_E_FORMAT,
+	    &err, "credential_blob");
+	assert_refused(enroll_msg_parse_renewal(text("{\"session\":\"s\"}"), &challenge, &err),
+	    TPMIOT_E_FORMAT, &err, "nonce");
+}
+
 static void
 test_parse_challenge(void **state)
 {
@@ -323,6 +371,8 @@ main(void)
 		cmocka_unit_test(test_put_attestation_least),
 		cmocka_unit_test(test_put_attestation_all),
 		cmocka_unit_test(test_put_evidence),
+		cmocka_unit_test(test_put_renewal),
+		cmocka_unit_test(test_parse_renewal),
 		cmocka_unit_test(test_parse_challenge),
 		cmocka_unit_test(test_parse_truncated_at_every_length),
 		cmocka_unit_test(test_parse_challenge_refusals),

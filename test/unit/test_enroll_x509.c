@@ -10,6 +10,7 @@
 
 #include "enroll/certs.h"
 #include "enroll/csr.h"
+#include "enroll/renewal.h"
 #include "unit.h"
 
 #define NOW 1800000000
@@ -353,6 +354,59 @@ test_csr_scheme_unsupported(void **state)
 
 #define WITH_CERTS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void
+test_renewal_before(void **state)
+{
+	static const char *const bad[] = { "", "d", "-1d", "1w", "1dd", "30d ", " 1", "99999999999d",
+		"1e3", "+1" };
+	int64_t seconds = 0;
+	struct tpmiot_err err;
+	size_t i;
+
+	(void)state;
+	assert_ok(enroll_renewal_parse_before("30", &seconds, &err), &err);
+	assert_int_equal(seconds, 30 * 86400);
+	assert_ok(enroll_renewal_parse_before("2d", &seconds, &err), &err);
+	assert_int_equal(seconds, 2 * 86400);
+	assert_ok(enroll_renewal_parse_before("12h", &seconds, &err), &err);
+	assert_int_equal(seconds, 43200);
+	assert_ok(enroll_renewal_parse_before("90m", &seconds, &err), &err);
+	assert_int_equal(seconds, 5400);
+	assert_ok(enroll_renewal_parse_before("0s", &seconds, &err), &err);
+	assert_int_equal(seconds, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_refused(enroll_renewal_parse_before(bad[i], &seconds, &err), TPMIOT_E_USAGE,
+		    &err, "30d");
+	assert_int_equal(seconds, 0);
+}
+
+/* A year: 27 to 30 days; nine days: 2.7 to 3; not all alike. */
+static void
+test_renewal_default_before(void **state)
+{
+	static const int64_t lifetimes[] = { 365 * 86400, 9 * 86400 };
+	static const int64_t latest[] = { 30 * 86400, 3 * 86400 };
+	EVP_PKEY *key = new_key();
+	int64_t before, last = -1;
+	int i, n, differ = 0;
+	X509 *cert;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		for (n = 0; n < 20; n++) {
+			cert = new_cert(key, "x", false, NULL, key, NOW + 3600 + lifetimes[i]);
+			before = enroll_renewal_default_before(cert);
+			assert_true(before <= latest[i]);
+			assert_true(before >= latest[i] - latest[i] / 10);
+			differ += last >= 0 && before != last;
+			last = before;
+			X509_free(cert);
+		}
+	}
+	assert_true(differ > 10);
+	EVP_PKEY_free(key);
+}
+
 int
 main(void)
 {
@@ -368,6 +422,8 @@ main(void)
 		WITH_CERTS(test_parse_pem),
 		WITH_CERTS(test_parse_pem_too_many),
 		WITH_CERTS(test_split),
+		cmocka_unit_test(test_renewal_before),
+		cmocka_unit_test(test_renewal_default_before),
 		cmocka_unit_test(test_csr_every_kind),
 		cmocka_unit_test(test_csr_signer_fails),
 		cmocka_unit_test(test_csr_scheme_unsupported),
