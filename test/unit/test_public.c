@@ -337,6 +337,32 @@ test_public_parse_bad_algorithms(void **state)
 	tpmiot_buf_free(&tpm2b);
 }
 
+/* A key that was written with a compressed point is still the same key. */
+static void
+test_spki_sha256_of_a_compressed_point(void **state)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), *read = NULL;
+	uint8_t expected[TPMIOT_SPKI_SHA256_LEN], out[TPMIOT_SPKI_SHA256_LEN];
+	struct tpmiot_err err;
+	unsigned char *der = NULL;
+	const unsigned char *p;
+	int len;
+
+	(void)state;
+	assert_ok(tpmiot_spki_sha256(NULL, key, expected, &err), &err);
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, "point-format", "compressed"), 1);
+	len = i2d_PUBKEY(key, &der);
+	assert_in_range(len, 50, 70); /* 91 bytes when it is not compressed */
+	p = der;
+	read = d2i_PUBKEY(NULL, &p, len);
+	assert_non_null(read);
+	assert_ok(tpmiot_spki_sha256(NULL, read, out, &err), &err);
+	assert_memory_equal(out, expected, sizeof(out));
+	EVP_PKEY_free(read);
+	EVP_PKEY_free(key);
+	OPENSSL_free(der);
+}
+
 /* RFC 7469's pin is this digest: computed here from the PEM's own bytes. */
 static void
 test_spki_sha256(void **state)
@@ -390,6 +416,7 @@ main(void)
 		cmocka_unit_test(test_public_parse_wrong_size_within),
 		cmocka_unit_test(test_public_parse_bad_algorithms),
 		cmocka_unit_test(test_spki_sha256),
+		cmocka_unit_test(test_spki_sha256_of_a_compressed_point),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
