@@ -56,12 +56,6 @@ set_from_env(struct prov_ctx *prov, struct tpmiot_key *key, const char *variable
 }
 
 static bool
-guesses_are_free(const struct tpmiot_key *key)
-{
-	return (tpmiot_key_public(key)->area.objectAttributes & TPMA_OBJECT_NODA) != 0;
-}
-
-static bool
 set_from_prompt(struct prov_ctx *prov, struct tpmiot_key *key, OSSL_PASSPHRASE_CALLBACK *cb,
     void *arg)
 {
@@ -76,11 +70,7 @@ set_from_prompt(struct prov_ctx *prov, struct tpmiot_key *key, OSSL_PASSPHRASE_C
 	ERR_set_mark();
 	if (cb(pass, sizeof(pass), &len, params, arg)) {
 		ERR_clear_last_mark();
-		/*
-		 * An empty answer is none, and no guess at the password, where guesses count.
-		 * Elsewhere it may be right: tpm2_encodeobject 5.4 writes emptyAuth inverted.
-		 */
-		if (len > 0 || guesses_are_free(key))
+		if (len > 0) /* an empty answer is none, and no guess at the password */
 			ok = set(prov, key, pass, len);
 	} else {
 		ERR_pop_to_mark();

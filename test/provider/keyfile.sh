@@ -12,7 +12,9 @@ be32() { printf '%08x' "$1"; }
 # tpm2b HEX: with its size in front
 tpm2b() { printf '%04x%s' $((${#1} / 2)) "$1"; }
 
+# shellcheck disable=SC2034  # for the scripts
 CC_SECRET=0x151 CC_AUTHORIZE=0x16a CC_AUTHVALUE=0x16b CC_PASSWORD=0x18c
+# shellcheck disable=SC2034  # for the scripts
 CC_TIMER=0x16d CC_LOCALITY=0x16f CC_OR=0x171 CC_PCR=0x17f
 
 # trial FILE COMMAND…: the policyDigest to which `tpm2_policy…` commands lead; each argument is
