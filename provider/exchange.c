@@ -150,7 +150,7 @@ agree(struct exchange *ex, struct tpmiot_buf *secret)
 	    !get_coordinate(ex->peer->soft, OSSL_PKEY_PARAM_EC_PUB_Y, size, &point.y))
 		return prov_raise(ex->prov, TPMIOT_E_USAGE, "the other key is no point of the curve");
 	if (tpmiot_key_ecdh(ex->key->tpm, &point, secret, &err) != TPMIOT_OK)
-		return prov_raise_use(ex->prov, &err);
+		return prov_raise_use(ex->key, &err);
 	return 1;
 }
 

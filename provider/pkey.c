@@ -147,23 +147,31 @@ prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes)
 	return area != NULL && (area->objectAttributes & attributes) == attributes;
 }
 
-bool
-prov_pkey_check_auth(const struct prov_pkey *key)
+static int
+refuse_without_password(const struct prov_pkey *key)
 {
-	if (!tpmiot_key_needs_auth(key->tpm))
-		return true;
 	return prov_raise(key->prov, TPMIOT_E_AUTH,
 	    "this key has a password and none was given: answer OpenSSL's prompt or use -passin, "
 	    "or name the key with ;auth-file=FILE or ;auth-env=VARIABLE behind it");
 }
 
-int
-prov_raise_use(struct prov_ctx *prov, const struct tpmiot_err *err)
+bool
+prov_pkey_check_auth(const struct prov_pkey *key)
 {
+	if (!tpmiot_key_needs_auth(key->tpm) || prov_pkey_is(key, TPMA_OBJECT_NODA))
+		return true;
+	return refuse_without_password(key);
+}
+
+int
+prov_raise_use(const struct prov_pkey *key, const struct tpmiot_err *err)
+{
+	if (err->rc == TPMIOT_E_AUTH && tpmiot_key_needs_auth(key->tpm))
+		return refuse_without_password(key);
 	if (err->rc == TPMIOT_E_AUTH)
-		return prov_raise(prov, TPMIOT_E_AUTH,
+		return prov_raise(key->prov, TPMIOT_E_AUTH,
 		    "%s; it was tried once: with a few more the TPM may lock itself", err->text);
-	return prov_raise_err(prov, err);
+	return prov_raise_err(key->prov, err);
 }
 
 int

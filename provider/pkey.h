@@ -58,11 +58,15 @@ TPMI_ALG_ASYM_SCHEME prov_pkey_fixed_scheme(const struct prov_pkey *key);
 /* Whether a TPM key has all these attributes (TPMA_OBJECT_…); other keys have none. */
 bool prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes);
 
-/* Refuses a key whose password is not there: a wrong guess counts towards the TPM's lockout. */
+/*
+ * Refuses a key whose password is not there, if a wrong guess counts towards the
+ * TPM's lockout. Elsewhere it may have none after all: tpm2_encodeobject 5.4
+ * writes emptyAuth inverted.
+ */
 bool prov_pkey_check_auth(const struct prov_pkey *key);
 
 /* Raises what the TPM said when the key was used. Returns 0. */
-int prov_raise_use(struct prov_ctx *prov, const struct tpmiot_err *err);
+int prov_raise_use(const struct prov_pkey *key, const struct tpmiot_err *err);
 
 /*
  * Hands the key to libcrypto: calls `cb` with a reference that keymgmt's load

@@ -262,7 +262,7 @@ prov_tpm_decrypt(struct prov_cipher *op, unsigned char *out, size_t *out_len, si
 	if (!prov_pkey_check_auth(op->key))
 		return 0;
 	if (decrypt(op, (struct tpmiot_bytes){ in, len }, &message, &err) != TPMIOT_OK) {
-		prov_raise_use(op->prov, &err);
+		prov_raise_use(op->key, &err);
 	} else if (message.len > out_size) {
 		prov_raise(op->prov, TPMIOT_E_USAGE, "%zu bytes are too few for the message", out_size);
 	} else {

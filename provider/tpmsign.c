@@ -43,7 +43,7 @@ raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const stru
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this TPM does not sign %s digests with this key: use SHA256",
 		    tpmiot_alg_md_name(scheme->details.any.hashAlg));
-	return prov_raise_use(sig->prov, err);
+	return prov_raise_use(sig->key, err);
 }
 
 /*
