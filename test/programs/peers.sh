@@ -9,7 +9,12 @@ only_tls() {
 	[ -s "$file" ] || cat >"$file" <<-CNF
 	openssl_conf = init
 	[init]
+	providers = providers
 	ssl_conf = ssl
+	[providers]
+	default = default_sect
+	[default_sect]
+	activate = 1
 	[ssl]
 	system_default = defaults
 	[defaults]

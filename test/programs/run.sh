@@ -24,7 +24,7 @@ case ${1:-} in
 esac
 HERE=$SRC/test/programs
 [ $# -gt 0 ] || set -- openssl curl mosquitto nginx stunnel haproxy apache lighttpd socat ncat \
-    python perl
+    python perl openvpn redis wpa libjwt
 
 # ---- Results -----------------------------------------------------------------
 
@@ -87,7 +87,7 @@ does_not() {
 		not_ok "$PROGRAM, $role: fails no more: $why"
 	else
 		ok "$PROGRAM, $role: does not work: $why"
-		remark "as $role not: $why"
+		remark "not as $role: $why"
 	fi
 }
 
