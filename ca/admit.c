@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admit.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "words.h"
 
 static bool
 refuse_unlisted(const struct ca_admit_facts *f, struct ca_problem *problem)
@@ -51,12 +54,31 @@ check_token(const struct ca_admit_facts *f, struct ca_problem *problem)
 static bool
 check_claim(const struct ca_admit_facts *f, const char *device_id, struct ca_problem *problem)
 {
-	/* Groups may come to accept claims; until one can say so, a claim is compared. */
 	if (f->claimed_id[0] == '\0' || strcmp(f->claimed_id, device_id) == 0)
 		return true;
 	return ca_refuse(problem, CA_PROBLEM_DEVICE_ID_MISMATCH,
 	    "the device says that it is \"%s\", but this CA knows it as \"%s\"", f->claimed_id,
 	    device_id);
+}
+
+/* What an EK certificate says counts only if somebody who is trusted signed it. */
+static bool
+check_tpm(const struct ca_admit_facts *f, struct ca_problem *problem)
+{
+	char tpm[3 * sizeof(f->tpm->model)], pattern[CA_WORD_MAX];
+	const char *rest = f->tpms;
+
+	if (f->tpms == NULL || f->tpms[0] == '\0')
+		return true;
+	if (!check_cert(f, problem))
+		return false;
+	snprintf(
+	    tpm, sizeof(tpm), "%s/%s/%s", f->tpm->manufacturer, f->tpm->model, f->tpm->version);
+	while (ca_word_next(&rest, pattern))
+		if (fnmatch(pattern, tpm, FNM_PATHNAME) == 0)
+			return true;
+	return ca_refuse(problem, CA_PROBLEM_TPM_REFUSED, "the TPM is %s, and those let in are: %s",
+	    tpm, f->tpms);
 }
 
 bool
@@ -82,12 +104,18 @@ ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct ca_pro
 			group = f->token->group;
 		}
 	}
+	if (id[0] == '\0' && f->accept_ids)
+		id = f->claimed_id;
 	if (id[0] != '\0')
 		snprintf(a.device_id, sizeof(a.device_id), "%s", id);
 	else
 		ca_device_id_from_ek(f->ek_spki, a.device_id);
 	snprintf(a.group, sizeof(a.group), "%s", group);
-	if (!check_claim(f, a.device_id, problem))
+	if (f->allow != NULL) {
+		memcpy(a.serial_number, f->allow->serial_number, sizeof(a.serial_number));
+		memcpy(a.model, f->allow->model, sizeof(a.model));
+	}
+	if (!check_claim(f, a.device_id, problem) || !check_tpm(f, problem))
 		return false;
 	*out = a;
 	return true;

@@ -6,12 +6,17 @@
 #ifndef CA_ADMIT_H
 #define CA_ADMIT_H
 
+#include <tpmiot/ekcert.h>
+
 #include "config.h"
 #include "problem.h"
 #include "store.h"
 
 struct ca_admit_facts {
-	enum ca_enrolment enrolment;
+	enum ca_enrolment enrolment; /* this and the next two: of the device's group */
+	bool accept_ids;
+	const char *tpms;
+	const struct tpmiot_ekcert_info *tpm; /* as its EK certificate says */
 	int64_t now;
 	const uint8_t *ek_spki; /* CA_SHA256_LEN */
 	bool has_cert;
@@ -28,6 +33,9 @@ struct ca_admit_facts {
 struct ca_admission {
 	char device_id[CA_DEVICE_ID_MAX + 1];
 	char group[CA_GROUP_MAX + 1];
+	char serial_number[CA_MAKER_MAX]; /* the unit's, of the allow-list; "": not known */
+	char model[CA_MAKER_MAX];
+	char profile[CA_GROUP_MAX + 1]; /* first step: what it is offered */
 	int64_t token; /* the token whose use is to be counted; 0: none */
 };
 

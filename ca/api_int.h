@@ -46,6 +46,10 @@ TPMIOT_MUST_USE bool ca_step_issue(struct ca_api *api, struct ca_exchange *x);
 /* Whether this address may begin now. */
 TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
 
+/* A group that a row of the store names: it has to be in the configuration. *out is borrowed. */
+TPMIOT_MUST_USE bool ca_steps_group(
+    struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem);
+
 /* Gives a ticket its id, nonce and end. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_steps_new_ticket(
     struct ca_api *api, int64_t now, struct ca_ticket *out, struct tpmiot_err *err);
@@ -73,6 +77,8 @@ struct ca_applicant {
 	const uint8_t *token_sha256; /* first step: CA_SHA256_LEN; NULL: none given */
 	int64_t token;               /* second step: its number; 0: none */
 	const char *claimed_id;
+	const char *sealed_id; /* second step: what it was let in as; NULL before */
+	const struct tpmiot_ekcert_info *tpm;
 	const struct tpmiot_public *ak;
 	const uint8_t *key_spki; /* second step; NULL before */
 };

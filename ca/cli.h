@@ -55,6 +55,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cli_text(const char *option, const char *value
 /* The same for --device-id. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_device_id(const char *value,
     char out[CA_DEVICE_ID_MAX + 1], struct tpmiot_err *err);
+/* The same for --group, which has to be in the configuration. NULL: "". */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cli_group(const struct ca_cli *cli, const char *value,
+    char out[CA_GROUP_MAX + 1], struct tpmiot_err *err);
 /* A positive number; TPMIOT_E_USAGE names what it was for. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_number(const char *what, const char *value, int64_t *out,
     struct tpmiot_err *err);
@@ -78,7 +81,7 @@ typedef enum tpmiot_rc ca_cli_run(struct ca_cli *cli, int argc, char **argv,
     struct tpmiot_err *err);
 ca_cli_run ca_cmd_init, ca_cmd_serve;
 ca_cli_run ca_cmd_trust_add, ca_cmd_trust_list, ca_cmd_trust_remove;
-ca_cli_run ca_cmd_allow_add, ca_cmd_allow_list, ca_cmd_allow_remove;
+ca_cli_run ca_cmd_allow_import, ca_cmd_allow_add, ca_cmd_allow_list, ca_cmd_allow_remove;
 ca_cli_run ca_cmd_join_add, ca_cmd_join_list, ca_cmd_join_remove;
 ca_cli_run ca_cmd_device_list, ca_cmd_device_show, ca_cmd_device_block, ca_cmd_device_unblock;
 ca_cli_run ca_cmd_device_release;

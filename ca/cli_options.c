@@ -114,6 +114,24 @@ enum tpmiot_rc ca_cli_config(const struct ca_cli *cli, struct ca_config *out,
 	return ca_config_load(cli->dir, cli->sets.items, cli->sets.n, out, err);
 }
 
+enum tpmiot_rc ca_cli_group(const struct ca_cli *cli, const char *value,
+    char out[CA_GROUP_MAX + 1], struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_cli_text("group", value, out, CA_GROUP_MAX + 1, err);
+	struct ca_config config;
+	struct ca_group group;
+
+	if (rc != TPMIOT_OK || out[0] == '\0')
+		return rc;
+	if ((rc = ca_cli_config(cli, &config, err)) != TPMIOT_OK)
+		return rc;
+	if (!ca_config_group(&config, out, &group))
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "there is no group \"%s\": make a section [group %s] in " CA_CONFIG_FILE, out, out);
+	ca_config_free(&config);
+	return rc;
+}
+
 enum tpmiot_rc ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;

@@ -38,9 +38,12 @@ static json_t *to_json(const struct ca_allow *allow)
 enum tpmiot_rc ca_cmd_allow_add(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
 	const char *ek = NULL, *id = NULL, *note = NULL;
+	const char *group = NULL, *serial = NULL, *model = NULL;
 	const struct ca_cli_option options[] = {
 		{ .name = "ek", .value = &ek }, { .name = "device-id", .value = &id },
-		{ .name = "note", .value = &note }, { .name = NULL },
+		{ .name = "note", .value = &note }, { .name = "group", .value = &group },
+		{ .name = "serial-number", .value = &serial }, { .name = "model", .value = &model },
+		{ .name = NULL },
 	};
 	struct ca_allow allow = { .added = cli->now };
 	int first;
@@ -52,6 +55,13 @@ enum tpmiot_rc ca_cmd_allow_add(struct ca_cli *cli, int argc, char **argv, struc
 		rc = ca_cli_device_id(id, allow.device_id, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_text("note", note, allow.note, sizeof(allow.note), err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_text("serial-number", serial, allow.serial_number,
+		    sizeof(allow.serial_number), err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_text("model", model, allow.model, sizeof(allow.model), err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_group(cli, group, allow.group, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_ekarg_parse(ek, allow.ek_spki, err);
 	if (rc == TPMIOT_OK)

@@ -92,11 +92,11 @@ static enum tpmiot_rc read_limits(struct ca_token *token, const char *uses, cons
 
 enum tpmiot_rc ca_cmd_join_add(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
-	const char *uses = NULL, *expires = NULL, *id = NULL, *note = NULL;
+	const char *uses = NULL, *expires = NULL, *id = NULL, *note = NULL, *group = NULL;
 	const struct ca_cli_option options[] = {
 		{ .name = "uses", .value = &uses }, { .name = "expires", .value = &expires },
 		{ .name = "device-id", .value = &id }, { .name = "note", .value = &note },
-		{ .name = NULL },
+		{ .name = "group", .value = &group }, { .name = NULL },
 	};
 	struct ca_token token = { .added = cli->now };
 	char text[TOKEN_TEXT];
@@ -107,6 +107,8 @@ enum tpmiot_rc ca_cmd_join_add(struct ca_cli *cli, int argc, char **argv, struct
 		rc = ca_cli_device_id(id, token.device_id, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_text("note", note, token.note, sizeof(token.note), err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_group(cli, group, token.group, err);
 	if (rc == TPMIOT_OK)
 		rc = read_limits(&token, uses != NULL ? uses : "1", expires != NULL ? expires : "1d",
 		    cli->now, err);

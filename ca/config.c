@@ -34,14 +34,10 @@ void ca_config_path(const char *dir, const char *value, struct tpmiot_buf *out)
 static enum tpmiot_rc apply_set(const char *set, struct ca_config *config, struct tpmiot_err *err)
 {
 	const char *eq = strchr(set, '=');
-	const struct ca_key *key;
 
 	if (eq == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "\"%.100s\" is not KEY=VALUE", set);
-	key = ca_key_find(set, (size_t)(eq - set));
-	if (key == NULL)
-		return ca_key_unknown(set, (size_t)(eq - set), err);
-	return ca_key_set(key, eq + 1, config, err);
+	return ca_keys_set(&ca_keys, set, (size_t)(eq - set), eq + 1, config, err);
 }
 
 static enum tpmiot_rc apply_sets(const char *const *sets, size_t sets_n,
@@ -60,14 +56,11 @@ static enum tpmiot_rc apply_sets(const char *const *sets, size_t sets_n,
 
 static enum tpmiot_rc defaults(const char *dir, struct ca_config *config, struct tpmiot_err *err)
 {
+	enum tpmiot_rc rc = ca_keys_default(&ca_keys, config, err);
 	char *full;
 
-	for (size_t i = 0; i < ca_keys_n; i++) {
-		enum tpmiot_rc rc = ca_key_set(&ca_keys[i], ca_keys[i].fallback, config, err);
-
-		if (rc != TPMIOT_OK)
-			return rc;
-	}
+	if (rc != TPMIOT_OK)
+		return rc;
 	full = realpath(dir, NULL);
 	if (full == NULL)
 		return errno == ENOENT
@@ -102,10 +95,8 @@ static enum tpmiot_rc apply_conf(const CONF *conf, struct ca_config *config,
 
 	for (int i = 0; i < sk_CONF_VALUE_num(values); i++) {
 		const CONF_VALUE *value = sk_CONF_VALUE_value(values, i);
-		const struct ca_key *key = ca_key_find(value->name, strlen(value->name));
-		enum tpmiot_rc rc = key != NULL
-		    ? ca_key_set(key, value->value, config, err)
-		    : ca_key_unknown(value->name, strlen(value->name), err);
+		enum tpmiot_rc rc = ca_keys_set(
+		    &ca_keys, value->name, strlen(value->name), value->value, config, err);
 
 		if (rc != TPMIOT_OK)
 			return rc;
@@ -113,23 +104,23 @@ static enum tpmiot_rc apply_conf(const CONF *conf, struct ca_config *config,
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc check_sections(const CONF *conf, struct tpmiot_err *err)
+/* --set goes before the file; the sections' fallbacks are what both came to. */
+static enum tpmiot_rc apply_all(const CONF *conf, const char *const *sets, size_t sets_n,
+    struct ca_config *config, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = TPMIOT_OK;
-	STACK_OF(OPENSSL_CSTRING) *names = NCONF_get_section_names(conf);
+	enum tpmiot_rc rc = apply_conf(conf, config, err);
 
-	for (int i = 0; rc == TPMIOT_OK && i < sk_OPENSSL_CSTRING_num(names); i++) {
-		const char *name = sk_OPENSSL_CSTRING_value(names, i);
-
-		if (strcmp(name, "default") != 0)
-			rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
-			    "unknown section [%s]; all keys stand before any section", name);
-	}
-	sk_OPENSSL_CSTRING_free(names);
-	return rc;
+	if (rc != TPMIOT_OK)
+		return tpmiot_err_prefix(err, "%s/" CA_CONFIG_FILE, config->dir);
+	if ((rc = apply_sets(sets, sets_n, config, err)) != TPMIOT_OK)
+		return rc;
+	if ((rc = ca_config_sections(conf, config, err)) != TPMIOT_OK)
+		return tpmiot_err_prefix(err, "%s/" CA_CONFIG_FILE, config->dir);
+	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc read_file(struct ca_config *config, struct tpmiot_err *err)
+static enum tpmiot_rc read_file(const char *const *sets, size_t sets_n, struct ca_config *config,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;
 	CONF *conf = NCONF_new(NULL);
@@ -144,13 +135,9 @@ static enum tpmiot_rc read_file(struct ca_config *config, struct tpmiot_err *err
 		goto out;
 	ERR_clear_error();
 	if (conf == NULL || NCONF_load(conf, (char *)path.data, &line) != 1)
-		rc = tpmiot_err_crypto(err, "line %ld", line);
+		rc = tpmiot_err_crypto(err, "%s: line %ld", (char *)path.data, line);
 	if (rc == TPMIOT_OK)
-		rc = check_sections(conf, err);
-	if (rc == TPMIOT_OK)
-		rc = apply_conf(conf, config, err);
-	if (rc != TPMIOT_OK)
-		rc = tpmiot_err_prefix(err, "%s", (char *)path.data);
+		rc = apply_all(conf, sets, sets_n, config, err);
 out:
 	NCONF_free(conf);
 	tpmiot_buf_free(&path);
@@ -163,10 +150,9 @@ static enum tpmiot_rc load(const char *dir, bool file, const char *const *sets, 
 	struct ca_config config = { .dir = NULL };
 	enum tpmiot_rc rc = defaults(dir, &config, err);
 
-	if (rc == TPMIOT_OK && file)
-		rc = read_file(&config, err);
 	if (rc == TPMIOT_OK)
-		rc = apply_sets(sets, sets_n, &config, err);
+		rc = file ? read_file(sets, sets_n, &config, err)
+		          : apply_sets(sets, sets_n, &config, err);
 	if (rc == TPMIOT_OK)
 		*out = config;
 	else
@@ -188,14 +174,8 @@ enum tpmiot_rc ca_config_defaults(const char *dir, const char *const *sets, size
 
 void ca_config_free(struct ca_config *config)
 {
-	for (size_t i = 0; i < ca_keys_n; i++) {
-		if (ca_keys[i].type == CA_KEY_STRING) {
-			char **field = (char **)(void *)((char *)config + ca_keys[i].offset);
-
-			OPENSSL_free(*field);
-			*field = NULL;
-		}
-	}
+	ca_keys_free(&ca_keys, config);
+	ca_config_sections_free(config);
 	OPENSSL_free(config->dir);
 	config->dir = NULL;
 }
@@ -240,8 +220,8 @@ enum tpmiot_rc ca_config_write(const char *const *sets, size_t sets_n, struct tp
 	tpmiot_buf_put_str(out,
 	    "# Configuration of tpmiot-ca, in the syntax of OpenSSL's config(5). What is\n"
 	    "# commented out is the default.\n");
-	for (size_t i = 0; i < ca_keys_n; i++) {
-		const struct ca_key *key = &ca_keys[i];
+	for (size_t i = 0; i < ca_keys.n; i++) {
+		const struct ca_key *key = &ca_keys.keys[i];
 		const char *value = set_value(key->name, sets, sets_n);
 
 		tpmiot_buf_put_str(out, "\n");

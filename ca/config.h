@@ -23,7 +23,29 @@ enum ca_enrolment {
 	CA_ENROLMENT_OPEN    /* or: its certificate is trusted */
 };
 
+enum ca_choice { CA_NO, CA_YES };
+
 enum ca_log_level { CA_LOG_ERROR, CA_LOG_WARNING, CA_LOG_INFO, CA_LOG_DEBUG };
+
+/* A [group NAME] of devices. What it does not say is as for devices of no group. */
+struct ca_group {
+	char *name; /* "": of no group */
+	enum ca_enrolment enrolment;
+	char *profiles; /* names, comma-separated: the first unless the device asks for another */
+	enum ca_choice accept_ids; /* devices may choose their id */
+	char *tpms;      /* patterns MANUFACTURER/MODEL/VERSION, comma-separated; "": any */
+};
+
+/* A [profile NAME]: what a certificate says. The templates are described in profile.h. */
+struct ca_profile {
+	char *name;
+	char *subject;
+	char *san;
+	char *key_usage;
+	char *ext_key_usage;
+	char *keys;       /* kinds of keys, comma-separated, or "any", or "ak": the AK itself */
+	int64_t validity; /* seconds; 0: the configuration's */
+};
 
 /* Strings are owned and never NULL; "" where nothing was said. */
 struct ca_config {
@@ -31,6 +53,9 @@ struct ca_config {
 
 	char *listen;          /* "ADDR:PORT", "[ADDR]:PORT" */
 	enum ca_enrolment enrolment;
+	char *profiles;        /* these three are as in struct ca_group, for devices of no group */
+	enum ca_choice accept_ids;
+	char *tpms;
 	int64_t rate_limit;    /* first steps a minute for one peer address; 0: off */
 	int64_t max_body;      /* bytes of a request's body */
 	int64_t max_connections;
@@ -50,6 +75,11 @@ struct ca_config {
 	char *tls_cert;        /* file, PEM: the server's certificate and intermediates */
 	char *providers;       /* OpenSSL providers to load, comma-separated */
 	enum ca_log_level log_level;
+
+	struct ca_group *groups; /* the sections */
+	size_t groups_n;
+	struct ca_profile *profile_sections;
+	size_t profile_sections_n;
 };
 
 /*
@@ -70,6 +100,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_config_write(const char *const *sets, size_t s
     struct tpmiot_buf *out, struct tpmiot_err *err);
 
 void ca_config_free(struct ca_config *config);
+
+/* A group by its name, "" included, all borrowed. False: there is none. */
+bool ca_config_group(const struct ca_config *config, const char *name, struct ca_group *out);
 
 /*
  * A file name or key URI as meant: relative names are put behind dir. What has a

@@ -12,11 +12,12 @@
 #define DAY (24 * HOUR)
 
 static const char *const enrolments[] = { "listed", "token", "open", NULL };
+static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 
 #define AT(field) offsetof(struct ca_config, field)
 
-const struct ca_key ca_keys[] = {
+static const struct ca_key config_keys[] = {
 	{ "listen", CA_KEY_STRING, AT(listen), "0.0.0.0:8443",
 	    "Address and port of the HTTPS server; [::]:8443 for IPv6. Port 0: any free one." },
 	{ "enrolment", CA_KEY_CHOICE, AT(enrolment), "listed",
@@ -28,6 +29,16 @@ const struct ca_key ca_keys[] = {
 	    .choices = enrolments },
 	{ "validity", CA_KEY_DURATION, AT(validity), "365d",
 	    "How long a device's certificate is valid (m, h, d, y).", MINUTE, 100 * 365 * DAY },
+	{ "profiles", CA_KEY_STRING, AT(profiles), "client",
+	    "What certificates are for, comma-separated: the first, unless a device asks for\n"
+	    "another one of these (client, server, ak, idevid, ocf-manufacturer, ocf-identity, or\n"
+	    "a [profile NAME] below)." },
+	{ "accept_ids", CA_KEY_CHOICE, AT(accept_ids), "no",
+	    "Whether a device may choose its id, where neither allow-list nor token names one:\n"
+	    "no or yes.", .choices = no_yes },
+	{ "tpms", CA_KEY_STRING, AT(tpms), "",
+	    "Which TPMs, by what their EK certificates say: patterns MANUFACTURER/MODEL/VERSION,\n"
+	    "comma-separated, as id:53544D20/*/*." },
 	{ "crl_lifetime", CA_KEY_DURATION, AT(crl_lifetime), "7d",
 	    "How long a certificate revocation list is good for; a new one is made after half of\n"
 	    "that, and whenever a certificate was revoked.", 10 * MINUTE, 365 * DAY },
@@ -69,24 +80,55 @@ const struct ca_key ca_keys[] = {
 	{ "log_level", CA_KEY_CHOICE, AT(log_level), "info",
 	    "What goes to standard error: error, warning, info or debug.", .choices = log_levels },
 };
-const size_t ca_keys_n = sizeof(ca_keys) / sizeof(ca_keys[0]);
+#undef AT
 
-const struct ca_key *ca_key_find(const char *name, size_t len)
+/* A group's fallbacks are those of no group: ca_config_sections() copies them. */
+#define AT(field) offsetof(struct ca_group, field)
+
+static const struct ca_key group_keys[] = {
+	{ "enrolment", CA_KEY_CHOICE, AT(enrolment), NULL, "", .choices = enrolments },
+	{ "profiles", CA_KEY_STRING, AT(profiles), NULL, "" },
+	{ "accept_ids", CA_KEY_CHOICE, AT(accept_ids), NULL, "", .choices = no_yes },
+	{ "tpms", CA_KEY_STRING, AT(tpms), NULL, "" },
+};
+
+#undef AT
+#define AT(field) offsetof(struct ca_profile, field)
+
+static const struct ca_key profile_keys[] = {
+	{ "subject", CA_KEY_STRING, AT(subject), "CN=%{device_id}", "" },
+	{ "san", CA_KEY_STRING, AT(san), "URI:urn:tpmiot:device:%{device_id}", "" },
+	{ "key_usage", CA_KEY_STRING, AT(key_usage), "digitalSignature", "" },
+	{ "ext_key_usage", CA_KEY_STRING, AT(ext_key_usage), "clientAuth", "" },
+	{ "keys", CA_KEY_STRING, AT(keys), "any", "" },
+	{ "validity", CA_KEY_DURATION, AT(validity), "0", "", 0, 100 * 365 * DAY },
+};
+
+#define KEYS(array) { array, sizeof(array) / sizeof((array)[0]) }
+
+const struct ca_keys ca_keys = KEYS(config_keys);
+const struct ca_keys ca_group_keys = KEYS(group_keys);
+const struct ca_keys ca_profile_keys = KEYS(profile_keys);
+
+static const struct ca_key *find(const struct ca_keys *keys, const char *name, size_t len)
 {
-	for (size_t i = 0; i < ca_keys_n; i++) {
-		if (strlen(ca_keys[i].name) == len && memcmp(ca_keys[i].name, name, len) == 0)
-			return &ca_keys[i];
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct ca_key *key = &keys->keys[i];
+
+		if (strlen(key->name) == len && memcmp(key->name, name, len) == 0)
+			return key;
 	}
 	return NULL;
 }
 
-enum tpmiot_rc ca_key_unknown(const char *name, size_t len, struct tpmiot_err *err)
+static enum tpmiot_rc unknown(const struct ca_keys *keys, const char *name, size_t len,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_buf list = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
-	for (size_t i = 0; i < ca_keys_n; i++)
-		tpmiot_buf_printf(&list, "%s%s", i > 0 ? ", " : "", ca_keys[i].name);
+	for (size_t i = 0; i < keys->n; i++)
+		tpmiot_buf_printf(&list, "%s%s", i > 0 ? ", " : "", keys->keys[i].name);
 	rc = tpmiot_buf_done(&list, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
@@ -180,10 +222,10 @@ static enum tpmiot_rc set_choice(const struct ca_key *key, const char *value, un
 	return rc;
 }
 
-enum tpmiot_rc ca_key_set(const struct ca_key *key, const char *value, struct ca_config *config,
+static enum tpmiot_rc set(const struct ca_key *key, const char *value, void *record,
     struct tpmiot_err *err)
 {
-	char *field = (char *)config + key->offset;
+	char *field = (char *)record + key->offset;
 	enum tpmiot_rc rc;
 	unsigned choice = 0;
 	int64_t number = 0;
@@ -207,5 +249,34 @@ enum tpmiot_rc ca_key_set(const struct ca_key *key, const char *value, struct ca
 		if (rc == TPMIOT_OK)
 			memcpy(field, &number, sizeof(number));
 		return rc;
+	}
+}
+
+enum tpmiot_rc ca_keys_set(const struct ca_keys *keys, const char *name, size_t len,
+    const char *value, void *record, struct tpmiot_err *err)
+{
+	const struct ca_key *key = find(keys, name, len);
+
+	return key != NULL ? set(key, value, record, err) : unknown(keys, name, len, err);
+}
+
+enum tpmiot_rc ca_keys_default(const struct ca_keys *keys, void *record, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	for (size_t i = 0; i < keys->n && rc == TPMIOT_OK; i++)
+		rc = set(&keys->keys[i], keys->keys[i].fallback, record, err);
+	return rc;
+}
+
+void ca_keys_free(const struct ca_keys *keys, void *record)
+{
+	for (size_t i = 0; i < keys->n; i++) {
+		if (keys->keys[i].type == CA_KEY_STRING) {
+			char **field = (char **)(void *)((char *)record + keys->keys[i].offset);
+
+			OPENSSL_free(*field);
+			*field = NULL;
+		}
 	}
 }

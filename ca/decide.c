@@ -17,6 +17,26 @@ optional(enum tpmiot_rc rc, const void *row, const void **out, const struct tpmi
 	return true;
 }
 
+/* Its group: the allow-list's entry says, else the token. */
+static bool
+group_facts(struct ca_api *api, const struct ca_applicant *who, struct ca_admit_facts *facts,
+    struct ca_problem *problem)
+{
+	const char *name = facts->allow != NULL   ? facts->allow->group
+	                   : facts->token != NULL ? facts->token->group
+	                                          : "";
+	struct ca_group group;
+
+	if (!ca_steps_group(api, name, &group, problem))
+		return false;
+	facts->enrolment = group.enrolment;
+	facts->accept_ids = group.accept_ids == CA_YES;
+	facts->tpms = group.tpms;
+	if (facts->accept_ids && who->sealed_id != NULL)
+		facts->claimed_id = who->sealed_id;
+	return true;
+}
+
 static bool
 admit(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca_admission *out,
     struct ca_problem *problem)
@@ -24,12 +44,12 @@ admit(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca
 	struct ca_allow allow;
 	struct ca_token token;
 	struct tpmiot_err err = { 0 };
-	struct ca_admit_facts facts = { .enrolment = api->config->enrolment,
-		.now = now,
+	struct ca_admit_facts facts = { .now = now,
 		.ek_spki = who->ek_spki,
 		.has_cert = who->has_cert,
 		.cert_problem = who->cert_problem,
 		.claimed_id = who->claimed_id,
+		.tpm = who->tpm,
 		.token_given = who->token_sha256 != NULL || who->token != 0 };
 	const void *row = NULL;
 	enum tpmiot_rc rc;
@@ -49,7 +69,7 @@ admit(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca
 	if (facts.token != NULL && ca_token_used_by(api->store, token.id, who->ek_spki,
 	                               &facts.token_used, &err) != TPMIOT_OK)
 		return ca_fail(problem, &err);
-	return ca_admit(&facts, out, problem);
+	return group_facts(api, who, &facts, problem) && ca_admit(&facts, out, problem);
 }
 
 /* The rows of struct ca_bindings, to be freed. */
@@ -112,6 +132,25 @@ ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struc
 	return ok;
 }
 
+/* What the operator's list says of a device now; without an entry, what it enrolled with stays. */
+static bool
+fill_unit(
+    struct ca_api *api, const uint8_t *ek_spki, struct ca_admission *a, struct ca_problem *problem)
+{
+	struct ca_allow allow;
+	struct tpmiot_err err = { 0 };
+	enum tpmiot_rc rc = ca_allow_find(api->store, ek_spki, &allow, &err);
+
+	if (rc == TPMIOT_E_NOT_FOUND)
+		return true;
+	if (rc != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	memcpy(a->group, allow.group, sizeof(a->group));
+	memcpy(a->serial_number, allow.serial_number, sizeof(a->serial_number));
+	memcpy(a->model, allow.model, sizeof(a->model));
+	return true;
+}
+
 bool
 ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
     struct ca_admission *out, struct ca_problem *problem)
@@ -129,6 +168,7 @@ ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, const char
 	snprintf(a.device_id, sizeof(a.device_id), "%s", device_id);
 	snprintf(a.group, sizeof(a.group), "%s", rows.device.group);
 	free_rows(&rows);
+	ok = ok && fill_unit(api, who->ek_spki, &a, problem);
 	if (ok)
 		*out = a;
 	return ok;

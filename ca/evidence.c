@@ -221,7 +221,7 @@ check_csr(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *der, const struct tpmio
 
 bool
 ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
-    const struct ca_issue_request *req, EVP_PKEY **out, struct ca_problem *problem)
+    const struct ca_issue_request *req, bool is_ak, EVP_PKEY **out, struct ca_problem *problem)
 {
 	const struct tpmiot_bytes nonce = { ticket->nonce, sizeof(ticket->nonce) };
 	const struct tpmiot_bytes attest = { req->key_attest.data, req->key_attest.len };
@@ -231,8 +231,12 @@ ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
 
 	if (tpmiot_public_parse(libctx, req->key_public.data, req->key_public.len, &key, &err) !=
 	        TPMIOT_OK ||
-	    tpmiot_keyrules_check_key(libctx, &key, &err) != TPMIOT_OK)
+	    (!is_ak && tpmiot_keyrules_check_key(libctx, &key, &err) != TPMIOT_OK))
 		return ca_refuse_err(problem, CA_PROBLEM_KEY_UNSUITABLE, &err);
+	if (is_ak && (key.raw_len != ticket->ak.raw_len ||
+	                 memcmp(key.raw, ticket->ak.raw, key.raw_len) != 0))
+		return ca_refuse(problem, CA_PROBLEM_KEY_UNSUITABLE,
+		    "the profile is for attestation keys, and the key is not the session's AK");
 	if (tpmiot_attest_verify_certify(libctx, &ticket->ak, &key, nonce, attest, sig, &err) !=
 	    TPMIOT_OK)
 		return ca_refuse_err(problem, CA_PROBLEM_CERTIFY_INVALID, &err);

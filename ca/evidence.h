@@ -42,10 +42,10 @@ TPMIOT_MUST_USE bool ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ti
 
 /*
  * The device key: its rules, its certification by the ticket's AK over the ticket's nonce,
- * and the CSR. The caller owns *out.
+ * and the CSR. is_ak: it has to be that AK itself. The caller owns *out.
  */
 TPMIOT_MUST_USE bool ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
-    const struct ca_issue_request *req, EVP_PKEY **out, struct ca_problem *problem);
+    const struct ca_issue_request *req, bool is_ak, EVP_PKEY **out, struct ca_problem *problem);
 
 /* SHA-256 of a public area's key. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_evidence_spki(OSSL_LIB_CTX *libctx,

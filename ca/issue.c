@@ -9,11 +9,9 @@
 
 #include "x509.h"
 
-#define DEVICE_URN "urn:tpmiot:device:"
-
 static enum tpmiot_rc
-validity(const struct ca_config *config, const struct ca_signer *signer, int64_t now,
-    struct ca_x509_spec *spec, struct tpmiot_err *err)
+validity(const struct ca_config *config, const struct ca_signer *signer, int64_t lifetime,
+    int64_t now, struct ca_x509_spec *spec, struct tpmiot_err *err)
 {
 	int64_t from, until;
 	enum tpmiot_rc rc;
@@ -25,30 +23,37 @@ validity(const struct ca_config *config, const struct ca_signer *signer, int64_t
 		return tpmiot_err_set(
 		    err, TPMIOT_E_USAGE, "the CA's own certificate has expired; renew it");
 	spec->not_before = now - config->clock_skew < from ? from : now - config->clock_skew;
-	spec->not_after = config->validity < until - now ? now + config->validity : until;
+	spec->not_after = lifetime < until - now ? now + lifetime : until;
 	return TPMIOT_OK;
 }
 
-static enum tpmiot_rc
-sign(const struct ca_config *config, const struct ca_signer *signer, const char *device_id,
-    EVP_PKEY *key, int64_t now, struct ca_x509_spec *spec, X509 **out, struct tpmiot_err *err)
+static const char *
+or_null(const char *text)
 {
-	char urn[sizeof(DEVICE_URN) + CA_DEVICE_ID_MAX];
+	return text[0] != '\0' ? text : NULL;
+}
+
+static enum tpmiot_rc
+sign(const struct ca_config *config, const struct ca_signer *signer,
+    const struct ca_profile *profile, const struct ca_profile_facts *facts, EVP_PKEY *key,
+    int64_t now, struct ca_x509_spec *spec, X509 **out, struct tpmiot_err *err)
+{
+	const int64_t lifetime = profile->validity > 0 ? profile->validity : config->validity;
 	X509_NAME *subject = NULL;
 	GENERAL_NAMES *san = NULL;
 	enum tpmiot_rc rc;
 
-	snprintf(urn, sizeof(urn), DEVICE_URN "%s", device_id);
-	if ((rc = validity(config, signer, now, spec, err)) != TPMIOT_OK ||
+	if ((rc = ca_profile_check_key(profile, key, err)) != TPMIOT_OK ||
+	    (rc = validity(config, signer, lifetime, now, spec, err)) != TPMIOT_OK ||
 	    (rc = ca_x509_serial(spec->serial, &spec->serial_len, err)) != TPMIOT_OK ||
-	    (rc = ca_x509_name(device_id, &subject, err)) != TPMIOT_OK ||
-	    (rc = ca_x509_san_add(&san, CA_SAN_URI, urn, err)) != TPMIOT_OK)
+	    (rc = ca_profile_subject(profile, facts, &subject, err)) != TPMIOT_OK ||
+	    (rc = ca_profile_san(profile, facts, &san, err)) != TPMIOT_OK)
 		goto out;
 	spec->subject = subject;
 	spec->san = san;
-	spec->key_usage = "digitalSignature";
-	spec->ext_key_usage = "clientAuth";
-	spec->crl_url = config->crl_url[0] != '\0' ? config->crl_url : NULL;
+	spec->key_usage = profile->key_usage;
+	spec->ext_key_usage = or_null(profile->ext_key_usage);
+	spec->crl_url = or_null(config->crl_url);
 	rc = ca_x509_issue(spec, key, signer->cert, signer->key, out, err);
 	spec->subject = NULL;
 	spec->san = NULL;
@@ -59,8 +64,9 @@ out:
 }
 
 enum tpmiot_rc
-ca_issue(const struct ca_config *config, const struct ca_signer *signer, const char *device_id,
-    EVP_PKEY *key, int64_t now, struct ca_cert *out, struct tpmiot_err *err)
+ca_issue(const struct ca_config *config, const struct ca_signer *signer,
+    const struct ca_profile *profile, const struct ca_profile_facts *facts, EVP_PKEY *key,
+    int64_t now, struct ca_cert *out, struct tpmiot_err *err)
 {
 	struct ca_x509_spec spec = { 0 };
 	unsigned char *der = NULL;
@@ -68,7 +74,7 @@ ca_issue(const struct ca_config *config, const struct ca_signer *signer, const c
 	enum tpmiot_rc rc;
 	int len;
 
-	rc = sign(config, signer, device_id, key, now, &spec, &cert, err);
+	rc = sign(config, signer, profile, facts, key, now, &spec, &cert, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if ((len = i2d_X509(cert, &der)) <= 0) {
@@ -80,7 +86,8 @@ ca_issue(const struct ca_config *config, const struct ca_signer *signer, const c
 		goto out;
 	memcpy(out->serial, spec.serial, spec.serial_len);
 	out->serial_len = spec.serial_len;
-	snprintf(out->device_id, sizeof(out->device_id), "%s", device_id);
+	snprintf(out->device_id, sizeof(out->device_id), "%s", facts->device_id);
+	snprintf(out->profile, sizeof(out->profile), "%s", profile->name);
 	out->issued = now;
 	out->not_before = spec.not_before;
 	out->not_after = spec.not_after;

@@ -5,17 +5,18 @@
 
 #include "config.h"
 #include "keyuri.h"
+#include "profile.h"
 #include "store.h"
 
 /*
- * Issues a certificate for a device's key: CN and URI SAN from device_id, client
- * authentication, valid from a little before now (clocks differ) for
- * config->validity, but not longer than the issuer. Fills all of *out but
- * ek_spki, key_spki and session. TPMIOT_E_USAGE: the issuer has expired.
+ * Issues a certificate for a device's key by a profile, valid from a little before now (clocks
+ * differ) for the profile's validity or config's, but not longer than the issuer. Fills all
+ * of *out but ek_spki, key_spki and session. TPMIOT_E_USAGE: the issuer has expired.
+ * TPMIOT_E_POLICY: the profile does not take this key, or needs to know more of the device.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_issue(const struct ca_config *config,
-    const struct ca_signer *signer, const char *device_id, EVP_PKEY *key, int64_t now,
-    struct ca_cert *out, struct tpmiot_err *err);
+    const struct ca_signer *signer, const struct ca_profile *profile,
+    const struct ca_profile_facts *facts, EVP_PKEY *key, int64_t now, struct ca_cert *out, struct tpmiot_err *err);
 
 /* The certificate and the intermediates that lead to the root, PEM. Appends. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_issue_put_chain(const struct ca_signer *signer,

@@ -20,12 +20,14 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd_crl.c \
 	ca/cmd_device.c ca/cmd.h \
 	ca/cmd_ek.c \
+	ca/cmd_import.c \
 	ca/cmd_init.c \
 	ca/cmd_join.c \
 	ca/cmd_serve.c \
 	ca/cmd_trust.c \
 	ca/config.c ca/config.h \
 	ca/config_keys.c ca/config_keys.h \
+	ca/config_sections.c \
 	ca/crl.c ca/crl.h \
 	ca/decide.c \
 	ca/ekarg.c ca/ekarg.h \
@@ -41,6 +43,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/log.c ca/log.h \
 	ca/out.c ca/out.h \
 	ca/problem.c ca/problem.h \
+	ca/profile.c ca/profile.h \
 	ca/roots.c ca/roots.h \
 	ca/seal.c ca/seal.h \
 	ca/server.c ca/server.h \
@@ -60,6 +63,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/ticket.c ca/ticket.h \
 	ca/tls.c ca/tls.h \
 	ca/wire.c ca/wire.h \
+	ca/words.c ca/words.h \
 	ca/x509.c ca/x509_name.c ca/x509.h
 
 bin_PROGRAMS += ca/tpmiot-ca

@@ -11,6 +11,7 @@
 
 #include "api_int.h"
 #include "evidence.h"
+#include "profile.h"
 
 static bool
 check(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
@@ -29,6 +30,23 @@ check(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request 
 	       ca_evidence_ak(api->libctx, req, ak, &x->problem);
 }
 
+/* The profile that is asked for has to be one of the group's. */
+static bool
+offer(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
+    struct ca_admission *as)
+{
+	struct ca_profile profile;
+	struct tpmiot_err err = { 0 };
+	struct ca_group group;
+
+	if (!ca_steps_group(api, as->group, &group, &x->problem))
+		return false;
+	if (ca_profile_choose(api->config, &group, req->profile, &profile, &err) != TPMIOT_OK)
+		return ca_refuse_err(&x->problem, CA_PROBLEM_PROFILE_REFUSED, &err);
+	snprintf(as->profile, sizeof(as->profile), "%s", profile.name);
+	return true;
+}
+
 static bool
 decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
     const struct ca_ek *ek, const struct tpmiot_public *ak, struct ca_admission *out)
@@ -39,6 +57,7 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request
 		.has_cert = ek->has_cert,
 		.cert_problem = &ek->cert_problem,
 		.claimed_id = req->device_id,
+		.tpm = &ek->info,
 		.ak = ak };
 
 	if (req->join_token.len > 0) {
@@ -47,7 +66,7 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request
 			return ca_fail(&x->problem, &err);
 		who.token_sha256 = token.buffer;
 	}
-	return ca_decide(api, &who, x->now, out, &x->problem);
+	return ca_decide(api, &who, x->now, out, &x->problem) && offer(api, x, req, out);
 }
 
 /* All that the second step has to know, and the secret, whose digest it is given. */
@@ -72,10 +91,12 @@ make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struc
 	t->ek_trusted = ek->has_cert && ek->cert_problem.type == CA_PROBLEM_NONE;
 	t->roots = api->roots.generation;
 	memcpy(t->ek_cert_sha256, ek->cert_sha256, sizeof(t->ek_cert_sha256));
-	t->info = ek->info;
+	if (t->ek_trusted)
+		t->info = ek->info; /* what anybody may claim is not kept */
 	t->token = as->token;
 	snprintf(t->device_id, sizeof(t->device_id), "%s", as->device_id);
 	snprintf(t->group, sizeof(t->group), "%s", as->group);
+	snprintf(t->profile, sizeof(t->profile), "%s", as->profile);
 	return TPMIOT_OK;
 }
 

@@ -47,6 +47,16 @@ prove_secret(struct ca_api *api, struct ca_exchange *x, const struct ca_issue_re
 	return ca_evidence_secret(api->libctx, &p->ticket, req, &x->problem);
 }
 
+/* Whether the certificate is to be for the AK itself. */
+static bool
+for_ak(const struct ca_api *api, const struct proven *p)
+{
+	struct ca_profile profile;
+
+	return ca_profile_find(api->config, p->ticket.profile, &profile, NULL) == TPMIOT_OK &&
+	       ca_profile_is_ak(&profile);
+}
+
 static bool
 prove(
     struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req, struct proven *p)
@@ -59,7 +69,7 @@ prove(
 	x->has_ek = true;
 	snprintf(x->device_id, sizeof(x->device_id), "%s", p->ticket.device_id);
 	if (!(is_renewal(p) ? prove_client(api, x, p) : prove_secret(api, x, req, p)) ||
-	    !ca_evidence_key(api->libctx, &p->ticket, req, &p->key, &x->problem))
+	    !ca_evidence_key(api->libctx, &p->ticket, req, for_ak(api, p), &p->key, &x->problem))
 		return false;
 	if (tpmiot_spki_sha256(api->libctx, p->key, p->key_spki, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
@@ -123,6 +133,8 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct
 		.cert_problem = &cert_problem,
 		.token = t->token,
 		.claimed_id = "",
+		.sealed_id = t->device_id,
+		.tpm = &t->info,
 		.ak = &t->ak,
 		.key_spki = p->key_spki };
 
@@ -207,6 +219,30 @@ record_audit(struct ca_api *api, const struct ca_exchange *x, const struct prove
 }
 
 static bool
+make(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
+    const struct ca_admission *as, struct ca_cert *cert)
+{
+	const struct ca_profile_facts facts = { .device_id = as->device_id,
+		.group = as->group,
+		.serial_number = as->serial_number,
+		.model = as->model,
+		.ek_spki = p->ticket.ek_spki,
+		.tpm = &p->ticket.info };
+	struct ca_profile profile;
+	struct tpmiot_err err = { 0 };
+	struct ca_group group;
+
+	if (!ca_steps_group(api, as->group, &group, &x->problem))
+		return false;
+	if (ca_profile_choose(api->config, &group, p->ticket.profile, &profile, &err) !=
+	        TPMIOT_OK ||
+	    ca_issue(api->config, api->signer, &profile, &facts, p->key, x->now, cert, &err) !=
+	        TPMIOT_OK)
+		return ca_refuse_err(&x->problem, CA_PROBLEM_PROFILE_REFUSED, &err);
+	return true;
+}
+
+static bool
 issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
 {
 	struct ca_admission as;
@@ -217,9 +253,8 @@ issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct 
 	if (as.token != 0 &&
 	    ca_token_use(api->store, as.token, p->ticket.ek_spki, x->now, &err) != TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_JOIN_TOKEN_SPENT, &err);
-	if (ca_issue(api->config, api->signer, as.device_id, p->key, x->now, cert, &err) !=
-	    TPMIOT_OK)
-		return ca_fail(&x->problem, &err);
+	if (!make(api, x, p, &as, cert))
+		return false;
 	memcpy(cert->ek_spki, p->ticket.ek_spki, sizeof(cert->ek_spki));
 	memcpy(cert->key_spki, p->key_spki, sizeof(cert->key_spki));
 	memcpy(cert->session, p->ticket.id, sizeof(cert->session));

@@ -55,6 +55,23 @@ find_ak(struct ca_api *api, struct ca_exchange *x, const struct ca_renew_request
 	return ok;
 }
 
+/* What its EK certificate said when it enrolled, for profiles that name the TPM. */
+static bool
+recall_tpm(struct ca_api *api, struct ca_exchange *x, const uint8_t ek_spki[CA_SHA256_LEN],
+    struct tpmiot_ekcert_info *out)
+{
+	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
+	struct tpmiot_err err = { 0 };
+
+	if (ca_device_find(api->store, ek_spki, &dev, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	memcpy(out->manufacturer, dev.manufacturer, sizeof(out->manufacturer));
+	memcpy(out->model, dev.model, sizeof(out->model));
+	memcpy(out->version, dev.version, sizeof(out->version));
+	tpmiot_buf_free(&dev.ek_cert);
+	return true;
+}
+
 static bool
 answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
     const struct tpmiot_public *ak)
@@ -71,7 +88,12 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
 	memcpy(ticket.renews, cert->serial, cert->serial_len);
 	memcpy(ticket.ek_spki, cert->ek_spki, sizeof(ticket.ek_spki));
 	memcpy(ticket.device_id, cert->device_id, sizeof(ticket.device_id));
+	/* Before there were profiles, all were this. */
+	snprintf(ticket.profile, sizeof(ticket.profile), "%s",
+	    cert->profile[0] != 0 ? cert->profile : "client");
 	ticket.ak = *ak;
+	if (!recall_tpm(api, x, cert->ek_spki, &ticket.info))
+		return false;
 	ok = ca_steps_new_ticket(api, x->now, &ticket, &err) == TPMIOT_OK &&
 	     ca_steps_seal(api, &ticket, &session, &err) == TPMIOT_OK &&
 	     ca_attest_reply_put(&reply, &x->body, &err) == TPMIOT_OK;

@@ -23,6 +23,19 @@ ca_steps_limit(struct ca_api *api, struct ca_exchange *x)
 	return false;
 }
 
+bool
+ca_steps_group(
+    struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+
+	if (ca_config_group(api->config, name, out))
+		return true;
+	(void)tpmiot_err_set(&err, TPMIOT_E_NOT_FOUND,
+	    "a device is of the group \"%s\", and the configuration has no [group %s]", name, name);
+	return ca_fail(problem, &err);
+}
+
 enum tpmiot_rc
 ca_steps_new_ticket(struct ca_api *api, int64_t now, struct ca_ticket *out, struct tpmiot_err *err)
 {

@@ -141,6 +141,7 @@ struct ca_cert {
 	enum ca_cert_state state;
 	int64_t revoked_at; /* 0 while good */
 	int reason;         /* RFC 5280 section 5.3.1 */
+	char profile[CA_GROUP_MAX + 1]; /* "": issued before there were any */
 	struct tpmiot_buf der;
 };
 

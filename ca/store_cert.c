@@ -4,7 +4,7 @@
 
 #define CERT_COLUMNS \
 	"c.serial, c.ek_spki, d.id, c.key_spki, c.session, c.issued, c.not_before," \
-	" c.not_after, c.state, c.revoked_at, c.reason, c.der"
+	" c.not_after, c.state, c.revoked_at, c.reason, c.profile, c.der"
 #define CERT_FROM " FROM certificates c JOIN devices d USING (ek_spki) "
 
 enum tpmiot_rc ca_cert_add(struct ca_store *store, const struct ca_cert *cert,
@@ -12,8 +12,8 @@ enum tpmiot_rc ca_cert_add(struct ca_store *store, const struct ca_cert *cert,
 {
 	struct ca_stmt st = ca_stmt_start(store,
 	    "INSERT INTO certificates (serial, ek_spki, key_spki, session, issued, not_before,"
-	    " not_after, state, revoked_at, reason, der)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	    " not_after, state, revoked_at, reason, profile, der)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 	ca_bind_blob(&st, cert->serial, cert->serial_len);
 	ca_bind_blob(&st, cert->ek_spki, CA_SHA256_LEN);
@@ -25,6 +25,7 @@ enum tpmiot_rc ca_cert_add(struct ca_store *store, const struct ca_cert *cert,
 	ca_bind_int(&st, cert->state);
 	ca_bind_int(&st, cert->revoked_at);
 	ca_bind_int(&st, cert->reason);
+	ca_bind_text(&st, cert->profile);
 	ca_bind_buf(&st, &cert->der);
 	return ca_stmt_run(&st, "certificate", err);
 }
@@ -42,6 +43,7 @@ static void cert_read(struct ca_stmt *st, struct ca_cert *cert)
 	cert->state = ca_col_int(st) == CA_CERT_GOOD ? CA_CERT_GOOD : CA_CERT_REVOKED;
 	cert->revoked_at = ca_col_int(st);
 	cert->reason = (int)ca_col_int(st);
+	ca_col_text(st, cert->profile, sizeof(cert->profile));
 	ca_col_buf(st, &cert->der);
 }
 

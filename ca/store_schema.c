@@ -111,7 +111,9 @@ static const char *const steps[] = {
 	"  issuer BLOB NOT NULL CHECK (length(issuer) = 32),"
 	"  this_update INTEGER NOT NULL,"
 	"  next_update INTEGER NOT NULL,"
-	"  der BLOB NOT NULL);"
+	"  der BLOB NOT NULL);",
+	/* 3: profiles */
+	"ALTER TABLE certificates ADD COLUMN profile TEXT;"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -56,6 +56,7 @@ ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 	tpmiot_buf_put_u64(buf, (uint64_t)t->token);
 	put_str(buf, t->device_id);
 	put_str(buf, t->group);
+	put_str(buf, t->profile);
 }
 
 static void
@@ -111,6 +112,7 @@ ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len, struct ca
 	t.token = (int64_t)tpmiot_reader_u64(&r);
 	take_str(&r, t.device_id, sizeof(t.device_id));
 	take_str(&r, t.group, sizeof(t.group));
+	take_str(&r, t.profile, sizeof(t.profile));
 	if (trusted > 1 || !tpmiot_reader_done(&r))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "the session's content is malformed");
 	*out = t;

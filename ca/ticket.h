@@ -28,6 +28,7 @@ struct ca_ticket {
 	int64_t token; /* the join token's number; 0: none */
 	char device_id[CA_DEVICE_ID_MAX + 1];
 	char group[CA_GROUP_MAX + 1];
+	char profile[CA_GROUP_MAX + 1];
 };
 
 /* Appends it. */

@@ -163,6 +163,21 @@ get_join_token(const json_t *root, struct ca_attest_request *out, struct ca_prob
 	return true;
 }
 
+static bool
+get_profile(const json_t *root, struct ca_attest_request *out, struct ca_problem *problem)
+{
+	const json_t *v = json_object_get(root, "profile");
+
+	if (v == NULL)
+		return true;
+	if (!json_is_string(v) || json_string_length(v) == 0 ||
+	    json_string_length(v) > CA_GROUP_MAX)
+		return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST,
+		    "\"profile\" is not a string of 1 to %d characters", CA_GROUP_MAX);
+	memcpy(out->profile, json_string_value(v), json_string_length(v) + 1);
+	return true;
+}
+
 /* ---- Requests -------------------------------------------------------------- */
 
 bool
@@ -180,7 +195,8 @@ ca_attest_request_parse(
 	         get_b64(ek, "ek.certificate", TPMIOT_EKCERT_MAX, &out->ek_certificate, problem)) &&
 	     get_chain(ek, out, problem) && get_object(root, "ak", &ak, problem) &&
 	     get_b64(ak, "ak.public", CA_WIRE_PUBLIC_MAX, &out->ak_public, problem) &&
-	     get_device_id(root, out, problem) && get_join_token(root, out, problem);
+	     get_device_id(root, out, problem) && get_join_token(root, out, problem) &&
+	     get_profile(root, out, problem);
 	json_decref(root);
 	return ok;
 }

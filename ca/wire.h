@@ -30,6 +30,7 @@ struct ca_attest_request {
 	struct tpmiot_buf ak_public; /* TPM2B_PUBLIC */
 	char device_id[CA_DEVICE_ID_MAX + 1];
 	struct tpmiot_buf join_token; /* its characters */
+	char profile[CA_GROUP_MAX + 1];
 };
 
 /* POST /v1/renewals. */

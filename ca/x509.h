@@ -51,6 +51,10 @@ const EVP_MD *ca_x509_digest(EVP_PKEY *key);
 TPMIOT_MUST_USE enum tpmiot_rc ca_x509_authority(X509 *issuer, AUTHORITY_KEYID **out,
     struct tpmiot_err *err);
 
+/* The same for a directoryName, which is copied. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_x509_san_add_name(GENERAL_NAMES **san, const X509_NAME *value,
+    struct tpmiot_err *err);
+
 /*
  * Builds and signs a certificate for `key`, with subject and authority key
  * identifiers. issuer NULL: self-signed by issuer_key, which is `key`'s private half. The digest fits the signing key: SHA-384

@@ -64,18 +64,40 @@ static GENERAL_NAME *san_make(enum ca_san_kind kind, const char *value)
 	return name;
 }
 
-enum tpmiot_rc ca_x509_san_add(GENERAL_NAMES **san, enum ca_san_kind kind, const char *value,
-    struct tpmiot_err *err)
+/* Takes the reference to name. */
+static enum tpmiot_rc san_push(GENERAL_NAMES **san, GENERAL_NAME *name, struct tpmiot_err *err)
 {
 	GENERAL_NAMES *names = *san != NULL ? *san : GENERAL_NAMES_new();
-	GENERAL_NAME *name = san_make(kind, value);
 
 	if (names == NULL || name == NULL || sk_GENERAL_NAME_push(names, name) <= 0) {
 		GENERAL_NAME_free(name);
 		if (names != *san)
 			GENERAL_NAMES_free(names);
-		return tpmiot_err_crypto(err, "\"%s\" cannot be a subject alternative name", value);
+		return tpmiot_err_crypto(err, "this cannot be a subject alternative name");
 	}
 	*san = names;
 	return TPMIOT_OK;
+}
+
+enum tpmiot_rc ca_x509_san_add(GENERAL_NAMES **san, enum ca_san_kind kind, const char *value,
+    struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = san_push(san, san_make(kind, value), err);
+
+	return rc == TPMIOT_OK || err == NULL ? rc : tpmiot_err_prefix(err, "\"%s\"", value);
+}
+
+enum tpmiot_rc ca_x509_san_add_name(GENERAL_NAMES **san, const X509_NAME *value,
+    struct tpmiot_err *err)
+{
+	GENERAL_NAME *name = GENERAL_NAME_new();
+	X509_NAME *copy = X509_NAME_dup(value);
+
+	if (name == NULL || copy == NULL) {
+		GENERAL_NAME_free(name);
+		X509_NAME_free(copy);
+		return tpmiot_err_memory(err);
+	}
+	GENERAL_NAME_set0_value(name, GEN_DIRNAME, copy);
+	return san_push(san, name, err);
 }

@@ -183,6 +183,47 @@ check_fails 1 'neither' 'a file that is no EK' ca allow add --ek=/etc/hostname
 check_fails 1 'PRIVATE KEY' 'a private key' ca allow add --ek="$T/ek.key"
 check_fails 1 'allow-list' 'allow remove of what is not there' ca allow remove "${hash//[0-9]/a}"
 
+# ---- allow import, groups ----
+
+cp "$CADIR/tpmiot-ca.conf" "$T/conf.before"
+printf '[group pumps]\nprofiles = idevid, client\n[profile mine]\nsubject = CN=%%{device_id}, O=Ours\n' \
+    >>"$CADIR/tpmiot-ca.conf"
+check_fails 2 'no group "pipes"' 'a group that is not there' ca allow add --ek="$hash" --group=pipes
+many() { seq 1 3000 | awk '{ printf "%064x,unit-%d,pumps,SN%d,\"P 1, \"\"x\"\"\"\r\n", $1, $1, $1 }'; }
+{ printf 'ek,device_id,group,serial_number,model\r\n'; many; } >"$T/list.csv"
+check 'allow import of 3000' ca allow import "$T/list.csv" --json
+check_is 'all of it' "$(field added)" 3000
+check 'allow import again' ca allow import "$T/list.csv" --json
+check_is 'adds nothing' "$(field added) $(field already_listed)" '0 3000'
+ca allow list --json >"$T/out"
+check_grep '"model": "P 1, \\"x\\""' "$T/out" 'a quoted cell'
+check_grep '"serial_number": "SN2999"' "$T/out" 'a serial number'
+before=$(grep -c '"ek"' "$T/out")
+for bad in 'ek,colour' 'device_id,note' "ek,device_id
+${hash//[0-9]/b},a/b" "ek
+nothing" "ek,group
+${hash//[0-9]/b},pipes" "ek,note
+${hash//[0-9]/c},good
+${hash//[0-9]/b},\"open" "ek,device_id
+${hash//[0-9]/b},unit-7"; do
+	printf '%s\n' "$bad" >"$T/bad.csv"
+	check_fails 1 'bad.csv, line' "import of: ${bad//$'\n'/ | }" ca allow import "$T/bad.csv"
+done
+check_is 'added nothing' "$(ca allow list --json | grep -c '"ek"')" "$before"
+for bad in '[groups x]' '[group a/b]' '[group x]
+profiles = none' '[group x]
+enrolment = all' '[profile x]
+subject = %{name}' '[profile x]
+san = MAIL:x' '[profile x]
+ext_key_usage = nonsense' '[profile x]
+subject =
+san =' '[profile x]
+frob = 1'; do
+	{ cat "$T/conf.before"; printf '%s\n' "$bad"; } >"$CADIR/tpmiot-ca.conf"
+	check_fails 1 'tpmiot-ca.conf: ' "configuration with ${bad//$'\n'/ }" ca crl
+done
+cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"
+
 # ---- join ----
 
 check 'join add' ca join add --uses=2 --expires=1h --note='line 1' --json
@@ -211,7 +252,7 @@ check_fails 2 'serial' 'cert show of no serial' ca cert show xyz
 check 'audit' ca audit --last=0 --json
 check_is 'each change stands in the audit log' \
     "$(sed -n 's/.*"reason": "\(join\|allow\|trust remove\|init\).*/\1/p' "$T/out" | sort | uniq -c | tr -s ' \n' ' ')" \
-    ' 11 allow 2 init 4 join 1 trust remove '
+    ' 3011 allow 2 init 4 join 1 trust remove '
 check_fails 1 'standard output' 'a full disk behind standard output is noticed' \
     bash -c "'$CA' --dir='$CADIR' audit >/dev/full"
 

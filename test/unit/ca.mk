@@ -15,6 +15,7 @@ ca_tests = \
 	test/unit/test_ca_refusals \
 	test/unit/test_ca_renew \
 	test/unit/test_ca_crl \
+	test/unit/test_ca_profile \
 	test/unit/test_ca_http \
 	test/unit/test_ca_x509
 check_PROGRAMS += $(ca_tests)
@@ -65,6 +66,11 @@ test_unit_test_ca_api_SOURCES = test/unit/test_ca_api.c test/unit/enrolkit.c
 test_unit_test_ca_api_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_api_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_api_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+test_unit_test_ca_profile_SOURCES = test/unit/test_ca_profile.c test/unit/enrolkit.c
+test_unit_test_ca_profile_CPPFLAGS = $(CA_TEST_CPPFLAGS)
+test_unit_test_ca_profile_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_profile_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_crl_SOURCES = test/unit/test_ca_crl.c test/unit/enrolkit.c
 test_unit_test_ca_crl_CPPFLAGS = $(CA_TEST_CPPFLAGS)

@@ -339,7 +339,8 @@ test_store_of_version_1(void **state)
 	ca_store_free(&kit->store);
 	kit_sql(kit, "DROP TABLE crls; DROP TRIGGER certificates_revoked;"
 	             "DROP INDEX certificates_revoked;"
-	             "DELETE FROM counters WHERE name = 'revocations'; PRAGMA user_version=1");
+	             "DELETE FROM counters WHERE name = 'revocations';"
+		     "ALTER TABLE certificates DROP COLUMN profile; PRAGMA user_version=1");
 	assert_ok(ca_store_open(kit->path, &kit->store, &err));
 	assert_ok(ca_api_new(&kit->config, kit->store, &kit->signer, kit_clock, &kit->api, &err));
 	assert_ok(revoke_cert(kit, a, "superseded", &err));
