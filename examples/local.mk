@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # To copy from; the tests and ./quickstart run the servers with these very files.
 examplesdir = $(docdir)/examples
+dist_examples_SCRIPTS = examples/tpmiot-factory
 dist_examples_DATA = \
 	examples/mosquitto-broker.conf \
 	examples/nginx-device.conf \

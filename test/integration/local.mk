@@ -18,4 +18,11 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_errors.sh \
 	test/integration/test_enroll_kill.sh \
 	test/integration/test_enroll_renew.sh \
+	test/integration/test_factory.sh \
 	test/integration/wire_client.py
+
+# The line's script with 200 software TPMs: some minutes.
+.PHONY: check-factory
+check-factory: all test/integration/tpmcount
+	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_FACTORY_UNITS=200 \
+	    bash $(top_srcdir)/test/integration/test_factory.sh
