@@ -211,6 +211,7 @@ tpmiot_tpm_free(struct tpmiot_tpm **tpm)
 
 		tpmiot_tpm_flush(old, &handle);
 	}
+	tpm_flush_lost(old);
 	tpm_restore_room(old);
 	tpm_disconnect(old);
 	tpmiot_tpm_unlock(old);

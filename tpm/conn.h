@@ -38,6 +38,7 @@ struct tpmiot_tpm {
 	struct tpmiot_session *auth_session; /* for keys with an auth value; NULL until needed */
 	struct tpmiot_buf owner_auth; /* of the hierarchies; empty: none */
 	struct tpmiot_buf endorsement_auth;
+	bool doubtful; /* something went wrong: the TPM may hold objects of ours that we don't know of */
 	TPMS_CONTEXT *swapped; /* somebody's session that had to make room; NULL if none had to */
 	struct tpmiot_key *keys; /* every key on this connection */
 	uint64_t ticks;          /* orders the uses of keys */
@@ -84,6 +85,8 @@ bool tpm_owns(const struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
 
 /* Frees a slot for `command` of this connection (room.c); a tcti_make_room_fn. */
 tcti_make_room_fn tpm_make_room;
+/* Flushes objects of ours that nobody has a handle to, if there may be such. */
+void tpm_flush_lost(struct tpmiot_tpm *tpm);
 /* Puts back what tpm_make_room() took away for a while. */
 void tpm_restore_room(struct tpmiot_tpm *tpm);
 

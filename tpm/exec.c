@@ -89,10 +89,13 @@ tpm_exec(struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared,
 	/* After a broken or unreadable response nobody knows what comes next on this connection. */
 	if (rc != TPMIOT_OK && (tss & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER &&
 	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_TPM_RC_LAYER &&
-	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_RC_LAYER)
+	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_RC_LAYER) {
 		tpm_disconnect(tpm);
+		tpm->doubtful = tss != TSS2_TCTI_RC_TRY_AGAIN; /* one that hangs is not asked again */
+	}
 	if (rc == TPMIOT_OK && call->n_auth > 0)
 		rc = accept_response(tpm, call, err);
+	tpm->doubtful |= tss == TSS2_RC_SUCCESS && rc != TPMIOT_OK;
 	return rc;
 }
 

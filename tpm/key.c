@@ -107,6 +107,7 @@ tpmiot_key_unref(struct tpmiot_key **key)
 	tpm = old->tpm;
 	tpmiot_tpm_lock(tpm);
 	tpm_key_unload(old);
+	tpm_flush_lost(tpm);
 	for (at = &tpm->keys; *at != old; at = &(*at)->next)
 		;
 	*at = old->next;

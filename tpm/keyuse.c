@@ -118,6 +118,14 @@ is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, bool 
 	}
 }
 
+/* What a TPM in order says in an answer that nobody has changed; and one that hangs is not asked again. */
+static bool
+is_doubtful(const struct tpmiot_err *err)
+{
+	return err->rc != TPMIOT_E_AUTH && err->rc != TPMIOT_E_LOCKOUT &&
+	    err->rc != TPMIOT_E_POLICY && err->tss != TSS2_TCTI_RC_TRY_AGAIN;
+}
+
 enum tpmiot_rc
 tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
     struct tpmiot_err *err)
@@ -135,9 +143,10 @@ tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void 
 		again = tries < USE_TRIES && is_worth_again(key, &last, was_loaded);
 		/* Its nonces may be out of step with the TPM's, which would look like a wrong password. */
 		tpmiot_session_end(&key->tpm->auth_session);
+		/* Not flushed now: nobody knows what the handle means, or whether another one was lost. */
+		key->tpm->doubtful |= is_doubtful(&last);
 		if (!again)
 			break;
-		/* Not flushed: nobody knows what the handle means now. */
 		tpm_disown(key->tpm, key->loaded);
 		key->loaded = 0;
 	}

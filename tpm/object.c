@@ -195,9 +195,11 @@ tpmiot_tpm_flush(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle)
 	*handle = 0;
 	if (!is_transient(old) || tpm_begin(tpm, NULL) != TPMIOT_OK)
 		return;
-	/* Nothing to be done if it fails: it is gone, or the connection is. */
+	/* If it fails, it is gone, or the connection is, or tpm_flush_lost() finds it. */
 	if (tpm_exec(tpm, &call, Tss2_Sys_FlushContext_Prepare(tpm->sys, old), NULL) == TPMIOT_OK)
 		(void)Tss2_Sys_FlushContext_Complete(tpm->sys);
+	else if (tpm->tcti != NULL)
+		tpm->doubtful = true;
 	tpm_disown(tpm, old);
 	tpm_end(tpm);
 }

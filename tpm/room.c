@@ -92,6 +92,24 @@ flush_leftover(struct tpmiot_tpm *tpm, const TPM2_HANDLE in[2])
 	return false;
 }
 
+/*
+ * A response that was lost or mangled leaves an object whose handle we never saw; a
+ * broken connection to a TPM without a resource manager leaves all. They are
+ * found by their Names as long as we hold the keys, so before one is given up.
+ */
+void
+tpm_flush_lost(struct tpmiot_tpm *tpm)
+{
+	static const TPM2_HANDLE none[2] = { 0, 0 };
+
+	if (!tpm->doubtful || tpm_begin(tpm, NULL) != TPMIOT_OK)
+		return;
+	tpm->doubtful = false;
+	for (int n = 0; n < TPM_OWNED_MAX && flush_leftover(tpm, none); n++)
+		;
+	tpm_end(tpm);
+}
+
 /* ---- sessions ------------------------------------------------------------------- */
 
 static bool

@@ -130,9 +130,12 @@ bad(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, const 
 	fflush(stdout);
 }
 
+/* libcrypto's own tables grow and shrink by one now and then; a leak leaks every time. */
+#define LEAK_RUNS 3
+
 /* False where the scenario has fewer than n commands. */
 static bool
-strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg)
+strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, unsigned int run)
 {
 	long before = outstanding;
 	bool fired, ok;
@@ -149,8 +152,11 @@ strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg)
 	if (!scenario(what))
 		bad(what, n, kind, arg, "the next operation does not work");
 	ERR_clear_error();
-	if (outstanding != before)
-		bad(what, n, kind, arg, "memory is left behind");
+	if (outstanding <= before)
+		return true;
+	if (run < LEAK_RUNS)
+		return strike(what, n, kind, arg, run + 1);
+	bad(what, n, kind, arg, "memory is left behind");
 	return true;
 }
 
@@ -160,13 +166,13 @@ strike_all(const char *what, unsigned int n, unsigned int stride)
 	unsigned int turn = n;
 
 	for (size_t i = 0; i < COUNT(CODES); i++)
-		if (turn++ % stride == 0 && !strike(what, n, FAULT_CODE, CODES[i]))
+		if (turn++ % stride == 0 && !strike(what, n, FAULT_CODE, CODES[i], 1))
 			return false;
 	for (size_t i = 0; i < COUNT(OTHERS); i++)
-		if (turn++ % stride == 0 && !strike(what, n, OTHERS[i].kind, OTHERS[i].arg))
+		if (turn++ % stride == 0 && !strike(what, n, OTHERS[i].kind, OTHERS[i].arg, 1))
 			return false;
 	for (uint32_t bit = 0; bit < FLIPS; bit += 7)
-		if (turn++ % (stride * stride) == 0 && !strike(what, n, FAULT_FLIP, bit))
+		if (turn++ % (stride * stride) == 0 && !strike(what, n, FAULT_FLIP, bit, 1))
 			return false;
 	return true;
 }

@@ -15,9 +15,9 @@ start_swtpm
 odd_keys
 
 everyone() {
-	check "$1: parent and children" odd fork 4 "${n:-6}" "${@:2}"
-	check "$1: children that survive their parent" odd orphan 4 "${n:-6}" "${@:2}"
-	check "$1: children killed in the middle of something" odd kill 4 "${n:-20}" "${@:2}"
+	check "$1: parent and children" odd fork 4 "${n:-4}" "${@:2}"
+	check "$1: children that survive their parent" odd orphan 4 "${n:-4}" "${@:2}"
+	check "$1: children killed in the middle of something" odd kill 4 "${n:-10}" "${@:2}"
 }
 
 everyone 'no resource manager, three slots' "${ODD_KEYS[@]}"
@@ -36,7 +36,7 @@ export TPMIOT_TCTI=$bare
 # GLib's D-Bus does not outlive a fork; where it was used before, that has to be said.
 start_abrmd
 files=("$T/ec.pem" "$T/rsa.pem" "$T/p384.pem")
-check 'tpm2-abrmd: keys loaded before the fork' odd early 4 "${n:-6}" "${files[@]}"
+check 'tpm2-abrmd: keys loaded before the fork' odd early 4 "${n:-4}" "${files[@]}"
 check_fails '*' 'cannot be reached from a process whose parent used it' \
     'tpm2-abrmd: used before the fork is an error, and no wait for ever' odd fork 1 1 "${files[@]}"
 done_testing

@@ -12,7 +12,7 @@
 start_swtpm
 odd_keys
 many=${TPMIOT_LONG:+1000}
-many=${many:-100}
+many=${many:-40}
 
 check "$many keys open in one process, all sign" odd many "$many" 0x81000001
 check "the same under a storage key that has to be made" odd many 10 0x40000001
