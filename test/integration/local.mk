@@ -8,6 +8,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_ca_cli.sh \
 	test/integration/test_ca_kill.sh \
 	test/integration/test_ca_lifecycle.sh \
+	test/integration/test_completion.sh \
 	test/integration/test_counts.sh test/integration/test_docs.sh \
 	test/integration/test_e2e_enrol.sh \
 	test/integration/test_e2e_mtls.sh \
@@ -17,6 +18,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_doctor.sh \
 	test/integration/test_enroll_errors.sh \
 	test/integration/test_enroll_kill.sh \
+	test/integration/test_enroll_proxy.sh \
 	test/integration/test_enroll_renew.sh \
 	test/integration/test_factory.sh \
 	test/integration/wire_client.py

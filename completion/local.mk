@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# Where the package bash-completion looks.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = completion/tpmiot-enroll

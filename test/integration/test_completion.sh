@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# bash completion: what it offers is what the program has.
+# shellcheck source=test/integration/lib.sh
+. "$(dirname "$0")/../integration/lib.sh"
+# shellcheck source=completion/tpmiot-enroll
+. "$SRC/completion/tpmiot-enroll"
+
+# offers WORD…: what is offered for the last one, on one line
+offers() {
+	COMP_WORDS=("$ENROLL" "$@")
+	COMP_CWORD=$#
+	COMPREPLY=()
+	_tpmiot_enroll
+	printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort | tr '\n' ' '
+}
+
+check_is 'commands' "$(offers '')" 'doctor ek enroll renew reset status '
+check_is 'commands, begun' "$(offers re)" 'renew reset '
+check_is 'behind an option with a value' "$(offers --tcti = swtpm:port=1 s)" 'status '
+check_is 'only one command' "$(offers enroll '')" ' '
+check_is 'its options' "$(offers enroll --j)" '--join-token-file= --json '
+check_is 'not those of another command' "$(offers reset --join)" ' '
+check_is 'flags' "$(offers renew --rek)" '--rekey '
+check_is 'values' "$(offers enroll --key = ec)" 'ec-p256 ec-p384 '
+check_is 'values from the start' "$(offers enroll --key =)" 'ec-p256 ec-p384 rsa-2048 rsa-3072 '
+mkdir -p "$TPMIOT_STATE_DIR"
+touch "$TPMIOT_STATE_DIR"/{ak,device,vpn}.key
+check_is 'names of keys' "$(offers renew --name =)" 'device vpn '
+touch "$T/token1"
+check_is 'files' "$(offers enroll --join-token-file = "$T/tok")" "$T/token1 "
+
+# Each option that is offered for a command is one that the command has.
+all() {
+	local command option
+	for command in $(offers ''); do
+		for option in $(offers "$command" --); do
+			case $option in
+			--help | --version) continue ;;
+			*=) option=${option}x ;;
+			esac
+			tpmiot-enroll "$command" "$option" --no-such 2>&1 | grep -q 'no-such' ||
+				echo "$command $option"
+			[ -n "$command" ] && tpmiot-enroll "$command" "$option" more 2>&1 | grep 'no option'
+		done
+	done
+}
+check_is 'every option that is offered is taken' "$(all)" ''
+done_testing
