@@ -114,35 +114,48 @@ put_digest_info(const EVP_MD *md, struct tpmiot_bytes digest, uint8_t **der)
 	return len;
 }
 
-enum tpmiot_rc
-tpmiot_rsapad_pkcs1_encode(const EVP_MD *md, struct tpmiot_bytes digest, size_t bits,
-    struct tpmiot_buf *out, struct tpmiot_err *err)
+/* 00 01 ff … ff 00, and what is signed. */
+static enum tpmiot_rc
+put_block(struct tpmiot_bytes content, size_t size, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	size_t size = (bits + 7) / 8, info_len;
-	uint8_t *der = NULL, *em;
-	int len;
+	uint8_t *em;
 
-	if (digest.len != (size_t)EVP_MD_get_size(md))
-		return tpmiot_err_set(err, TPMIOT_E_USAGE, "a %s digest of %zu bytes",
-		    EVP_MD_get0_name(md), digest.len);
-	len = put_digest_info(md, digest, &der);
-	if (len < 0)
-		return tpmiot_err_crypto(err, "PKCS #1 padding");
-	info_len = (size_t)len;
-	if (size < info_len + PKCS1_SIGN_OVERHEAD) {
-		OPENSSL_free(der);
+	if (content.len > size || size - content.len < PKCS1_SIGN_OVERHEAD)
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "a key of %zu bits is too small for PKCS #1 with %s", bits,
-		    EVP_MD_get0_name(md));
-	}
+		    "a key of %zu bits is too small for a PKCS #1 signature of %zu bytes", size * 8,
+		    content.len);
 	em = tpmiot_buf_grow(out, size);
 	if (em != NULL) {
 		memset(em, 0xff, size);
 		em[0] = 0;
 		em[1] = 1;
-		em[size - info_len - 1] = 0;
-		memcpy(em + size - info_len, der, info_len);
+		em[size - content.len - 1] = 0;
+		if (content.len > 0)
+			memcpy(em + size - content.len, content.data, content.len);
 	}
-	OPENSSL_free(der);
 	return tpmiot_buf_done(out, err);
+}
+
+enum tpmiot_rc
+tpmiot_rsapad_pkcs1_encode(const EVP_MD *md, struct tpmiot_bytes digest, size_t bits,
+    struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	struct tpmiot_bytes content = digest;
+	uint8_t *der = NULL;
+	enum tpmiot_rc rc;
+	int len;
+
+	if (md != NULL && digest.len != (size_t)EVP_MD_get_size(md))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "a %s digest of %zu bytes",
+		    EVP_MD_get0_name(md), digest.len);
+	/* TLS before 1.2: two digests, and no DigestInfo (RFC 4346, section 7.4.8) */
+	if (md != NULL && EVP_MD_get_type(md) != NID_md5_sha1) {
+		len = put_digest_info(md, digest, &der);
+		if (len < 0)
+			return tpmiot_err_crypto(err, "PKCS #1 padding");
+		content = (struct tpmiot_bytes){ der, (size_t)len };
+	}
+	rc = put_block(content, (bits + 7) / 8, out, err);
+	OPENSSL_free(der);
+	return rc;
 }

@@ -40,6 +40,7 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/pkey.h \
 	provider/prov.c \
 	provider/prov.h \
+	provider/rawsign.c \
 	provider/scheme.c \
 	provider/sig.h \
 	provider/signature.c \

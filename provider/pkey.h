@@ -30,6 +30,7 @@ struct prov_pkey {
 	EVP_PKEY *soft;         /* in the private context; NULL while empty */
 	struct tpmiot_key *tpm; /* NULL if the private half is not in the TPM */
 	int has;                /* OSSL_KEYMGMT_SELECT_… */
+	atomic_bool odd_salt;   /* PSS: the TPM has been seen to use another salt than the digest's size */
 	TPM2B_DIGEST reject;    /* see tpmdecrypt.c; guarded by prov's lock */
 };
 

@@ -12,13 +12,11 @@
 
 #include <tpmiot/alg.h>
 
-#define NAME_MAX_LEN 64
-
-static bool
-get_string(const struct prov_sig *sig, const char *name, char value[NAME_MAX_LEN])
+bool
+prov_sig_get_string(const struct prov_sig *sig, const char *name, char value[PROV_SIG_NAME_LEN])
 {
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(name, value, NAME_MAX_LEN),
+		OSSL_PARAM_utf8_string(name, value, PROV_SIG_NAME_LEN),
 		OSSL_PARAM_END,
 	};
 
@@ -26,8 +24,8 @@ get_string(const struct prov_sig *sig, const char *name, char value[NAME_MAX_LEN
 	return EVP_PKEY_CTX_get_params(sig->soft, params) > 0;
 }
 
-static bool
-get_padding(const struct prov_sig *sig, int *padding)
+bool
+prov_sig_get_padding(const struct prov_sig *sig, int *padding)
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, padding),
@@ -41,7 +39,7 @@ bool
 prov_scheme_init(struct prov_sig *sig)
 {
 	char pss[] = OSSL_PKEY_RSA_PAD_MODE_PSS;
-	char hash[NAME_MAX_LEN];
+	char hash[PROV_SIG_NAME_LEN];
 	OSSL_PARAM params[3] = { OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END };
 
 	if (prov_pkey_fixed_scheme(sig->key) != TPM2_ALG_RSAPSS)
@@ -61,7 +59,7 @@ bool
 prov_scheme_settle(struct prov_sig *sig)
 {
 	char digest[] = OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST;
-	char salt[NAME_MAX_LEN];
+	char salt[PROV_SIG_NAME_LEN];
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, digest, sizeof(digest) - 1),
 		OSSL_PARAM_END,
@@ -70,7 +68,7 @@ prov_scheme_settle(struct prov_sig *sig)
 
 	if (!prov_sig_in_tpm(sig) || sig->key->type != PROV_RSA)
 		return true;
-	if (!get_padding(sig, &padding) || !get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
+	if (!prov_sig_get_padding(sig, &padding) || !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
 		return false;
 	if (padding != RSA_PKCS1_PSS_PADDING || strcmp(salt, OSSL_PKEY_RSA_PSS_SALT_LEN_AUTO) != 0)
 		return true;
@@ -114,11 +112,11 @@ static bool
 check_pss(struct prov_sig *sig, TPMI_ALG_HASH hash)
 {
 	size_t size = tpmiot_alg_md_size(hash);
-	char salt[NAME_MAX_LEN], mgf1[NAME_MAX_LEN];
+	char salt[PROV_SIG_NAME_LEN], mgf1[PROV_SIG_NAME_LEN];
 	long n;
 
-	if (!get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt) ||
-	    !get_string(sig, OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf1))
+	if (!prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt) ||
+	    !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf1))
 		return false;
 	if (mgf1[0] != '\0' && tpmiot_alg_from_md_name(mgf1) != hash)
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
@@ -138,11 +136,11 @@ check_pss(struct prov_sig *sig, TPMI_ALG_HASH hash)
 static bool
 rsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
 {
-	char name[NAME_MAX_LEN];
+	char name[PROV_SIG_NAME_LEN];
 	TPMI_ALG_HASH hash;
 	int padding = 0;
 
-	if (!get_padding(sig, &padding) || !get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
+	if (!prov_sig_get_padding(sig, &padding) || !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
 		return false;
 	if (padding != RSA_PKCS1_PADDING && padding != RSA_PKCS1_PSS_PADDING)
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
@@ -184,10 +182,10 @@ hash_of_curve(const struct prov_sig *sig)
 static bool
 ecdsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
 {
-	char name[NAME_MAX_LEN];
+	char name[PROV_SIG_NAME_LEN];
 	TPMI_ALG_HASH hash = hash_of_curve(sig);
 
-	if (!get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
+	if (!prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
 		return false;
 	if (prov_pkey_fixed_scheme(sig->key) != TPM2_ALG_NULL)
 		hash = name[0] == '\0' ? prov_pkey_fixed_hash(sig->key) :

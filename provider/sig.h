@@ -30,6 +30,14 @@ prov_sig_in_tpm(const struct prov_sig *sig)
 	return sig->signing && sig->key->tpm != NULL;
 }
 
+/* Longest name of a digest or number of a salt's length, and its NUL. */
+#define PROV_SIG_NAME_LEN 64
+
+/* Parameters as they are set: OSSL_SIGNATURE_PARAM_… ("" for none), RSA_…_PADDING. */
+bool prov_sig_get_string(const struct prov_sig *sig, const char *name,
+    char value[PROV_SIG_NAME_LEN]);
+bool prov_sig_get_padding(const struct prov_sig *sig, int *padding);
+
 /*
  * The scheme for TPM2_Sign, from what is set. Refuses, and raises why and what
  * would work, what the TPM or this key can't do.
@@ -42,6 +50,15 @@ bool prov_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out);
  */
 bool prov_scheme_init(struct prov_sig *sig);
 bool prov_scheme_settle(struct prov_sig *sig);
+
+/*
+ * RSA with a padding made in software: for keys that may decrypt, too, and what
+ * TPM2_Sign does not do. _wanted says whether what is set is of that kind.
+ */
+bool prov_raw_possible(const struct prov_sig *sig);
+bool prov_raw_wanted(const struct prov_sig *sig);
+int prov_raw_sign(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
+    const unsigned char *digest, size_t len);
 
 /* TPM2_Sign over a digest, or over the message of a restricted key; see OSSL_FUNC_signature_sign. */
 int prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,

@@ -56,7 +56,7 @@ derive_secret(const struct prov_pkey *key, TPM2B_DIGEST *out, struct tpmiot_err 
 	    none, number, in.len, err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_key_rsa_private(key->tpm, in, &made, err);
+		rc = tpmiot_key_rsa_private(key->tpm, true, in, &made, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_alg_digest(libctx, TPM2_ALG_SHA256, made.data, made.len, out, err);
 	tpmiot_buf_free(&made);
@@ -98,7 +98,7 @@ decrypt_pkcs1(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf 
 	enum tpmiot_rc rc = get_secret(op->key, &secret, err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_key_rsa_private(op->key->tpm, in, &em, err);
+		rc = tpmiot_key_rsa_private(op->key->tpm, true, in, &em, err);
 	if (rc == TPMIOT_OK) {
 		(void)tpmiot_buf_grow(&ciphertext, size - in.len);
 		tpmiot_buf_put(&ciphertext, in.data, in.len);
@@ -132,7 +132,7 @@ decrypt_tls(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *o
 	if (EVP_PKEY_CTX_get_params(op->soft, params) <= 0 || version == 0)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "TLS padding needs the client's version (tls-client-version)");
-	rc = tpmiot_key_rsa_private(op->key->tpm, in, &em, err);
+	rc = tpmiot_key_rsa_private(op->key->tpm, true, in, &em, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_rsapad_tls_decode(prov_libctx(op->prov),
 		    (struct tpmiot_bytes){ em.data, em.len }, version, alternative, premaster, err);
@@ -209,7 +209,7 @@ decrypt_oaep(struct prov_cipher *op, TPMI_ALG_RSA_SCHEME fixed, struct tpmiot_by
 	if (md == NULL || mgf1 == NULL)
 		rc = tpmiot_err_crypto(err, "OAEP with %s and %s", oaep.md, oaep.mgf1);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_key_rsa_private(op->key->tpm, in, &em, err);
+		rc = tpmiot_key_rsa_private(op->key->tpm, true, in, &em, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_rsapad_oaep_decode(md, mgf1,
 		    (struct tpmiot_bytes){ oaep.label, oaep.label_len },
@@ -238,7 +238,7 @@ decrypt(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out,
 		    "whether it was right, which gives messages away: make a key without a scheme");
 	switch (padding) {
 	case RSA_NO_PADDING:
-		return tpmiot_key_rsa_private(op->key->tpm, in, out, err);
+		return tpmiot_key_rsa_private(op->key->tpm, true, in, out, err);
 	case RSA_PKCS1_PADDING:
 		return decrypt_pkcs1(op, in, out, err);
 	case RSA_PKCS1_WITH_TLS_PADDING:

@@ -34,12 +34,18 @@ deliver(struct prov_sig *sig, const TPMT_SIGNATURE *made, unsigned char *out, si
 }
 
 /* What the TPM's refusal means where it has not this hash. */
-static int
-raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const struct tpmiot_err *err)
+static bool
+is_unknown_hash(const struct tpmiot_err *err)
 {
 	const uint32_t no_parameter = 0x0bf; /* which parameter it is (Part 2, clause 6.6.2) */
 
-	if ((err->tss & no_parameter) == TPM2_RC_HASH)
+	return (err->tss & no_parameter) == TPM2_RC_HASH;
+}
+
+static int
+raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const struct tpmiot_err *err)
+{
+	if (is_unknown_hash(err))
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this TPM does not sign %s digests with this key: use SHA256",
 		    tpmiot_alg_md_name(scheme->details.any.hashAlg));
@@ -50,20 +56,24 @@ raise_sign_error(struct prov_sig *sig, const TPMT_SIG_SCHEME *scheme, const stru
  * How long the salt is, is the TPM's choice: the digest's size, or the largest
  * that fits (Part 1, annex B.7). The signature is held against what was asked for.
  */
-static int
-check_salt(struct prov_sig *sig, const unsigned char *signature, size_t signature_len,
+static bool
+salt_is_right(struct prov_sig *sig, const unsigned char *signature, size_t signature_len,
     const unsigned char *digest, size_t len)
 {
-	int ok;
+	bool ok;
 
 	ERR_set_mark();
 	ok = EVP_PKEY_verify(sig->soft, signature, signature_len, digest, len) == 1;
 	ERR_pop_to_mark();
-	if (!ok)
-		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
-		    "this TPM uses another salt length for PSS than asked for: "
-		    "use rsa_pss_saltlen:digest, or :max with a TPM that knows only that");
-	return 1;
+	return ok;
+}
+
+static int
+raise_salt(struct prov_sig *sig)
+{
+	return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+	    "this TPM uses another salt length for PSS than asked for: "
+	    "use rsa_pss_saltlen:digest, or :max with a TPM that knows only that");
 }
 
 /* Digests of any length as the number that ECDSA signs: leftmost bytes, or zeros before. */
@@ -91,7 +101,11 @@ prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, 
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this is an attestation key: it signs what the TPM hashed itself, so give "
 		    "it the message and not a digest (openssl dgst, or pkeyutl -rawin)");
-	if (!prov_scheme(sig, &scheme) || !prov_pkey_check_auth(sig->key))
+	if (!prov_pkey_check_auth(sig->key))
+		return 0;
+	if (prov_raw_wanted(sig))
+		return prov_raw_sign(sig, out, out_len, out_size, digest, len);
+	if (!prov_scheme(sig, &scheme))
 		return 0;
 	size = tpmiot_alg_md_size(scheme.details.any.hashAlg);
 	if (sig->key->type == PROV_EC && prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL) {
@@ -102,9 +116,17 @@ prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, 
 		    tpmiot_alg_md_name(scheme.details.any.hashAlg), size, len);
 	}
 	if (tpmiot_key_sign_digest(sig->key->tpm, &scheme, tbs, size, &made, &err) != TPMIOT_OK)
-		return raise_sign_error(sig, &scheme, &err);
-	return deliver(sig, &made, out, out_len, out_size) &&
-	    (scheme.scheme != TPM2_ALG_RSAPSS || check_salt(sig, out, *out_len, digest, len));
+		return is_unknown_hash(&err) && prov_raw_possible(sig) ?
+		    prov_raw_sign(sig, out, out_len, out_size, digest, len) :
+		    raise_sign_error(sig, &scheme, &err);
+	if (!deliver(sig, &made, out, out_len, out_size))
+		return 0;
+	if (scheme.scheme != TPM2_ALG_RSAPSS || salt_is_right(sig, out, *out_len, digest, len))
+		return 1;
+	if (!prov_raw_possible(sig))
+		return raise_salt(sig);
+	atomic_store(&sig->key->odd_salt, true); /* not tried again with this key */
+	return prov_raw_sign(sig, out, out_len, out_size, digest, len);
 }
 
 int
@@ -128,5 +150,5 @@ prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len,
 	if (tpmiot_alg_digest(libctx, scheme.details.any.hashAlg, sig->message.data,
 		sig->message.len, &digest, &err) != TPMIOT_OK)
 		return prov_raise_err(sig->prov, &err);
-	return check_salt(sig, out, *out_len, digest.buffer, digest.size);
+	return salt_is_right(sig, out, *out_len, digest.buffer, digest.size) || raise_salt(sig);
 }

@@ -21,7 +21,7 @@ rsa_decrypt(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth
     struct tpmiot_err *err)
 {
 	const struct tpm_call call = { .what = "TPM2_RSA_Decrypt", .auth = { auth }, .n_auth = 1,
-		.name = { &auth->name }, .n_name = 1, .secret_out = true };
+		.name = { &auth->name }, .n_name = 1, .secret_out = auth->session != NULL };
 	static const TPM2B_DATA no_label = { 0 };
 	struct to_decrypt *job = arg;
 	TPM2B_PUBLIC_KEY_RSA message = { 0 };
@@ -75,18 +75,27 @@ check_decrypts(const struct tpmiot_key *key, TPMI_ALG_PUBLIC type, struct tpmiot
 	return TPMIOT_OK;
 }
 
-enum tpmiot_rc
-tpmiot_key_rsa_decrypt(struct tpmiot_key *key, const TPMT_RSA_DECRYPT *scheme,
+static enum tpmiot_rc
+use_rsa(struct tpmiot_key *key, bool secret, const TPMT_RSA_DECRYPT *scheme,
     struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	struct tpmiot_buf made = TPMIOT_BUF_INIT;
-	struct to_decrypt job = { .scheme = scheme, .out = &made };
+	struct to_decrypt job = { .scheme = scheme, .out = out };
 	enum tpmiot_rc rc = check_decrypts(key, TPM2_ALG_RSA, err);
 
 	if (rc == TPMIOT_OK)
 		rc = set_ciphertext(key, in, &job.in, err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_key_use(key, true, rsa_decrypt, &job, err);
+		rc = tpm_key_use(key, secret, rsa_decrypt, &job, err);
+	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_key_rsa_decrypt(struct tpmiot_key *key, const TPMT_RSA_DECRYPT *scheme,
+    struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	struct tpmiot_buf made = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc = use_rsa(key, true, scheme, in, &made, err);
+
 	if (rc == TPMIOT_OK) {
 		tpmiot_buf_put(out, made.data, made.len);
 		rc = tpmiot_buf_done(out, err);
@@ -96,13 +105,13 @@ tpmiot_key_rsa_decrypt(struct tpmiot_key *key, const TPMT_RSA_DECRYPT *scheme,
 }
 
 enum tpmiot_rc
-tpmiot_key_rsa_private(struct tpmiot_key *key, struct tpmiot_bytes in, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+tpmiot_key_rsa_private(struct tpmiot_key *key, bool secret, struct tpmiot_bytes in,
+    struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	static const TPMT_RSA_DECRYPT raw = { .scheme = TPM2_ALG_NULL };
 	struct tpmiot_buf made = TPMIOT_BUF_INIT;
 	size_t size = key->pub.area.unique.rsa.size;
-	enum tpmiot_rc rc = tpmiot_key_rsa_decrypt(key, &raw, in, &made, err);
+	enum tpmiot_rc rc = use_rsa(key, secret, &raw, in, &made, err);
 	uint8_t *at;
 
 	if (rc == TPMIOT_OK && made.len > size)

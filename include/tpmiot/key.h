@@ -85,8 +85,11 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_rsa_decrypt(struct tpmiot_key *key,
     const TPMT_RSA_DECRYPT *scheme, struct tpmiot_bytes in, struct tpmiot_buf *out,
     struct tpmiot_err *err);
 
-/* The same without any padding: the bare RSA operation. Appends as many bytes as the modulus has. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_rsa_private(struct tpmiot_key *key,
+/*
+ * The same without any padding: the bare RSA operation. Appends as many bytes as
+ * the modulus has. With secret false (a signature) it needs no session.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_rsa_private(struct tpmiot_key *key, bool secret,
     struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /*

@@ -54,7 +54,7 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_rsapad_pss_encode(OSSL_LIB_CTX *libctx, co
     const EVP_MD *mgf1, struct tpmiot_bytes digest, size_t salt_len, size_t bits,
     struct tpmiot_buf *out, struct tpmiot_err *err);
 
-/* Appends the block of a PKCS #1 v1.5 signature (section 9.2). */
+/* Appends the block of a PKCS #1 v1.5 signature (section 9.2); md NULL: of `digest` as it is. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_rsapad_pkcs1_encode(const EVP_MD *md,
     struct tpmiot_bytes digest, size_t bits, struct tpmiot_buf *out, struct tpmiot_err *err);
 

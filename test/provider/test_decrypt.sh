@@ -116,7 +116,7 @@ done | sort -u | wc -l)" 3
 
 check 'a key with a password' there_and_back 'tpmiot:pw;auth=open-sesame' "$T/pw.pub" "${OAEP[@]}"
 encrypt "$T/pw.pub" "${OAEP[@]}"
-check_fails '*' 'has a password and none was given' 'a missing password' \
+check_fails '*' 'wrong authorisation value' 'an empty password' \
 	decrypt tpmiot:pw "${OAEP[@]}" -passin pass:
 check_fails '*' 'wrong authorisation value.*tried once' 'a wrong password' \
 	decrypt 'tpmiot:pw;auth=wrong' "${OAEP[@]}"

@@ -15,6 +15,8 @@ genpkey "$T/fixed.key" -algorithm RSA -pkeyopt digest:sha256
 genpkey "$TPMIOT_STATE_DIR/pw.key" -algorithm EC -pkeyopt user-auth:open-sesame
 tpm_key 0x81000020 ecc256:ecdsa-sha256:null "$RESTRICTED" || die 'no attestation key'
 tpm_key 0x81000022 rsa2048:rsapss-sha256:null "$RESTRICTED" || die 'no PSS key'
+tpm_key 0x81000023 rsa2048:null:null || die 'no RSA key that only signs'
+ONLY_SIGNS=handle:0x81000023
 
 dgst() { openssl dgst -provider tpmiot -out "$T/sig" "$@" "$T/message"; }
 utl() { openssl pkeyutl -provider tpmiot -sign -in "$T/digest" -out "$T/sig" "$@"; }
@@ -25,18 +27,24 @@ PSS=(-sigopt rsa_padding_mode:pss)
 
 openssl dgst -sha256 -binary -out "$T/digest" "$T/message"
 check_fails '*' 'sha224.*use SHA256' 'a digest that TPMs do not sign with RSA' \
-	dgst -sha224 -sign "$T/rsa.key"
+	dgst -sha224 -sign "$ONLY_SIGNS"
 check_fails '*' 'does not sign SHA3-256' 'a digest that this TPM does not know' \
-	dgst -sha3-256 -sign "$T/rsa.key"
+	dgst -sha3-256 -sign "$ONLY_SIGNS"
 check_fails '*' 'rsa_pss_saltlen:digest' 'a salt length that no TPM has' \
-	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:20 -sign "$T/rsa.key"
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:20 -sign "$ONLY_SIGNS"
 check_fails '*' 'rsa_pss_saltlen:digest' 'a salt length that this TPM does not have' \
-	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:max -sign "$T/rsa.key"
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:max -sign "$ONLY_SIGNS"
 check_fails '*' 'leave out rsa_mgf1_md' 'another hash for MGF1' \
-	dgst -sha256 "${PSS[@]}" -sigopt rsa_mgf1_md:sha1 -sign "$T/rsa.key"
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_mgf1_md:sha1 -sign "$ONLY_SIGNS"
 check_fails '*' 'rsa_padding_mode:pkcs1' 'X9.31 padding' \
 	dgst -sha256 -sigopt rsa_padding_mode:x931 -sign "$T/rsa.key"
-check_fails '*' 'which digest' 'a bare digest for RSA that is not named' utl -inkey "$T/rsa.key"
+check_fails '*' 'does not fit' 'a salt that is too long' \
+	dgst -sha256 "${PSS[@]}" -sigopt rsa_pss_saltlen:223 -sign "$T/rsa.key"
+check_fails '*' 'exactly 256 bytes' 'a digest without padding' \
+	utl -inkey "$T/rsa.key" -pkeyopt rsa_padding_mode:none
+check_fails '*' 'SHA1 digest has 20 bytes, not 32' 'PSS without a digest: OpenSSL takes SHA-1' \
+	utl -inkey "$T/rsa.key" -pkeyopt rsa_padding_mode:pss
+check_fails '*' 'which digest' 'a bare digest for RSA that is not named' utl -inkey "$ONLY_SIGNS"
 check_fails '*' 'SHA384 digest has 48 bytes, not 32' 'a digest of another size than named' \
 	utl -inkey "$T/rsa.key" -pkeyopt digest:sha384
 check_fails '*' 'signs SHA256 only' 'another digest than the key is made for' \
@@ -92,7 +100,8 @@ done
 
 lockouts() { tpm2_getcap properties-variable | sed -n 's/TPM2_PT_LOCKOUT_COUNTER: //p'; }
 before=$(lockouts)
-check_fails '*' 'has a password and none was given' 'a missing password' request tpmiot:pw -passin pass:
+# no guess that counts: this key has noDA
+check_fails '*' 'wrong authorisation value' 'an empty password' request tpmiot:pw -passin pass:
 check_fails '*' 'wrong authorisation value.*tried once' 'a wrong password' request 'tpmiot:pw;auth=wrong'
 count_tpm "$T/count" request 'tpmiot:pw;auth=wrong' >"$T/out" 2>&1
 check_is 'is tried once' "$(grep -c Sign "$T/count")" 1

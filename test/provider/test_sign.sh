@@ -67,6 +67,33 @@ check 'PSS with the salt length as a number' \
 check 'a request signed with PSS' new_request "$T/rsa.key" $PSS
 check_is 'says so, with the salt that was used' "$(openssl req -in "$T/req.pem" -noout -text |
 	grep -cE 'rsassaPss|Salt Length: 0x20')" 2
+# What TPM2_Sign does not do, a key that may decrypt does all the same.
+for digest in md5 sha224 sha3-256 md5-sha1 sha512-256; do
+	check "rsa signs $digest, PKCS#1" \
+		sign_message "$T/rsa.key" "$T/rsa.pub" "$T/message" "-$digest"
+done
+for salt in 0 1 20 32 33 222 max; do
+	# shellcheck disable=SC2086
+	check "PSS with a salt of $salt" sign_message "$T/rsa.key" "$T/rsa.pub" "$T/message" \
+		-sha256 $PSS -sigopt "rsa_pss_saltlen:$salt"
+done
+# shellcheck disable=SC2086
+check 'PSS with another hash for MGF1' sign_message "$T/rsa.key" "$T/rsa.pub" "$T/message" \
+	-sha256 $PSS -sigopt rsa_mgf1_md:sha1
+# shellcheck disable=SC2086
+check 'PSS with a hash that the TPM does not have' \
+	sign_message "$T/rsa.key" "$T/rsa.pub" "$T/message" -sha3-256 $PSS
+check 'a bare digest without a name' sign_digest "$T/rsa.key" "$T/rsa.pub" sha256
+check 'a number without padding' bash -c "
+	openssl rand 255 | cat <(printf '\\001') - >'$T/number' &&
+	openssl rsautl -provider tpmiot -sign -raw -inkey '$T/rsa.key' -in '$T/number' -out '$T/sig' &&
+	openssl rsautl -verify -raw -pubin -inkey '$T/rsa.pub' -in '$T/sig' | cmp - '$T/number'"
+for options in '-sha224' "-sha256 $PSS -sigopt rsa_pss_saltlen:20"; do
+	# shellcheck disable=SC2086
+	count_tpm "$T/count" openssl dgst -provider tpmiot $options -sign "$T/rsa.key" \
+		-out "$T/sig" "$T/message"
+	check_is "commands of $options" "$(paste -sd' ' "$T/count")" 'Load RSA_Decrypt FlushContext'
+done
 check 'a long message' sign_message "$T/ec.key" "$T/ec.pub" "$T/long" -sha256
 check_fails 1 'Verification failure' 'another message does not verify' \
 	openssl dgst -provider tpmiot -sha256 -verify "$T/ec.pub" -signature "$T/sig" "$T/message"
