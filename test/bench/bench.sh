@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../integration/lib.sh"
 # shellcheck source=../integration/counts.sh
 . "$SRC/test/integration/counts.sh"
+# shellcheck source=rates.sh
+. "$SRC/test/bench/rates.sh"
 MEASURE=$BUILD/test/bench/measure
 
 # row WHAT MEASURED UNIT [BUDGET]
@@ -42,11 +44,15 @@ for key in ec-p256 rsa-2048; do
 	[ $key != ec-p256 ] || PEAK=$peak
 done
 
+all_rates
+
 heading 'Memory and size'
 row 'tpmiot-enroll enroll, peak resident' "$(mib "$PEAK")" MiB 16
 row "tpmiot-ca, idle after these enrolments, resident" "$(mib "$(rss ca)")" MiB 24
-row 'tpmiot.so, stripped' "$(stripped_size "$BUILD/provider/.libs/tpmiot.so")" KiB
+row 'tpmiot.so, stripped' "$(stripped_size "$BUILD/provider/.libs/tpmiot.so")" KiB '< 300'
 row 'tpmiot-enroll, stripped' "$(stripped_size "$ENROLL")" KiB
 row 'tpmiot-ca, stripped' "$(stripped_size "$CA")" KiB
-row 'loading tpmiot.so in a new library context (median of 101)' "$("$MEASURE" load 101)" us
+row 'loading tpmiot.so in a new library context (median of 101)' "$("$MEASURE" load 101)" us '< 1000'
+row 'resident memory that this adds to a process (median of 11)' \
+    "$(for ((i = 0; i < 11; i++)); do "$MEASURE" memory; done | median)" KiB '<= 1024'
 TAP_DONE=1

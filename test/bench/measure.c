@@ -2,10 +2,12 @@
 /*
  * measure run COMMAND…: its wall time in milliseconds and peak resident memory in KiB.
  * measure load N: microseconds to load the provider tpmiot (OPENSSL_MODULES), median of N.
+ * measure memory: KiB of resident memory that loading it adds to a process that uses OpenSSL.
  */
 #include <config.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/provider.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +82,36 @@ load(size_t n)
 	return i < n || n == 0;
 }
 
+static long
+resident_kib(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = -1;
+
+	if (file != NULL) {
+		if (fscanf(file, "%*d %ld", &pages) != 1)
+			pages = -1;
+		fclose(file);
+	}
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static int
+memory(void)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	OSSL_PROVIDER *prov;
+	long before;
+
+	if (OSSL_PROVIDER_load(NULL, "default") == NULL ||
+	    EVP_Digest("x", 1, digest, NULL, EVP_sha256(), NULL) != 1)
+		return 1;
+	before = resident_kib();
+	prov = OSSL_PROVIDER_load(NULL, "tpmiot");
+	printf("%ld\n", resident_kib() - before);
+	return prov == NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -87,6 +119,8 @@ main(int argc, char **argv)
 		return run(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "load") == 0)
 		return load(strtoul(argv[2], NULL, 10));
-	fprintf(stderr, "usage: measure run COMMAND... | measure load N\n");
+	if (argc == 2 && strcmp(argv[1], "memory") == 0)
+		return memory();
+	fprintf(stderr, "usage: measure run COMMAND... | measure load N | measure memory\n");
 	return 2;
 }
