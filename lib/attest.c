@@ -135,27 +135,178 @@ check_signed(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot
 	return tpmiot_signature_verify(libctx, ak, &sig, content->data, content->len, err);
 }
 
-enum tpmiot_rc
-tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
-    const struct tpmiot_public *key, struct tpmiot_bytes nonce, struct tpmiot_bytes attest,
-    struct tpmiot_bytes signature, struct tpmiot_err *err)
+/* What all statements have in common: who signed, of which type, for which nonce. */
+static enum tpmiot_rc
+check_statement(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, TPMI_ST_ATTEST type,
+    struct tpmiot_bytes nonce, struct tpmiot_bytes attest, struct tpmiot_bytes signature,
+    struct tpmiot_attest *out, struct tpmiot_err *err)
 {
 	struct tpmiot_attest parsed;
 	struct tpmiot_bytes content;
 	enum tpmiot_rc rc;
 
 	if (nonce.len == 0)
-		return tpmiot_err_set(err, TPMIOT_E_USAGE, "TPM2_Certify: no nonce to compare with");
-	rc = check_signed(libctx, ak, attest, signature, &content, err);
-	if (rc != TPMIOT_OK) {
-		(void)tpmiot_err_prefix(err, "TPM2_Certify");
-		return rc;
-	}
-	rc = tpmiot_attest_parse(content, TPM2_ST_ATTEST_CERTIFY, &parsed, err);
-	if (rc != TPMIOT_OK)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "no nonce to compare with");
+	if ((rc = check_signed(libctx, ak, attest, signature, &content, err)) != TPMIOT_OK ||
+	    (rc = tpmiot_attest_parse(content, type, &parsed, err)) != TPMIOT_OK)
 		return rc;
 	if (!same_bytes(parsed.extra_data, nonce.data, nonce.len))
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "TPM2_Certify: it does not carry this session's nonce; begin a new session");
-	return check_certified(parsed.attested, key, err);
+		    "it does not carry this session's nonce; begin a new session");
+	*out = parsed;
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
+    const struct tpmiot_public *key, struct tpmiot_bytes nonce, struct tpmiot_bytes attest,
+    struct tpmiot_bytes signature, struct tpmiot_err *err)
+{
+	struct tpmiot_attest parsed;
+	enum tpmiot_rc rc = check_statement(libctx, ak, TPM2_ST_ATTEST_CERTIFY, nonce, attest,
+	    signature, &parsed, err);
+
+	if (rc == TPMIOT_OK)
+		return check_certified(parsed.attested, key, err);
+	(void)tpmiot_err_prefix(err, "TPM2_Certify");
+	return rc;
+}
+
+/* ---- TPM2_Quote ------------------------------------------------------------- */
+
+static const struct tpmiot_pcr_bank *
+find_bank(const struct tpmiot_pcr_bank *banks, size_t n, TPMI_ALG_HASH alg)
+{
+	for (size_t i = 0; i < n; i++)
+		if (banks[i].alg == alg)
+			return &banks[i];
+	return NULL;
+}
+
+/* TPMS_PCR_SELECTION (Part 2, clause 10.6.2): bit i of the result is PCR i. */
+static uint32_t
+take_selection(struct tpmiot_reader *r, TPMI_ALG_HASH *alg)
+{
+	uint32_t selected = 0;
+	size_t size;
+
+	*alg = tpmiot_reader_u16(r);
+	size = tpmiot_reader_u8(r);
+	if (size > TPMIOT_PCRS / 8)
+		r->failed = true;
+	for (size_t i = 0; i < size && !r->failed; i++)
+		selected |= (uint32_t)tpmiot_reader_u8(r) << (8 * i);
+	return selected;
+}
+
+/* Appends the values that one selection is about, in the TPM's order: by PCR. */
+static enum tpmiot_rc
+put_values(const struct tpmiot_pcr_bank *bank, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	size_t size = tpmiot_alg_md_size(bank->alg);
+
+	if (size == 0 || size > sizeof(bank->values[0]))
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "PCR bank 0x%04x", bank->alg);
+	for (size_t i = 0; i < TPMIOT_PCRS; i++)
+		if ((bank->selected >> i & 1) != 0)
+			tpmiot_buf_put(out, bank->values[i], size);
+	return TPMIOT_OK;
+}
+
+/* TPML_PCR_SELECTION: each bank is one that was asked for, with the PCRs that were, and none is missing. */
+static enum tpmiot_rc
+check_selection(struct tpmiot_reader *r, const struct tpmiot_pcr_bank *banks, size_t banks_n,
+    struct tpmiot_buf *values, struct tpmiot_err *err)
+{
+	uint32_t count = tpmiot_reader_u32(r), seen = 0;
+	enum tpmiot_rc rc;
+
+	if (count > TPM2_NUM_PCR_BANKS)
+		r->failed = true;
+	for (uint32_t i = 0; i < count && !r->failed; i++) {
+		TPMI_ALG_HASH alg;
+		uint32_t selected = take_selection(r, &alg);
+		const struct tpmiot_pcr_bank *bank = find_bank(banks, banks_n, alg);
+
+		if (r->failed || selected == 0)
+			continue;
+		if (bank == NULL || bank->selected != selected ||
+		    (seen >> (bank - banks) & 1) != 0)
+			return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+			    "it is about other PCRs than those that were asked for");
+		seen |= (uint32_t)1 << (bank - banks);
+		if ((rc = put_values(bank, values, err)) != TPMIOT_OK)
+			return rc;
+	}
+	if (!r->failed && seen != ((uint32_t)1 << banks_n) - 1)
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "it is not about all the PCRs that were asked for");
+	return TPMIOT_OK;
+}
+
+static TPMI_ALG_HASH
+scheme_hash(const TPMT_PUBLIC *ak)
+{
+	return ak->type == TPM2_ALG_RSA ? ak->parameters.rsaDetail.scheme.details.anySig.hashAlg
+					: ak->parameters.eccDetail.scheme.details.anySig.hashAlg;
+}
+
+/* TPMS_QUOTE_INFO (Part 2, clause 10.12.4); the digest is by the signing scheme's hash (Part 3, clause 18.4). */
+static enum tpmiot_rc
+check_quoted(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot_bytes attested,
+    const struct tpmiot_pcr_bank *banks, size_t banks_n, struct tpmiot_err *err)
+{
+	struct tpmiot_buf values = TPMIOT_BUF_INIT;
+	struct tpmiot_bytes stated;
+	struct tpmiot_reader r;
+	TPM2B_DIGEST digest;
+	enum tpmiot_rc rc;
+
+	tpmiot_reader_init(&r, attested.data, attested.len);
+	rc = check_selection(&r, banks, banks_n, &values, err);
+	if (rc != TPMIOT_OK)
+		goto out;
+	stated = take_tpm2b(&r, sizeof(digest.buffer));
+	if (!tpmiot_reader_done(&r))
+		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "TPMS_QUOTE_INFO: truncated, malformed, or bytes behind it");
+	else if ((rc = tpmiot_buf_done(&values, err)) == TPMIOT_OK)
+		rc = tpmiot_alg_digest(libctx, scheme_hash(&ak->area), values.data, values.len,
+		    &digest, err);
+	if (rc == TPMIOT_OK && !same_bytes(stated, digest.buffer, digest.size))
+		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "the PCR values that were sent are not the ones that the TPM signed");
+out:
+	tpmiot_buf_free(&values);
+	return rc;
+}
+
+/* Nothing, a bank twice, or PCRs that there are not, would not be a question. */
+static bool
+is_question(const struct tpmiot_pcr_bank *banks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (banks[i].selected == 0 || banks[i].selected >> TPMIOT_PCRS != 0 ||
+		    find_bank(banks, i, banks[i].alg) != NULL)
+			return false;
+	return n > 0 && n <= TPM2_NUM_PCR_BANKS;
+}
+
+enum tpmiot_rc
+tpmiot_attest_verify_quote(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
+    const struct tpmiot_pcr_bank *banks, size_t banks_n, struct tpmiot_bytes nonce,
+    struct tpmiot_bytes attest, struct tpmiot_bytes signature, struct tpmiot_err *err)
+{
+	struct tpmiot_attest parsed;
+	enum tpmiot_rc rc;
+
+	if (!is_question(banks, banks_n))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "TPM2_Quote: no PCRs to compare");
+	rc = check_statement(
+	    libctx, ak, TPM2_ST_ATTEST_QUOTE, nonce, attest, signature, &parsed, err);
+	if (rc == TPMIOT_OK)
+		rc = check_quoted(libctx, ak, parsed.attested, banks, banks_n, err);
+	if (rc != TPMIOT_OK)
+		(void)tpmiot_err_prefix(err, "TPM2_Quote");
+	return rc;
 }

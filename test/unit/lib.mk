@@ -11,6 +11,7 @@ AM_CPPFLAGS += $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
 LIB_TESTS = \
 	test/unit/test_alg \
 	test/unit/test_attest \
+	test/unit/test_quote \
 	test/unit/test_b64 \
 	test/unit/test_buf \
 	test/unit/test_credential \
@@ -31,6 +32,7 @@ check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
 test_unit_test_alg_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_attest_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_quote_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_b64_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_buf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
