@@ -146,7 +146,7 @@ prov_raw_sign(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t 
 	if (pad(sig, &asked, in, &em, &err) != TPMIOT_OK ||
 	    tpmiot_key_rsa_private(sig->key->tpm, false, (struct tpmiot_bytes){ em.data, em.len },
 		&made, &err) != TPMIOT_OK)
-		prov_raise_use(sig->prov, &err);
+		prov_raise_use(sig->key, &err);
 	else if (!is_right(sig, &made, in))
 		prov_raise(sig->prov, TPMIOT_E_TPM, "TPM2_RSA_Decrypt: the signature is wrong");
 	else if (made.len > out_size)
