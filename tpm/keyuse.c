@@ -72,6 +72,11 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_handle_loaded(key, &handle, err);
+	/* The connection's session goes with it, be it at a TPM2_FlushContext that loading can do without. */
+	if (rc == TPMIOT_OK && auth.session != NULL && own == NULL &&
+	    key->tpm->auth_session != auth.session)
+		rc = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
+		    "the connection to the TPM broke while the key was loaded; try again");
 	if (rc == TPMIOT_OK)
 		rc = command(key->tpm, handle, &auth, arg, err);
 	tpmiot_session_end(&own);

@@ -29,6 +29,9 @@
 
 #include "conn.h"
 
+/* The macro of tpm2-tss shifts a bit into the sign. */
+#define TRANSIENT_FIRST ((TPM2_HANDLE)TPM2_HT_TRANSIENT << TPM2_HR_SHIFT)
+
 /* The handles that the waiting command names itself. */
 static void
 handles_in(const uint8_t *command, size_t len, TPM2_HANDLE in[2])
@@ -80,7 +83,7 @@ flush_leftover(struct tpmiot_tpm *tpm, const TPM2_HANDLE in[2])
 {
 	TPML_HANDLE handles;
 
-	if (!list_aside(tpm, TPM2_TRANSIENT_FIRST, &handles))
+	if (!list_aside(tpm, TRANSIENT_FIRST, &handles))
 		return false;
 	for (UINT32 i = 0; i < handles.count; i++) {
 		TPM2_HANDLE handle = handles.handle[i];

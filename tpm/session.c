@@ -135,11 +135,12 @@ tpmiot_session_end(struct tpmiot_session **session)
 
 	if (old == NULL)
 		return;
+	*session = NULL; /* the connection's own is forgotten when the flush below breaks it */
 	tpmiot_tpm_lock(old->tpm);
 	if (old->handle != 0 && old->epoch == old->tpm->epoch)
 		tpmiot_tpm_flush(old->tpm, &old->handle);
 	tpmiot_tpm_unlock(old->tpm);
-	tpm_session_forget(session);
+	tpm_session_forget(&old);
 }
 
 /* ---- a command's authorisation ---------------------------------------------- */
