@@ -19,6 +19,7 @@ static const struct command {
 } commands[] = {
 	{ "init", "", "--name=CN [--host=NAME]... [--ca-key=URI [--ca-cert=FILE]]",
 	    "make a CA in DIR", ca_cmd_init },
+	{ "check", "", "", "check configuration, keys and store as serve would", ca_cmd_check },
 	{ "serve", "", "[--listen=ADDR:PORT]", "serve enrolments until SIGTERM", ca_cmd_serve },
 	{ "trust", "add", "[--label=TEXT] FILE... | --vendor-bundle",
 	    "trust TPM makers' certificates", ca_cmd_trust_add },

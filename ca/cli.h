@@ -79,7 +79,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cli_end(struct ca_cli *cli, enum tpmiot_rc rc,
 
 typedef enum tpmiot_rc ca_cli_run(struct ca_cli *cli, int argc, char **argv,
     struct tpmiot_err *err);
-ca_cli_run ca_cmd_init, ca_cmd_serve;
+ca_cli_run ca_cmd_init, ca_cmd_check, ca_cmd_serve;
 ca_cli_run ca_cmd_trust_add, ca_cmd_trust_list, ca_cmd_trust_remove;
 ca_cli_run ca_cmd_allow_import, ca_cmd_allow_add, ca_cmd_allow_list, ca_cmd_allow_remove;
 ca_cli_run ca_cmd_join_add, ca_cmd_join_list, ca_cmd_join_remove;

@@ -17,6 +17,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd_allow.c \
 	ca/cmd_audit.c \
 	ca/cmd_cert.c \
+	ca/cmd_check.c \
 	ca/cmd_crl.c \
 	ca/cmd_device.c ca/cmd.h \
 	ca/cmd_ek.c \

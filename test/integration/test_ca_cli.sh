@@ -224,6 +224,30 @@ frob = 1'; do
 done
 cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"
 
+# ---- check ----
+
+result() { awk -v what="$1" 'index($0, what) == 1 { sub(what, ""); print $1; exit }' "$T/out"; }
+{ cat "$T/conf.before"; printf '[group pumps]\n'; } >"$T/conf.pumps"
+cp "$T/conf.pumps" "$CADIR/tpmiot-ca.conf"
+check 'check' ca check
+for what in configuration 'CA key and certificate' 'TLS key and certificate' store allow-list; do
+	check_is "check: $what" "$(result "$what")" ok
+done
+check_fails 1 'unknown configuration key' 'check of a bad configuration' \
+    bash -c "cp '$T/conf.before' '$CADIR/tpmiot-ca.conf'; echo 'frob = 1' >>'$CADIR/tpmiot-ca.conf'; '$CA' --dir='$CADIR' check"
+cp "$T/conf.pumps" "$CADIR/tpmiot-ca.conf"
+check_fails 1 'is not the key' 'check with a TLS key that is another one' ca --set tls_key=ca.key check
+check_fails 1 'none.crt' 'check without a CA certificate' ca --set ca_cert=none.crt check
+cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"
+check_fails 1 '3000 of a group .*group pumps' 'check: the group of entries is gone' ca check
+cp "$T/conf.pumps" "$CADIR/tpmiot-ca.conf"
+openssl x509 -in "$CADIR/tls.crt" -x509toreq -signkey "$CADIR/tls.key" -out "$T/tls.csr" 2>"$T/err"
+openssl x509 -req -in "$T/tls.csr" -CA "$CADIR/ca.crt" -CAkey "$CADIR/ca.key" -days 5 \
+    -out "$T/short.crt" 2>"$T/err"
+check 'check: a certificate that ends soon' ca --set tls_cert="$T/short.crt" check
+check_is 'is a warning' "$(result 'TLS key and certificate')" warning
+cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"
+
 # ---- join ----
 
 check 'join add' ca join add --uses=2 --expires=1h --note='line 1' --json
