@@ -228,6 +228,11 @@ tpmiot_policy_step_parse(OSSL_LIB_CTX *libctx, const struct tpmiot_policy_step *
 	if (!tpmiot_reader_done(&r))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "policy: the %zu bytes of %s are not its parameters", step->body.len, name);
+	if (step->code == TPM2_CC_PolicySecret &&
+	    (body.secret.entity == TPM2_RH_LOCKOUT || body.secret.entity == TPM2_RH_PLATFORM))
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "policy: PolicySecret of the lockout or platform hierarchy is refused: a wrong "
+		    "password would lock the TPM; use the owner's or endorsement hierarchy");
 	*out = body;
 	return TPMIOT_OK;
 }

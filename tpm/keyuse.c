@@ -68,8 +68,16 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 	struct tpmiot_auth auth = { .value = tpm_bytes_of(&key->auth), .name = key->pub.name };
 	struct tpmiot_session *own = NULL;
 	TPM2_HANDLE handle = 0;
-	enum tpmiot_rc rc = authorise(key, secret, &auth, &own, err);
+	enum tpmiot_rc rc = TPMIOT_OK;
 
+	/*
+	 * A policy may spend a password on something else (PolicySecret): not before the TPM
+	 * has taken the blob for its own, or any file could have it try passwords.
+	 */
+	if (has_policy(key))
+		rc = tpmiot_key_handle_loaded(key, &handle, err);
+	if (rc == TPMIOT_OK)
+		rc = authorise(key, secret, &auth, &own, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_handle_loaded(key, &handle, err);
 	/* The connection's session goes with it, be it at a TPM2_FlushContext that loading can do without. */

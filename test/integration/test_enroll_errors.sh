@@ -90,7 +90,7 @@ use_tpm tpm
 
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	fresh permission
-	mkdir -m 777 "$TPMIOT_STATE_DIR"
+	install -d -o 65534 -g 65534 -m 700 "$TPMIOT_STATE_DIR"
 	chmod 711 "$T"
 	install -m 600 /dev/null "$T/tpmrm0"
 	cp "$ENROLL" "$T/enroll-for-all" && chmod 755 "$T/enroll-for-all"

@@ -122,6 +122,24 @@ test_policy_step_parse_others(void **state)
 	tpmiot_buf_free(&authorize);
 }
 
+/* A wrong answer to these would lock the TPM. */
+static void
+test_policy_step_parse_secret_of_lockout(void **state)
+{
+	union tpmiot_policy_body body;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_refused(parse(TPM2_CC_PolicySecret,
+	                   BODY("\x40\x00\x00\x0a\x00\x04\x40\x00\x00\x0a\x00\x00"), &body,
+	                   &err),
+	    TPMIOT_E_UNSUPPORTED, &err, "lockout");
+	assert_refused(parse(TPM2_CC_PolicySecret,
+	                   BODY("\x40\x00\x00\x0c\x00\x04\x40\x00\x00\x0c\x00\x00"), &body,
+	                   &err),
+	    TPMIOT_E_UNSUPPORTED, &err, "platform");
+}
+
 static void
 test_policy_step_parse_refused(void **state)
 {
@@ -319,6 +337,7 @@ main(void)
 		cmocka_unit_test(test_policy_step_parse_pcr),
 		cmocka_unit_test(test_policy_put_pcrs_banks),
 		cmocka_unit_test(test_policy_step_parse_others),
+		cmocka_unit_test(test_policy_step_parse_secret_of_lockout),
 		cmocka_unit_test(test_policy_step_parse_refused),
 		cmocka_unit_test(test_policy_step_parse_unsupported),
 		cmocka_unit_test(test_policy_step_parse_truncated),
