@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include <tpmiot/device_id.h>
+#include <tpmiot/alg.h>
 #include <tpmiot/b64.h>
 
 #include "msg.h"
@@ -121,6 +124,64 @@ enroll_msg_put_renewal(const struct tpmiot_public *ak, struct tpmiot_buf *out,
 	return put_json(root, failed, out, err);
 }
 
+/* {"0": base64, ...}: the registers that are selected */
+static json_t *
+pcr_values(const struct tpmiot_pcr_bank *bank)
+{
+	json_t *values = json_object();
+	char number[4];
+	int i, failed = values == NULL;
+
+	for (i = 0; !failed && i < TPMIOT_PCRS_MAX; i++) {
+		if ((bank->selected & (1u << i)) == 0)
+			continue;
+		(void)snprintf(number, sizeof(number), "%d", i);
+		failed = json_object_set_new(values, number,
+		    binary(bank->value[i].buffer, bank->value[i].size)) != 0;
+	}
+	if (failed) {
+		json_decref(values);
+		return NULL;
+	}
+	return values;
+}
+
+/* The TPM's own word for a bank is OpenSSL's name in small letters. */
+static void
+bank_name(TPMI_ALG_HASH alg, char out[16])
+{
+	const char *name = tpmiot_alg_md_name(alg);
+	size_t i;
+
+	for (i = 0; name != NULL && name[i] != '\0' && i < 15; i++)
+		out[i] = (char)tolower((unsigned char)name[i]);
+	out[i] = '\0';
+}
+
+static json_t *
+quote(const struct enroll_msg_evidence *msg)
+{
+	json_t *root = json_object(), *pcrs = json_object();
+	char name[16];
+	bool failed;
+	size_t i;
+
+	failed = json_object_set_new(root, "attest",
+	    binary(msg->quote_attest->data, msg->quote_attest->len)) != 0 ||
+	    json_object_set_new(root, "signature",
+	    binary(msg->quote_signature->data, msg->quote_signature->len)) != 0;
+	for (i = 0; i < msg->banks_n && !failed; i++) {
+		bank_name(msg->banks[i].alg, name);
+		failed = json_object_set_new(pcrs, name, pcr_values(&msg->banks[i])) != 0;
+	}
+	failed = json_object_set_new(root, "pcrs", pcrs) != 0 || failed;
+	if (failed) {
+		json_decref(root);
+		return NULL;
+	}
+	return root;
+}
+
 enum tpmiot_rc
 enroll_msg_put_evidence(const struct enroll_msg_evidence *msg, struct tpmiot_buf *out,
     struct tpmiot_err *err)
@@ -138,6 +199,8 @@ enroll_msg_put_evidence(const struct enroll_msg_evidence *msg, struct tpmiot_buf
 	    json_object_set_new(root, "csr", binary(msg->csr->data, msg->csr->len)) != 0;
 	if (msg->secret != NULL && json_object_set_new(root, "secret",
 	    binary(msg->secret->data, msg->secret->len)) != 0)
+		failed = true;
+	if (msg->banks_n > 0 && json_object_set_new(root, "quote", quote(msg)) != 0)
 		failed = true;
 	failed = json_object_set_new(root, "key", key) != 0 || failed;
 	return put_json(root, failed, out, err);
@@ -226,14 +289,44 @@ read_challenge(const json_t *root, struct enroll_msg_challenge *out, struct tpmi
 	return rc;
 }
 
-static enum tpmiot_rc
-refuse_pcrs(const json_t *root, struct tpmiot_err *err)
+static bool
+read_registers(const json_t *list, uint32_t *out)
 {
-	if (json_object_get(root, "pcrs") == NULL)
+	const json_t *entry;
+	json_int_t n;
+	size_t i;
+
+	*out = 0;
+	json_array_foreach(list, i, entry) {
+		n = json_integer_value(entry);
+		if (!json_is_integer(entry) || n < 0 || n >= TPMIOT_PCRS_MAX ||
+		    (*out & (1u << n)) != 0)
+			return false;
+		*out |= 1u << n;
+	}
+	return *out != 0;
+}
+
+/* {"sha256": [0, 1, 7]}; not there is no quote. */
+static enum tpmiot_rc
+read_pcrs(json_t *root, struct enroll_msg_challenge *out, struct tpmiot_err *err)
+{
+	json_t *pcrs = json_object_get(root, "pcrs"), *list;
+	const char *name;
+
+	if (pcrs == NULL)
 		return TPMIOT_OK;
-	return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-	    "the CA asks for PCR values, which this version does not send; install a newer "
-	    "tpmiot on the device");
+	if (json_object_size(pcrs) == 0 || json_object_size(pcrs) > TPMIOT_BANKS_MAX)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "the CA's reply has no usable \"pcrs\"");
+	json_object_foreach(pcrs, name, list) {
+		struct tpmiot_pcr_bank *bank = &out->banks[out->banks_n++];
+
+		bank->alg = tpmiot_alg_from_md_name(name);
+		if (bank->alg == TPM2_ALG_ERROR || !read_registers(list, &bank->selected))
+			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+			    "the CA's reply has no usable \"pcrs\"");
+	}
+	return TPMIOT_OK;
 }
 
 static enum tpmiot_rc
@@ -241,14 +334,12 @@ parse_with(enum tpmiot_rc (*read)(const json_t *root, struct enroll_msg_challeng
     struct tpmiot_err *err), struct tpmiot_bytes json, struct enroll_msg_challenge *out,
     struct tpmiot_err *err)
 {
-	struct enroll_msg_challenge made = { TPMIOT_BUF_INIT, TPMIOT_BUF_INIT, TPMIOT_BUF_INIT,
-		TPMIOT_BUF_INIT };
+	struct enroll_msg_challenge made = { .banks_n = 0 };
 	json_t *root = parse_object(json, err);
-	enum tpmiot_rc rc = root != NULL ? refuse_pcrs(root, err) : TPMIOT_E_FORMAT;
+	enum tpmiot_rc rc = root != NULL ? read_pcrs(root, &made, err) : TPMIOT_E_FORMAT;
 
 	if (rc == TPMIOT_OK)
 		rc = read(root, &made, err);
-
 	if (rc == TPMIOT_OK)
 		*out = made;
 	else
@@ -278,6 +369,7 @@ enroll_msg_challenge_free(struct enroll_msg_challenge *challenge)
 	tpmiot_buf_free(&challenge->encrypted_secret);
 	tpmiot_buf_free(&challenge->nonce);
 	tpmiot_buf_free(&challenge->session);
+	challenge->banks_n = 0;
 }
 
 static enum tpmiot_rc

@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 
 #include <tpmiot/kdf.h>
+#include <tpmiot/pcr.h>
 
 #define ENROLL_MSG_REPLY_MAX (64 * 1024)
 #define ENROLL_MSG_TEXT_MAX 256
@@ -32,6 +33,8 @@ struct enroll_msg_challenge {
 	struct tpmiot_buf encrypted_secret; /* TPM2B_ENCRYPTED_SECRET */
 	struct tpmiot_buf nonce;
 	struct tpmiot_buf session; /* text */
+	struct tpmiot_pcr_bank banks[TPMIOT_BANKS_MAX]; /* to be quoted: selections, no values */
+	size_t banks_n;            /* 0: no quote is wanted */
 };
 
 /* ak NULL: the one used last. */
@@ -42,7 +45,7 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_put_renewal(const struct tpmiot_public
 TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_parse_renewal(struct tpmiot_bytes json,
     struct enroll_msg_challenge *out, struct tpmiot_err *err);
 
-/* TPMIOT_E_FORMAT names the field; TPMIOT_E_UNSUPPORTED if the CA wants a quote (pcrs). */
+/* TPMIOT_E_FORMAT names the field. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_parse_challenge(struct tpmiot_bytes json,
     struct enroll_msg_challenge *out, struct tpmiot_err *err);
 void enroll_msg_challenge_free(struct enroll_msg_challenge *challenge);
@@ -54,6 +57,11 @@ struct enroll_msg_evidence {
 	const struct tpmiot_buf *attest;    /* TPM2B_ATTEST */
 	const struct tpmiot_buf *signature; /* TPMT_SIGNATURE */
 	const struct tpmiot_buf *csr;       /* DER */
+	/* A quote; banks_n 0: none */
+	const struct tpmiot_pcr_bank *banks;
+	size_t banks_n;
+	const struct tpmiot_buf *quote_attest;
+	const struct tpmiot_buf *quote_signature;
 };
 
 TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_put_evidence(

@@ -57,6 +57,31 @@ certify(struct enroll_step *step, struct tpmiot_buf *attested, struct tpmiot_buf
 	return rc;
 }
 
+/* Read, then quoted: if one changes in between, the CA sees that they do not fit. */
+static enum tpmiot_rc
+quote(struct enroll_step *step, struct tpmiot_buf *attested, struct tpmiot_buf *signature,
+    struct tpmiot_err *err)
+{
+	struct enroll_msg_challenge *challenge = &step->challenge;
+	enum tpmiot_rc rc = TPMIOT_OK;
+	TPM2_HANDLE ak;
+	size_t i;
+
+	if (challenge->banks_n == 0)
+		return TPMIOT_OK;
+	enroll_ui_detail(step->ui, "the CA wants PCR values: quoting them");
+	tpmiot_tpm_lock(step->tpm);
+	for (i = 0; rc == TPMIOT_OK && i < challenge->banks_n; i++)
+		rc = tpmiot_tpm_pcr_read(step->tpm, &challenge->banks[i], err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_key_handle_loaded(step->ak, &ak, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_tpm_quote(step->tpm, ak, bytes(&challenge->nonce), challenge->banks,
+		    challenge->banks_n, attested, signature, err);
+	tpmiot_tpm_unlock(step->tpm);
+	return rc;
+}
+
 /* ---- Second step -------------------------------------------------------------------- */
 
 enum tpmiot_rc
@@ -64,6 +89,7 @@ enroll_step_prove(struct enroll_step *step, struct enroll_msg_issued *issued, st
 {
 	struct tpmiot_buf attested = TPMIOT_BUF_INIT, signature = TPMIOT_BUF_INIT;
 	struct tpmiot_buf csr = TPMIOT_BUF_INIT, body = TPMIOT_BUF_INIT;
+	struct tpmiot_buf quoted = TPMIOT_BUF_INIT, quote_signature = TPMIOT_BUF_INIT;
 	struct tpmiot_buf reply = TPMIOT_BUF_INIT;
 	const struct enroll_msg_evidence msg = {
 		.session = &step->challenge.session,
@@ -72,10 +98,16 @@ enroll_step_prove(struct enroll_step *step, struct enroll_msg_issued *issued, st
 		.attest = &attested,
 		.signature = &signature,
 		.csr = &csr,
+		.banks = step->challenge.banks,
+		.banks_n = step->challenge.banks_n,
+		.quote_attest = &quoted,
+		.quote_signature = &quote_signature,
 	};
 	enum tpmiot_rc rc;
 
 	rc = certify(step, &attested, &signature, err);
+	if (rc == TPMIOT_OK)
+		rc = quote(step, &quoted, &quote_signature, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_csr_make(step->key, &csr, err);
 	if (rc == TPMIOT_OK)
@@ -87,6 +119,8 @@ enroll_step_prove(struct enroll_step *step, struct enroll_msg_issued *issued, st
 		    err), err);
 	tpmiot_buf_free(&attested);
 	tpmiot_buf_free(&signature);
+	tpmiot_buf_free(&quoted);
+	tpmiot_buf_free(&quote_signature);
 	tpmiot_buf_free(&csr);
 	tpmiot_buf_free(&body);
 	tpmiot_buf_free(&reply);

@@ -6,6 +6,7 @@ noinst_HEADERS = \
 	include/tpmiot/ek.h \
 	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/kdf.h \
 	include/tpmiot/key.h include/tpmiot/keyfile.h include/tpmiot/keyrules.h \
+	include/tpmiot/pcr.h \
 	include/tpmiot/policy.h include/tpmiot/public.h include/tpmiot/rsapad.h \
 	include/tpmiot/signature.h \
 	include/tpmiot/statedir.h include/tpmiot/template.h include/tpmiot/tpm.h \

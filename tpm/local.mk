@@ -19,6 +19,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/object.c \
 	tpm/parent.c \
 	tpm/parent.h \
+	tpm/pcr.c \
 	tpm/policy.c \
 	tpm/policy.h \
 	tpm/query.c \

@@ -5,6 +5,8 @@
 #include <openssl/crypto.h>
 #include <tss2/tss2_mu.h>
 
+#include <tpmiot/pcr.h>
+
 #include "conn.h"
 #include "session.h"
 
@@ -163,6 +165,31 @@ put_signature(const TPMT_SIGNATURE *sig, struct tpmiot_buf *out, struct tpmiot_e
 	return tpmiot_buf_done(out, err);
 }
 
+static const TPMT_SIG_SCHEME own_scheme = { .scheme = TPM2_ALG_NULL };
+
+static enum tpmiot_rc
+set_qualifying(struct tpmiot_bytes nonce, TPM2B_DATA *out, struct tpmiot_err *err)
+{
+	if (nonce.len > sizeof(out->buffer))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "a nonce of %zu bytes is too long for this TPM", nonce.len);
+	out->size = (UINT16)nonce.len;
+	memcpy(out->buffer, nonce.data, nonce.len);
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+put_statement(const TPM2B_ATTEST *stated, const TPMT_SIGNATURE *sig, struct tpmiot_buf *attest,
+    struct tpmiot_buf *signature, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+
+	tpmiot_buf_put_u16(attest, stated->size);
+	tpmiot_buf_put(attest, stated->attestationData, stated->size);
+	rc = tpmiot_buf_done(attest, err);
+	return rc == TPMIOT_OK ? put_signature(sig, signature, err) : rc;
+}
+
 enum tpmiot_rc
 tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_HANDLE object, TPM2_HANDLE ak,
     struct tpmiot_bytes nonce, struct tpmiot_buf *attest, struct tpmiot_buf *signature,
@@ -170,31 +197,55 @@ tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_HANDLE object, TPM2_HANDLE ak,
 {
 	static const struct tpm_call call = { .what = "TPM2_Certify",
 		.auth = { &tpm_no_auth, &tpm_no_auth }, .n_auth = 2 };
-	static const TPMT_SIG_SCHEME own_scheme = { .scheme = TPM2_ALG_NULL };
 	TPM2B_DATA qualifying = { 0 };
 	TPM2B_ATTEST stated = { 0 };
 	TPMT_SIGNATURE sig = { 0 };
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = set_qualifying(nonce, &qualifying, err);
 
-	if (nonce.len > sizeof(qualifying.buffer))
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "a nonce of %zu bytes is too long for this TPM", nonce.len);
-	qualifying.size = (UINT16)nonce.len;
-	memcpy(qualifying.buffer, nonce.data, nonce.len);
-	rc = tpm_begin(tpm, err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_begin(tpm, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	rc = tpm_exec(tpm, &call,
 	    Tss2_Sys_Certify_Prepare(tpm->sys, object, ak, &qualifying, &own_scheme), err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_Certify_Complete(tpm->sys, &stated, &sig), err);
-	if (rc == TPMIOT_OK) {
-		tpmiot_buf_put_u16(attest, stated.size);
-		tpmiot_buf_put(attest, stated.attestationData, stated.size);
-		rc = tpmiot_buf_done(attest, err);
-	}
 	if (rc == TPMIOT_OK)
-		rc = put_signature(&sig, signature, err);
+		rc = put_statement(&stated, &sig, attest, signature, err);
+	tpm_end(tpm);
+	return rc;
+}
+
+/* ---- TPM2_Quote ------------------------------------------------------------------------ */
+
+enum tpmiot_rc
+tpmiot_tpm_quote(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, struct tpmiot_bytes nonce,
+    const struct tpmiot_pcr_bank *banks, size_t n, struct tpmiot_buf *attest,
+    struct tpmiot_buf *signature, struct tpmiot_err *err)
+{
+	static const struct tpm_call call = { .what = "TPM2_Quote", .auth = { &tpm_no_auth },
+		.n_auth = 1 };
+	TPML_PCR_SELECTION selection = { .count = (UINT32)n };
+	TPM2B_DATA qualifying = { 0 };
+	TPM2B_ATTEST stated = { 0 };
+	TPMT_SIGNATURE sig = { 0 };
+	enum tpmiot_rc rc = set_qualifying(nonce, &qualifying, err);
+
+	if (rc == TPMIOT_OK && (n == 0 || n > TPMIOT_BANKS_MAX))
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE, "a quote is of 1 to %d banks",
+		    TPMIOT_BANKS_MAX);
+	for (size_t i = 0; rc == TPMIOT_OK && i < n; i++)
+		selection.pcrSelections[i] = tpmiot_pcr_selection(banks[i].alg, banks[i].selected);
+	if (rc == TPMIOT_OK)
+		rc = tpm_begin(tpm, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = tpm_exec(tpm, &call,
+	    Tss2_Sys_Quote_Prepare(tpm->sys, ak, &qualifying, &own_scheme, &selection), err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_complete(&call, Tss2_Sys_Quote_Complete(tpm->sys, &stated, &sig), err);
+	if (rc == TPMIOT_OK)
+		rc = put_statement(&stated, &sig, attest, signature, err);
 	tpm_end(tpm);
 	return rc;
 }

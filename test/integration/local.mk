@@ -19,6 +19,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_errors.sh \
 	test/integration/test_enroll_kill.sh \
 	test/integration/test_enroll_proxy.sh \
+	test/integration/test_enroll_quote.sh \
 	test/integration/test_enroll_renew.sh \
 	test/integration/test_factory.sh \
 	test/integration/wire_client.py

@@ -281,9 +281,26 @@ test_parse_challenge_pcrs(void **state)
 	struct enroll_msg_challenge challenge;
 	struct tpmiot_err err;
 
+	static const char *const bad[] = { "[]", "{}", "7", "{\"sha256\":[]}", "{\"sha256\":7}",
+		"{\"sha256\":[24]}", "{\"sha256\":[-1]}", "{\"sha256\":[1,1]}", "{\"sha256\":[1.5]}",
+		"{\"sha257\":[1]}", "{\"sha256\":[\"1\"]}" };
+	static const char rest[] = "\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"session\":\"s\"}";
+	char reply[200];
+	size_t i;
+
 	(void)state;
-	assert_refused(enroll_msg_parse_challenge(text("{\"pcrs\":{\"sha256\":[0]}}"), &challenge,
-	    &err), TPMIOT_E_UNSUPPORTED, &err, "newer tpmiot");
+	(void)snprintf(reply, sizeof(reply), "{\"pcrs\":{\"sha256\":[0,7,23],\"sha1\":[1]},%s", rest);
+	assert_ok(enroll_msg_parse_renewal(text(reply), &challenge, &err), &err);
+	assert_int_equal(challenge.banks_n, 2);
+	assert_int_equal(challenge.banks[0].alg, TPM2_ALG_SHA256);
+	assert_int_equal(challenge.banks[0].selected, 0x800081);
+	assert_int_equal(challenge.banks[1].selected, 2);
+	enroll_msg_challenge_free(&challenge);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		(void)snprintf(reply, sizeof(reply), "{\"pcrs\":%s,%s", bad[i], rest);
+		assert_refused(enroll_msg_parse_renewal(text(reply), &challenge, &err),
+		    TPMIOT_E_FORMAT, &err, "pcrs");
+	}
 }
 
 static void
