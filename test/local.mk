@@ -16,3 +16,8 @@ include test/integration/local.mk
 include test/fuzz/local.mk
 include test/programs/local.mk
 include test/bench/local.mk
+
+EXTRA_DIST += test/coverage.sh
+coverage:
+	@bash $(srcdir)/test/coverage.sh
+.PHONY: coverage

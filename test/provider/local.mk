@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	test/provider/test_keyfile_sealed.sh \
 	test/provider/test_decrypt.sh \
 	test/provider/test_ecdh.sh \
+	test/provider/test_interop.sh \
 	test/provider/test_keys.sh \
 	test/provider/test_sign.sh \
 	test/provider/test_refuse.sh \
