@@ -42,6 +42,7 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/prov.h \
 	provider/rawsign.c \
 	provider/scheme.c \
+	provider/seed.c \
 	provider/sig.h \
 	provider/signature.c \
 	provider/store.c \

@@ -39,6 +39,11 @@ static const OSSL_ALGORITHM exchanges[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
+static const OSSL_ALGORITHM rands[] = {
+	{ "TPMIOT", PROPS, prov_rand_seed, "seeds from the TPM" },
+	{ NULL, NULL, NULL, NULL },
+};
+
 #define ENCODERS(name)                                                                             \
 	{ name, PROPS ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der, NULL }, \
 	{ name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem, NULL }, \
@@ -109,6 +114,8 @@ prov_query(void *provctx, int operation, int *no_cache)
 		return asymciphers;
 	case OSSL_OP_KEYEXCH:
 		return exchanges;
+	case OSSL_OP_RAND:
+		return rands;
 	case OSSL_OP_ENCODER:
 		return encoders;
 	case OSSL_OP_DECODER:

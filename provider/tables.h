@@ -19,6 +19,8 @@ extern const OSSL_DISPATCH prov_asymcipher_rsa[];
 
 extern const OSSL_DISPATCH prov_exchange_ecdh[];
 
+extern const OSSL_DISPATCH prov_rand_seed[];
+
 extern const OSSL_DISPATCH prov_encoder_spki_der[];
 extern const OSSL_DISPATCH prov_encoder_spki_pem[];
 extern const OSSL_DISPATCH prov_encoder_private_der[];

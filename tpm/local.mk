@@ -23,6 +23,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/policy.c \
 	tpm/policy.h \
 	tpm/query.c \
+	tpm/random.c \
 	tpm/rc.c \
 	tpm/room.c \
 	tpm/session.c \

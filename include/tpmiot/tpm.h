@@ -188,6 +188,14 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_clock(struct tpmiot_tpm *tpm,
     TPMS_TIME_INFO *out, struct tpmiot_err *err);
 
 /*
+ * Appends len random bytes of the TPM's (TPM2_GetRandom, as often as it takes), in a
+ * salted session if there is a storage root key to salt it to (TPM2_ReadPublic,
+ * TPM2_StartAuthSession, TPM2_FlushContext more).
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_random(struct tpmiot_tpm *tpm, size_t len,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/*
  * Appends an NV index's content (TPM2_NV_ReadPublic and as many TPM2_NV_Read as
  * its size takes, one per 1,024 bytes or what the TPM can do). Read with the
  * index' own empty auth, or the owner's where only that is allowed.

@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	test/provider/test_ecdh.sh \
 	test/provider/test_interop.sh \
 	test/provider/test_keys.sh \
+	test/provider/test_seed.sh \
 	test/provider/test_sign.sh \
 	test/provider/test_refuse.sh \
 	test/provider/test_tls.sh \
