@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two requests that anybody may send to the CA; the first byte says which. */
+/* The requests that anybody may send to the CA; the first byte says which. */
 #include <string.h>
 
 #include "ca/wire.h"
@@ -31,10 +31,24 @@ issue(const uint8_t *data, size_t size)
 	struct ca_problem problem = { 0 };
 
 	if (ca_issue_request_parse(data, size, &req, &problem))
-		FUZZ_ASSERT(req.session.len > 0 && req.secret.len > 0 && req.csr.len > 0);
+		FUZZ_ASSERT(req.session.len > 0 && req.secret.len <= CA_WIRE_SECRET_MAX + 2 &&
+		            req.csr.len > 0);
 	else
 		FUZZ_ASSERT(problem.type == CA_PROBLEM_MALFORMED_REQUEST);
 	ca_issue_request_free(&req);
+}
+
+static void
+renew(const uint8_t *data, size_t size)
+{
+	struct ca_renew_request req = { .ak_public = TPMIOT_BUF_INIT };
+	struct ca_problem problem = { 0 };
+
+	if (ca_renew_request_parse(data, size, &req, &problem))
+		FUZZ_ASSERT(req.ak_public.len <= CA_WIRE_PUBLIC_MAX + 2);
+	else
+		FUZZ_ASSERT(problem.type == CA_PROBLEM_MALFORMED_REQUEST);
+	ca_renew_request_free(&req);
 }
 
 int
@@ -42,6 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size > 0 && data[0] == 'a')
 		attest(data + 1, size - 1);
+	else if (size > 0 && data[0] == 'r')
+		renew(data + 1, size - 1);
 	else if (size > 0)
 		issue(data + 1, size - 1);
 	return 0;
