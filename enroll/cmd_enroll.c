@@ -68,7 +68,7 @@ wanted_kind(const struct job *job)
 static enum tpmiot_rc
 is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
 {
-	struct tpmiot_keyfile file;
+	struct tpmiot_keyfile file = { .extra = NULL };
 	EVP_PKEY *pkey = NULL;
 	X509 *leaf = NULL;
 	enum tpmiot_rc rc;
@@ -83,6 +83,7 @@ is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
 		rc = enroll_keys_check_kind(job->name, &file, wanted_kind(job), err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_public_to_pkey(NULL, &file.pub, &pkey, err);
+	tpmiot_keyfile_clear(&file);
 	if (rc != TPMIOT_OK)
 		return rc;
 	enrolled = enroll_certs_read_leaf(job->env->dir, job->name, &leaf,

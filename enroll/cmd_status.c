@@ -46,7 +46,7 @@ list_key(const struct listing *listing, const char *name)
 	struct tpmiot_err err = { .rc = TPMIOT_OK };
 	json_t *entry = json_pack("{s:s}", "name", name), *cert;
 	enum tpmiot_key_kind kind;
-	struct tpmiot_keyfile file;
+	struct tpmiot_keyfile file = { .extra = NULL };
 	EVP_PKEY *pkey = NULL;
 
 	if (enroll_state_read_key(listing->dir, name, &file, &err) != TPMIOT_OK ||
@@ -58,6 +58,7 @@ list_key(const struct listing *listing, const char *name)
 	if (cert != NULL)
 		(void)json_object_set_new(entry, "certificate", cert);
 	(void)json_array_append_new(listing->keys, entry);
+	tpmiot_keyfile_clear(&file);
 	EVP_PKEY_free(pkey);
 }
 

@@ -118,7 +118,7 @@ static bool
 look_at_key(void *arg, const char *name)
 {
 	struct enroll_doctor *doctor = arg;
-	struct tpmiot_keyfile file;
+	struct tpmiot_keyfile file = { .extra = NULL };
 	EVP_PKEY *pkey = NULL;
 	struct tpmiot_err err;
 
@@ -130,6 +130,7 @@ look_at_key(void *arg, const char *name)
 		enroll_doctor_say(doctor, ENROLL_FAULT, "key", NULL, "%s", err.text);
 	else
 		look_at_cert(doctor, name, pkey);
+	tpmiot_keyfile_clear(&file);
 	EVP_PKEY_free(pkey);
 	return true;
 }

@@ -92,7 +92,7 @@ enroll_keys_get_ak(const struct enroll_state *state, struct tpmiot_tpm *tpm,
     const struct enroll_ui *ui, struct tpmiot_key **out, struct tpmiot_err *err)
 {
 	struct tpmiot_key *key = NULL;
-	struct tpmiot_keyfile file;
+	struct tpmiot_keyfile file = { .extra = NULL };
 	TPMT_PUBLIC template;
 	enum tpmiot_rc rc;
 
@@ -111,6 +111,7 @@ enroll_keys_get_ak(const struct enroll_state *state, struct tpmiot_tpm *tpm,
 		*out = key;
 		key = NULL;
 	}
+	tpmiot_keyfile_clear(&file);
 	tpmiot_key_unref(&key);
 	return rc;
 }
@@ -140,7 +141,7 @@ enroll_keys_get(const struct enroll_state *state, struct tpmiot_tpm *tpm,
     struct tpmiot_key **out, struct tpmiot_err *err)
 {
 	struct tpmiot_key *key = NULL;
-	struct tpmiot_keyfile file;
+	struct tpmiot_keyfile file = { .extra = NULL };
 	enum tpmiot_rc rc;
 
 	rc = enroll_state_read_key(state->dir, name, &file, err);
@@ -158,6 +159,7 @@ enroll_keys_get(const struct enroll_state *state, struct tpmiot_tpm *tpm,
 		*out = key;
 		key = NULL;
 	}
+	tpmiot_keyfile_clear(&file);
 	tpmiot_key_unref(&key);
 	return rc;
 }
