@@ -101,34 +101,49 @@ parse_name(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 	/* Not quoted: with a mistyped separator it holds the password. */
 	if (p.len >= sizeof(uri->name) || !tpmiot_key_name_valid(uri->name))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key name: what follows tpmiot: is neither handle=, spki-sha256= nor a name "
+		    "key name: what follows tpmiot: is neither handle=, nv=, spki-sha256= nor a name "
 		    "(1 to %d of A-Z a-z 0-9 . _ -, not beginning with a dot)",
 		    TPMIOT_KEY_NAME_MAX);
 	return TPMIOT_OK;
 }
 
-/* Hexadecimal, as in tpm2-openssl, with or without 0x. */
-static enum tpmiot_rc
-parse_handle(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
+/* Hexadecimal, as in tpm2-openssl, with or without 0x. 0 if it is no number. */
+static TPM2_HANDLE
+get_handle(struct piece p)
 {
 	TPM2_HANDLE handle = 0;
 
-	uri->kind = TPMIOT_URI_HANDLE;
 	if (!take_prefix(&p, "0x"))
 		(void)take_prefix(&p, "0X");
 	for (size_t i = 0; i < p.len; i++) {
 		if (p.len > 8 || hex_digit(p.str[i]) < 0)
-			goto fail;
+			return 0;
 		handle = handle << 4 | (TPM2_HANDLE)hex_digit(p.str[i]);
 	}
-	/* An empty one is 0, and so out of range, too. */
-	if (handle >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
-		goto fail;
-	uri->handle = handle;
+	return handle;
+}
+
+static enum tpmiot_rc
+parse_nv(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
+{
+	uri->kind = TPMIOT_URI_NV;
+	uri->handle = get_handle(p);
+	if (uri->handle >> TPM2_HR_SHIFT != TPM2_HT_NV_INDEX)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key name: what follows nv= is no NV index (0x01000000 to 0x01ffffff)");
 	return TPMIOT_OK;
-fail:
-	return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-	    "key name: the handle is not that of a persistent object (0x81000000 to 0x81ffffff)");
+}
+
+static enum tpmiot_rc
+parse_handle(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
+{
+	uri->kind = TPMIOT_URI_HANDLE;
+	uri->handle = get_handle(p);
+	if (uri->handle >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "key name: the handle is not that of a persistent object "
+		    "(0x81000000 to 0x81ffffff)");
+	return TPMIOT_OK;
 }
 
 static enum tpmiot_rc
@@ -159,12 +174,16 @@ static enum tpmiot_rc
 parse_target(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 {
 	if (take_prefix(&p, "handle:"))
-		return parse_handle(p, uri, err);
+		return get_handle(p) >> TPM2_HR_SHIFT == TPM2_HT_NV_INDEX ?
+		    parse_nv(p, uri, err) :
+		    parse_handle(p, uri, err);
 	if (take_prefix(&p, "object:"))
 		return parse_object(p, uri, err);
 	if (!take_prefix(&p, "tpmiot:"))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "key name: it begins with none of tpmiot:, handle: and object:");
+	if (take_prefix(&p, "nv="))
+		return parse_nv(p, uri, err);
 	if (take_prefix(&p, "handle="))
 		return parse_handle(p, uri, err);
 	if (take_prefix(&p, "spki-sha256="))

@@ -21,6 +21,8 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/builtin.h \
 	provider/capabilities.c \
 	provider/capabilities.h \
+	provider/certs.c \
+	provider/certs.h \
 	provider/cipher.h \
 	provider/ctx.c \
 	provider/decoder.c \

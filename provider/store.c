@@ -14,6 +14,7 @@
 #include <tpmiot/uri.h>
 
 #include "bio.h"
+#include "certs.h"
 #include "load.h"
 #include "tables.h"
 
@@ -22,6 +23,7 @@ struct store {
 	struct tpmiot_uri uri;
 	int expect; /* OSSL_STORE_INFO_…, 0 for anything */
 	bool done;
+	struct prov_certs certs;
 	/* during load only */
 	OSSL_PASSPHRASE_CALLBACK *pw_cb;
 	void *pw_arg;
@@ -56,8 +58,10 @@ key_close(void *ctx)
 {
 	struct store *store = ctx;
 
-	if (store != NULL)
+	if (store != NULL) {
 		tpmiot_uri_free(&store->uri);
+		prov_certs_free(&store->certs);
+	}
 	OPENSSL_free(store);
 	return 1;
 }
@@ -294,9 +298,18 @@ find_key(struct store *store)
 		return from_object(store);
 	case TPMIOT_URI_NAME:
 	case TPMIOT_URI_SPKI:
+	case TPMIOT_URI_NV:
 	default:
 		return from_statedir(store);
 	}
+}
+
+static bool
+gives_certificates(const struct store *store)
+{
+	if (store->uri.kind == TPMIOT_URI_NV)
+		return store->expect == 0 || store->expect == OSSL_STORE_INFO_CERT;
+	return store->uri.kind == TPMIOT_URI_NAME && store->expect == OSSL_STORE_INFO_CERT;
 }
 
 static int
@@ -306,7 +319,13 @@ key_load(void *ctx, OSSL_CALLBACK *object_cb, void *object_arg, OSSL_PASSPHRASE_
 	struct store *store = ctx;
 	struct prov_pkey *key;
 
+	if (gives_certificates(store))
+		return prov_certs_next(store->prov, &store->uri, &store->certs, object_cb, object_arg,
+		    &store->done);
 	store->done = true;
+	if (store->uri.kind == TPMIOT_URI_NV)
+		return prov_raise(store->prov, TPMIOT_E_USAGE,
+		    "an NV index holds certificates, no key: use tpmiot:NAME or handle=");
 	if (store->expect != 0 && store->expect != OSSL_STORE_INFO_PKEY &&
 	    store->expect != OSSL_STORE_INFO_PUBKEY)
 		return 0;

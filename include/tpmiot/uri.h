@@ -5,7 +5,8 @@
  *   tpmiot:NAME                  key NAME in the state directory
  *   tpmiot:handle=0x81000010     persistent object
  *   tpmiot:spki-sha256=HEX       key in the state directory with that public key
- *   handle:0x81000010            as in tpm2-openssl
+ *   tpmiot:nv=0x01c00002         certificates in an NV index
+ *   handle:0x81000010            as in tpm2-openssl (an NV index, too)
  *   object:FILE                  as in tpm2-openssl
  *
  * Handles are hexadecimal. FILE and the values of attributes are percent-decoded
@@ -28,6 +29,7 @@ enum tpmiot_uri_kind {
 	TPMIOT_URI_NAME,
 	TPMIOT_URI_HANDLE,
 	TPMIOT_URI_SPKI,
+	TPMIOT_URI_NV,
 	TPMIOT_URI_OBJECT
 };
 

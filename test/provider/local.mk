@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	test/provider/test_keyfile_policy.sh \
 	test/provider/test_keyfile_reference.sh \
 	test/provider/test_keyfile_sealed.sh \
+	test/provider/test_certs.sh \
 	test/provider/test_decrypt.sh \
 	test/provider/test_ecdh.sh \
 	test/provider/test_interop.sh \

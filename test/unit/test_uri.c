@@ -44,6 +44,24 @@ test_uri_parse_name(void **state)
 }
 
 static void
+test_uri_parse_nv(void **state)
+{
+	static const char *const names[] = { "tpmiot:nv=0x01c00002", "handle:0x1c00002",
+		"tpmiot:nv=01C00002;auth=x" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct tpmiot_uri uri = { 0 };
+		struct tpmiot_err err;
+
+		assert_ok(tpmiot_uri_parse(names[i], &uri, &err), &err);
+		assert_int_equal(uri.kind, TPMIOT_URI_NV);
+		assert_int_equal(uri.handle, 0x01c00002);
+		tpmiot_uri_free(&uri);
+	}
+}
+
+static void
 test_uri_parse_handle(void **state)
 {
 	static const struct {
@@ -145,7 +163,11 @@ test_uri_parse_refused(void **state)
 		{ "handle:0x", "persistent" },
 		{ "handle:0x80ffffff", "persistent" },
 		{ "handle:0x82000000", "persistent" },
-		{ "handle:0x01c00002", "persistent" },
+		{ "tpmiot:nv=", "NV index" },
+		{ "tpmiot:nv=0x81000001", "NV index" },
+		{ "tpmiot:nv=0x02000000", "NV index" },
+		{ "tpmiot:nv=0x01c0000g", "NV index" },
+		{ "tpmiot:handle=0x01c00002", "persistent" },
 		{ "handle:0x0081000001", "persistent" },
 		{ "handle:0x181000001", "persistent" },
 		{ "handle:0x8100000g", "persistent" },
@@ -227,6 +249,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_uri_parse_name),
+		cmocka_unit_test(test_uri_parse_nv),
 		cmocka_unit_test(test_uri_parse_handle),
 		cmocka_unit_test(test_uri_parse_spki),
 		cmocka_unit_test(test_uri_parse_object),
