@@ -20,7 +20,7 @@ SELECTION=00000001000b03800001
 keyfile pcr policy="$CC_PCR:$(tpm2b "$DIGEST")$SELECTION"
 check 'PolicyPCR, as the draft has it' signs "$T/pcr.key"
 check_is 'what it costs' "$(count_sign "$T/pcr.key")" \
-	'StartAuthSession PolicyPCR Load Sign FlushContext'
+	'Load StartAuthSession PolicyPCR Sign FlushContext'
 keyfile pcr policy="$CC_PCR:$SELECTION$DIGEST"
 check 'PolicyPCR, as openssl_tpm2_engine writes it' signs "$T/pcr.key"
 check 'from DER' signs "$T/pcr.der"

@@ -83,6 +83,7 @@ check_fails '*' 'no key at 0x81000010, where the key reference says' 'a key that
 tpm_key 0x81000010 ecc256:null:null || die 'no other persistent EC key'
 check_fails '*' 'not the one that the key reference was made for' 'another key in its place' \
 	signs "$T/10.key"
-check_is 'does not sign' "$(count_sign "$T/10.key")" 'ReadPublic'
+# GetCapability: whether something that was lost is to be flushed
+check_is 'does not sign' "$(count_sign "$T/10.key")" 'ReadPublic GetCapability'
 check_is 'nothing is left in the TPM' "$(tpm_handles transient)$(tpm_handles loaded-session)" ''
 done_testing
