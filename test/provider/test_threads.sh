@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# 64 threads sign with one key and with many. TPMIOT_LONG=1: more often, and under
-# ThreadSanitizer, for which the module is built anew with clang.
+# 64 threads sign with one key and with many. TPMIOT_LONG=1: more often.
 # shellcheck source=../integration/lib.sh
 . "$(dirname "$0")/../integration/lib.sh"
 # shellcheck source=keys.sh
