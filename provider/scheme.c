@@ -51,7 +51,7 @@ prov_scheme_init(struct prov_sig *sig)
 }
 
 /*
- * "auto" leaves the salt's length to who signs; that is the TPM. Nearly all of
+ * "auto" (and "auto-digestmax", since OpenSSL 3.1) leaves the salt's length to who signs; that is the TPM. Nearly all of
  * them use the digest's size, and the algorithm identifier in a certificate
  * has to say it before the signature is made.
  */
@@ -70,7 +70,7 @@ prov_scheme_settle(struct prov_sig *sig)
 		return true;
 	if (!prov_sig_get_padding(sig, &padding) || !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
 		return false;
-	if (padding != RSA_PKCS1_PSS_PADDING || strcmp(salt, OSSL_PKEY_RSA_PSS_SALT_LEN_AUTO) != 0)
+	if (padding != RSA_PKCS1_PSS_PADDING || strncmp(salt, "auto", 4) != 0)
 		return true;
 	return EVP_PKEY_CTX_set_params(sig->soft, params) > 0;
 }
