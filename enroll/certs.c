@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <string.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -143,6 +144,30 @@ enroll_certs_usable(const X509 *cert, const EVP_PKEY *key, int64_t now)
 
 	return certified != NULL && EVP_PKEY_eq(certified, key) == 1 &&
 	    enroll_certs_not_after(cert) > now;
+}
+
+bool
+enroll_certs_is_others(const X509 *cert, const char *id)
+{
+	static const char prefix[] = "urn:tpmiot:device:";
+	const size_t skip = sizeof(prefix) - 1, len = strlen(id);
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	bool others = false;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		const unsigned char *uri;
+		size_t uri_len;
+
+		if (name->type != GEN_URI)
+			continue;
+		uri = ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
+		uri_len = (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier);
+		if (uri_len >= skip && memcmp(uri, prefix, skip) == 0)
+			others = uri_len - skip != len || memcmp(uri + skip, id, len) != 0;
+	}
+	GENERAL_NAMES_free(names);
+	return others;
 }
 
 static enum tpmiot_rc

@@ -35,6 +35,9 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_certs_read_leaf(const char *dir,
 /* Whether cert is for key and, at `now`, not out of date. */
 bool enroll_certs_usable(const X509 *cert, const EVP_PKEY *key, int64_t now);
 
+/* Whether cert is made out to another device than id, by its SAN `urn:tpmiot:device:…`. */
+bool enroll_certs_is_others(const X509 *cert, const char *id);
+
 /* How long it is valid from beginning to end, in seconds; 0 if it cannot be told. */
 int64_t enroll_certs_lifetime(const X509 *cert);
 

@@ -88,10 +88,17 @@ is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
 		return rc;
 	enrolled = enroll_certs_read_leaf(job->env->dir, job->name, &leaf,
 	    NULL) == TPMIOT_OK && enroll_certs_usable(leaf, pkey, (int64_t)time(NULL));
+	if (enrolled && job->env->opts->device_id != NULL &&
+	    enroll_certs_is_others(leaf, job->env->opts->device_id))
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "%s/%s.crt is made out to another device id than %s; leave --device-id out, or "
+		    "begin anew with 'tpmiot-enroll reset'", job->env->dir, job->name,
+		    job->env->opts->device_id);
 	X509_free(leaf);
 	EVP_PKEY_free(pkey);
-	*out = enrolled;
-	return TPMIOT_OK;
+	if (rc == TPMIOT_OK)
+		*out = enrolled;
+	return rc;
 }
 
 /* ---- The work --------------------------------------------------------------------------- */

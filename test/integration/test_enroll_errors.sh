@@ -162,6 +162,10 @@ check_fails 2 'exists and is ec-p256.*--name' 'another kind of key than there is
     enroll --key=rsa-2048
 check 'already enrolled: no CA is needed' enroll
 check_grep 'already enrolled' "$T/out" 'already enrolled: it says so'
+check_fails 2 'another device id than pump-7' 'already enrolled, as another' \
+    enroll --device-id=pump-7
+check 'already enrolled, as this one' enroll --device-id="$(openssl x509 -noout -subject \
+    -nameopt RFC2253 -in "$TPMIOT_STATE_DIR/device.crt" | sed 's/subject=CN=//')"
 start_ca --set enrolment=open --set rate_limit=off
 echo 'no key' >"$TPMIOT_STATE_DIR/device.key"
 check_fails 1 'device.key.*no TPM key' 'a key file that is none' enroll
