@@ -114,9 +114,10 @@ static enum tpmiot_rc apply_all(const CONF *conf, const char *const *sets, size_
 		return tpmiot_err_prefix(err, "%s/" CA_CONFIG_FILE, config->dir);
 	if ((rc = apply_sets(sets, sets_n, config, err)) != TPMIOT_OK)
 		return rc;
-	if ((rc = ca_config_sections(conf, config, err)) != TPMIOT_OK)
-		return tpmiot_err_prefix(err, "%s/" CA_CONFIG_FILE, config->dir);
-	return TPMIOT_OK;
+	rc = ca_config_sections(conf, config, err);
+	if (rc != TPMIOT_OK)
+		(void)tpmiot_err_prefix(err, "%s/" CA_CONFIG_FILE, config->dir);
+	return rc;
 }
 
 static enum tpmiot_rc read_file(const char *const *sets, size_t sets_n, struct ca_config *config,
