@@ -223,8 +223,11 @@ derive_in_tpm(struct exchange *ex, unsigned char *out, size_t *out_len, size_t o
 		return prov_raise(ex->prov, TPMIOT_E_USAGE,
 		    "%zu bytes are too few for the secret, of %zu", out_size, len);
 	ok = agree(ex, &secret);
-	if (ok && (secret.data == NULL || secret.len != secret_size(ex)))
-		ok = prov_raise(ex->prov, TPMIOT_E_TPM, "TPM2_ECDH_ZGen: a secret of %zu bytes", secret.len);
+	if (ok && (secret.data == NULL || secret.len != secret_size(ex))) {
+		prov_raise(ex->prov, TPMIOT_E_TPM, "TPM2_ECDH_ZGen: a secret of %zu bytes",
+		    secret.len);
+		ok = 0;
+	}
 	if (ok && kdf.type[0] == '\0')
 		memcpy(out, secret.data, len);
 	else if (ok)
