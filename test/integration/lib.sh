@@ -222,7 +222,7 @@ wrap() {
 	local real
 	real=$(command -v "$1") || return 0
 	mkdir -p "$T/bin"
-	printf '#!/bin/sh\nexec env "%s" %s "$@"\n' "$2" "$real" >"$T/bin/$1"
+	printf '#!/bin/sh\nexec env -u LD_PRELOAD "%s" %s "$@"\n' "$2" "$real" >"$T/bin/$1"
 	chmod +x "$T/bin/$1"
 }
 

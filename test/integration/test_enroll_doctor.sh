@@ -5,8 +5,9 @@
 # shellcheck source=test/integration/lib.sh
 . "$(dirname "$0")/../integration/lib.sh"
 
-export OPENSSL_CONF=$SRC/examples/openssl.cnf
-doctor() { with_module "$ENROLL" doctor "$@"; }
+# For the doctor only: other programs are not made for a module with sanitizers.
+CONF=$SRC/examples/openssl.cnf
+doctor() { OPENSSL_CONF=$CONF with_module "$ENROLL" doctor "$@"; }
 
 # verdict CHECK: what the last doctor --json in $T/out said of it
 verdict() {
@@ -70,10 +71,10 @@ finds rights '' 'all is well again'
 
 # ---- OpenSSL ---------------------------------------------------------------------
 
-OPENSSL_CONF=/dev/null finds openssl warning 'an openssl.cnf without the provider'
+CONF=/dev/null finds openssl warning 'an openssl.cnf without the provider'
 OPENSSL_MODULES=$T finds openssl fault 'no module'
 sed 's/^default = .*//' "$SRC/examples/openssl.cnf" >"$T/alone.cnf"
-OPENSSL_CONF=$T/alone.cnf finds openssl fault 'the provider without the default one'
+CONF=$T/alone.cnf finds openssl fault 'the provider without the default one'
 
 # ---- The CA ----------------------------------------------------------------------
 
