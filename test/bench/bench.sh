@@ -29,9 +29,10 @@ trust_mfr
 start_ca --set enrolment=open --set rate_limit=off
 
 heading 'TPM commands'
-count_all | while read -r count budget what; do
+count_all >"$T/counts"
+while read -r count budget what; do
 	row "$what" "$count" '' "$budget"
-done
+done <"$T/counts"
 
 heading 'Enrolment (software TPM, persistent EK and storage root key)'
 for key in ec-p256 rsa-2048; do
