@@ -24,8 +24,8 @@ persistent_key() {
 	    tpm2_evictcontrol -Q -C o -c "$T/p.ctx" "$1" && tpm2_flushcontext -t
 }
 
-# handshakes N PORT: a TLS server with the key in the TPM ends after N of them
-handshakes() {
+# served_handshakes N PORT: a TLS server with the key in the TPM ends after N of them
+served_handshakes() {
 	local i
 	start s_server openssl s_server -www -provider tpmiot -provider default -accept "$2" \
 	    -naccept "$1" -key "$TPMIOT_STATE_DIR/device.key" -cert "$TPMIOT_STATE_DIR/device.crt"
@@ -41,8 +41,8 @@ handshakes() {
 further_signatures() {
 	local one six
 	free_port 2 # s_server can't bind again where it has just been
-	one=$(counted 0 '' handshakes 1 "$PORT")
-	six=$(counted 0 '' handshakes 6 $((PORT + 1)))
+	one=$(counted 0 '' served_handshakes 1 "$PORT")
+	six=$(counted 0 '' served_handshakes 6 $((PORT + 1)))
 	one=${one%% *} six=${six%% *}
 	if [ "$one" = failed ] || [ "$six" = failed ]; then
 		echo 'failed 5 five further signatures'
