@@ -58,6 +58,11 @@ wait "$pid" 2>/dev/null
 printf '2026-01-01T00:00:00Z,SN00' >>"$T/report/report.csv"
 before=$(rows ok)
 note "$before units were done when it was killed"
+# What was killed may take a moment to go, and holds the report's lock until then.
+for ((i = 0; i < 100; i++)); do
+	pgrep -f "$T/units.txt" >/dev/null || break
+	sleep 0.1
+done
 check 'after the kill: the same again' factory --register="$T/register" \
     --expected="$T/expected.csv" --retry "$T/units.txt"
 check_is 'every unit is ok, once' "$(awk -F, '$3 == "ok" { print $2 }' "$T/report/report.csv" | sort -u | wc -l)" "$UNITS"
