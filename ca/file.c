@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "file.h"
+#include "ca/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum tpmiot_rc read_all(int fd, size_t max, struct tpmiot_buf *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+read_all(int fd, size_t max, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf data = TPMIOT_BUF_INIT;
 	uint8_t chunk[4096];
@@ -35,8 +36,8 @@ static enum tpmiot_rc read_all(int fd, size_t max, struct tpmiot_buf *out, struc
 	return rc;
 }
 
-enum tpmiot_rc ca_file_read(const char *path, size_t max, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+enum tpmiot_rc
+ca_file_read(const char *path, size_t max, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -52,7 +53,8 @@ enum tpmiot_rc ca_file_read(const char *path, size_t max, struct tpmiot_buf *out
 	return rc;
 }
 
-static bool write_all(int fd, const struct tpmiot_buf *data)
+static bool
+write_all(int fd, const struct tpmiot_buf *data)
 {
 	size_t done = 0;
 
@@ -67,8 +69,9 @@ static bool write_all(int fd, const struct tpmiot_buf *data)
 }
 
 /* Into the directory's file, and the name into its place. */
-static bool write_and_rename(int dirfd, const char *tmp, const char *name,
-    const struct tpmiot_buf *data, mode_t mode)
+static bool
+write_and_rename(
+    int dirfd, const char *tmp, const char *name, const struct tpmiot_buf *data, mode_t mode)
 {
 	int fd, saved;
 	bool ok;
@@ -92,8 +95,9 @@ static bool write_and_rename(int dirfd, const char *tmp, const char *name,
 	return false;
 }
 
-enum tpmiot_rc ca_file_write(const char *dir, const char *name, const struct tpmiot_buf *data,
-    mode_t mode, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_file_write(const char *dir, const char *name, const struct tpmiot_buf *data, mode_t mode,
+    struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = TPMIOT_OK;
 	char tmp[NAME_MAX + 1];
@@ -108,7 +112,8 @@ enum tpmiot_rc ca_file_write(const char *dir, const char *name, const struct tpm
 	return rc;
 }
 
-bool ca_file_exists(const char *dir, const char *name)
+bool
+ca_file_exists(const char *dir, const char *name)
 {
 	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool there = dirfd >= 0 && faccessat(dirfd, name, F_OK, 0) == 0;

@@ -8,8 +8,8 @@
 #include <tpmiot/buf.h>
 
 /* Appends a whole file of at most max bytes; TPMIOT_E_FORMAT if it is larger. */
-TPMIOT_MUST_USE enum tpmiot_rc ca_file_read(const char *path, size_t max, struct tpmiot_buf *out,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_file_read(
+    const char *path, size_t max, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /* Replaces DIR/name as a whole or not at all, durably. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_file_write(const char *dir, const char *name,

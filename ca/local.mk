@@ -9,63 +9,29 @@ ca_libtpmiot_ca_la_CFLAGS = $(CA_CFLAGS)
 ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
-	ca/address.c ca/address.h \
-	ca/admit.c ca/admit.h \
-	ca/api.c ca/api.h ca/api_int.h \
-	ca/cli.c ca/cli_options.c ca/cli.h \
-	ca/client.c \
-	ca/cmd_allow.c \
-	ca/cmd_audit.c \
-	ca/cmd_cert.c \
-	ca/cmd_check.c \
-	ca/cmd_crl.c \
-	ca/cmd_device.c ca/cmd.h \
-	ca/cmd_ek.c \
-	ca/cmd_import.c \
-	ca/cmd_init.c \
-	ca/cmd_join.c \
-	ca/cmd_serve.c \
-	ca/cmd_trust.c \
-	ca/config.c ca/config.h \
-	ca/config_keys.c ca/config_keys.h \
-	ca/config_sections.c \
-	ca/crl.c ca/crl.h \
-	ca/decide.c \
-	ca/ekarg.c ca/ekarg.h \
-	ca/evidence.c ca/evidence.h \
-	ca/file.c ca/file.h \
-	ca/handshake.c ca/handshake.h \
-	ca/http.c ca/http.h \
-	ca/ident.c ca/ident.h \
-	ca/init_cert.c ca/init.h \
-	ca/issue.c ca/issue.h \
-	ca/keyuri.c ca/keyuri.h \
-	ca/limit.c ca/limit.h \
-	ca/log.c ca/log.h \
-	ca/out.c ca/out.h \
-	ca/problem.c ca/problem.h \
-	ca/profile.c ca/profile.h \
-	ca/roots.c ca/roots.h \
-	ca/seal.c ca/seal.h \
-	ca/server.c ca/server.h \
-	ca/signer.c \
-	ca/step_attest.c ca/step_issue.c ca/step_renew.c ca/steps.c \
-	ca/store.c ca/store.h ca/store_int.h \
-	ca/store_allow.c \
-	ca/store_audit.c \
-	ca/store_cert.c \
-	ca/store_crl.c \
-	ca/store_device.c \
-	ca/store_root.c \
-	ca/store_schema.c \
-	ca/store_seal.c \
-	ca/store_stmt.c \
-	ca/store_token.c \
-	ca/ticket.c ca/ticket.h \
-	ca/tls.c ca/tls.h \
-	ca/wire.c ca/wire.h \
-	ca/words.c ca/words.h \
-	ca/x509.c ca/x509_name.c ca/x509.h
+	ca/file.c ca/file.h ca/log.c ca/log.h \
+	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c \
+	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
+	ca/cmd/cmd_device.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
+	ca/cmd/cmd_join.c ca/cmd/cmd_serve.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
+	ca/cmd/init.h ca/cmd/init_cert.c ca/cmd/out.c ca/cmd/out.h \
+	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h \
+	ca/config/config_sections.c ca/config/words.c ca/config/words.h \
+	ca/enrol/admit.c ca/enrol/admit.h ca/enrol/api.c ca/enrol/api.h ca/enrol/api_int.h \
+	ca/enrol/client.c ca/enrol/decide.c ca/enrol/evidence.c ca/enrol/evidence.h \
+	ca/enrol/problem.c ca/enrol/problem.h ca/enrol/seal.c ca/enrol/seal.h \
+	ca/enrol/step_attest.c ca/enrol/step_issue.c ca/enrol/step_renew.c ca/enrol/steps.c \
+	ca/enrol/ticket.c ca/enrol/ticket.h ca/enrol/wire.c ca/enrol/wire.h \
+	ca/http/address.c ca/http/address.h ca/http/handshake.c ca/http/handshake.h \
+	ca/http/http.c ca/http/http.h ca/http/limit.c ca/http/limit.h ca/http/server.c \
+	ca/http/server.h ca/http/tls.c ca/http/tls.h \
+	ca/pki/crl.c ca/pki/crl.h ca/pki/ident.c ca/pki/ident.h ca/pki/issue.c ca/pki/issue.h \
+	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \
+	ca/pki/roots.h ca/pki/signer.c ca/pki/x509.c ca/pki/x509.h ca/pki/x509_name.c \
+	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \
+	ca/store/store_cert.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_int.h \
+	ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
+	ca/store/store_stmt.c ca/store/store_token.c
 
 bin_PROGRAMS += ca/tpmiot-ca
 ca_tpmiot_ca_CFLAGS = $(CA_CFLAGS)

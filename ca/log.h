@@ -3,7 +3,7 @@
 #ifndef CA_LOG_H
 #define CA_LOG_H
 
-#include "config.h"
+#include "ca/config/config.h"
 
 /* Lines of less weight than this are left out. */
 void ca_log_level(enum ca_log_level level);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli.h"
+#include "ca/cmd/cli.h"
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	return ca_cli_main(argc, argv);
 }

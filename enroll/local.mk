@@ -6,40 +6,22 @@ enroll_libtpmiot_enroll_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS) 
 enroll_libtpmiot_enroll_la_LIBADD = provider/libtpmiot-provider.la tpm/libtpmiot-tpm.la lib/libtpmiot.la \
 	$(CURL_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
 enroll_libtpmiot_enroll_la_SOURCES = \
-	enroll/certs.c enroll/certs.h \
-	enroll/cli.c enroll/cli.h \
-	enroll/cmd_doctor.c \
-	enroll/cmd_ek.c \
-	enroll/cmd_enroll.c \
-	enroll/cmd_renew.c \
-	enroll/cmd_reset.c \
-	enroll/cmd_status.c \
-	enroll/csr.c enroll/csr.h \
-	enroll/describe.c enroll/describe.h \
-	enroll/doctor.h \
-	enroll/doctor_ca.c \
-	enroll/doctor_openssl.c \
-	enroll/doctor_state.c \
-	enroll/doctor_tpm.c \
-	enroll/ekpick.c enroll/ekpick.h \
-	enroll/exchange.c enroll/exchange.h \
-	enroll/flow.c enroll/flow.h \
-	enroll/http.c enroll/http.h \
-	enroll/journal.c enroll/journal.h \
-	enroll/keys.c enroll/keys.h \
-	enroll/msg.c enroll/msg.h \
-	enroll/mtls.c enroll/mtls.h \
-	enroll/opts.c enroll/opts.h \
-	enroll/pending.c enroll/pending.h \
-	enroll/progress.c \
-	enroll/renewal.c enroll/renewal.h \
-	enroll/secret.c enroll/secret.h \
-	enroll/server.c enroll/server.h \
-	enroll/state.c enroll/state.h \
-	enroll/step.c enroll/step.h \
-	enroll/token.c enroll/token.h \
-	enroll/ui.c enroll/ui.h \
-	enroll/url.c enroll/url.h
+	enroll/cmd/cli.c enroll/cmd/cli.h enroll/cmd/cmd_doctor.c enroll/cmd/cmd_ek.c \
+	enroll/cmd/cmd_enroll.c enroll/cmd/cmd_renew.c enroll/cmd/cmd_reset.c \
+	enroll/cmd/cmd_status.c enroll/cmd/describe.c enroll/cmd/describe.h enroll/cmd/opts.c \
+	enroll/cmd/opts.h enroll/cmd/progress.c enroll/cmd/ui.c enroll/cmd/ui.h \
+	enroll/doctor/doctor.h enroll/doctor/doctor_ca.c enroll/doctor/doctor_openssl.c \
+	enroll/doctor/doctor_state.c enroll/doctor/doctor_tpm.c \
+	enroll/enrol/certs.c enroll/enrol/certs.h enroll/enrol/csr.c enroll/enrol/csr.h \
+	enroll/enrol/ekpick.c enroll/enrol/ekpick.h enroll/enrol/flow.c enroll/enrol/flow.h \
+	enroll/enrol/keys.c enroll/enrol/keys.h enroll/enrol/renewal.c enroll/enrol/renewal.h \
+	enroll/enrol/secret.c enroll/enrol/secret.h enroll/enrol/step.c enroll/enrol/step.h \
+	enroll/enrol/token.c enroll/enrol/token.h \
+	enroll/net/exchange.c enroll/net/exchange.h enroll/net/http.c enroll/net/http.h \
+	enroll/net/msg.c enroll/net/msg.h enroll/net/mtls.c enroll/net/mtls.h \
+	enroll/net/server.c enroll/net/server.h enroll/net/url.c enroll/net/url.h \
+	enroll/state/journal.c enroll/state/journal.h enroll/state/pending.c \
+	enroll/state/pending.h enroll/state/state.c enroll/state/state.h
 
 bin_PROGRAMS += enroll/tpmiot-enroll
 enroll_tpmiot_enroll_SOURCES = enroll/main.c

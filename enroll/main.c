@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "cli.h"
+#include "enroll/cmd/cli.h"
 
 int
 main(int argc, char **argv)

@@ -104,8 +104,8 @@ tpmiot_alg_digest(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, const void *data, siz
 	size_t size = 0;
 
 	if (name == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "hash algorithm 0x%04x is not known", alg);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "hash algorithm 0x%04x is not known", alg);
 	if (EVP_Q_digest(libctx, name, NULL, data, len, out->buffer, &size) != 1)
 		return tpmiot_err_crypto(err, "hashing with %s", name);
 	out->size = (UINT16)size;

@@ -28,8 +28,8 @@ take_clock(struct tpmiot_reader *r, TPMS_CLOCK_INFO *out)
 }
 
 enum tpmiot_rc
-tpmiot_attest_parse(struct tpmiot_bytes tpms_attest, TPMI_ST_ATTEST type,
-    struct tpmiot_attest *out, struct tpmiot_err *err)
+tpmiot_attest_parse(struct tpmiot_bytes tpms_attest, TPMI_ST_ATTEST type, struct tpmiot_attest *out,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_attest attest = { .type = type };
 	struct tpmiot_reader r;
@@ -46,8 +46,8 @@ tpmiot_attest_parse(struct tpmiot_bytes tpms_attest, TPMI_ST_ATTEST type,
 	attest.qualified_signer = take_tpm2b(&r, sizeof(TPMU_NAME));
 	attest.extra_data = take_tpm2b(&r, sizeof(((TPM2B_DATA *)NULL)->buffer));
 	if (!take_clock(&r, &attest.clock))
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "TPMS_ATTEST: the clock's `safe` is neither YES nor NO");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "TPMS_ATTEST: the clock's `safe` is neither YES nor NO");
 	attest.firmware_version = tpmiot_reader_u64(&r);
 	if (r.failed)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "TPMS_ATTEST: truncated");
@@ -67,8 +67,8 @@ parse_certify_info(struct tpmiot_bytes attested, struct tpmiot_bytes *name,
 	*name = take_tpm2b(&r, sizeof(TPMU_NAME));
 	*qualified_name = take_tpm2b(&r, sizeof(TPMU_NAME));
 	if (!tpmiot_reader_done(&r))
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "TPMS_CERTIFY_INFO: truncated, or bytes behind it");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "TPMS_CERTIFY_INFO: truncated, or bytes behind it");
 	return TPMIOT_OK;
 }
 
@@ -83,12 +83,12 @@ static bool
 is_qualified_name_of(const struct tpmiot_public *key, struct tpmiot_bytes qualified_name)
 {
 	return qualified_name.len == key->name.size &&
-	    memcmp(qualified_name.data, key->name.name, sizeof(TPMI_ALG_HASH)) == 0;
+	       memcmp(qualified_name.data, key->name.name, sizeof(TPMI_ALG_HASH)) == 0;
 }
 
 static enum tpmiot_rc
-check_certified(struct tpmiot_bytes attested, const struct tpmiot_public *key,
-    struct tpmiot_err *err)
+check_certified(
+    struct tpmiot_bytes attested, const struct tpmiot_public *key, struct tpmiot_err *err)
 {
 	struct tpmiot_bytes name, qualified_name;
 	enum tpmiot_rc rc = parse_certify_info(attested, &name, &qualified_name, err);
@@ -99,8 +99,8 @@ check_certified(struct tpmiot_bytes attested, const struct tpmiot_public *key,
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "TPM2_Certify: it is about another key than the one that was sent");
 	if (!is_qualified_name_of(key, qualified_name))
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "TPM2_Certify: the qualified name of the key is missing");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "TPM2_Certify: the qualified name of the key is missing");
 	return TPMIOT_OK;
 }
 
@@ -109,7 +109,7 @@ static bool
 has_scheme(const TPMT_PUBLIC *ak)
 {
 	return ak->type == TPM2_ALG_RSA ? ak->parameters.rsaDetail.scheme.scheme != TPM2_ALG_NULL
-					: ak->parameters.eccDetail.scheme.scheme != TPM2_ALG_NULL;
+	                                : ak->parameters.eccDetail.scheme.scheme != TPM2_ALG_NULL;
 }
 
 /* Whether the AK signed it. *content is what the TPM2B holds. */
@@ -130,8 +130,8 @@ check_signed(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (!has_scheme(&ak->area))
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "AK: it must be bound to a signing scheme");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "AK: it must be bound to a signing scheme");
 	return tpmiot_signature_verify(libctx, ak, &sig, content->data, content->len, err);
 }
 
@@ -163,8 +163,8 @@ tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx, const struct tpmiot_public *a
     struct tpmiot_bytes signature, struct tpmiot_err *err)
 {
 	struct tpmiot_attest parsed;
-	enum tpmiot_rc rc = check_statement(libctx, ak, TPM2_ST_ATTEST_CERTIFY, nonce, attest,
-	    signature, &parsed, err);
+	enum tpmiot_rc rc = check_statement(
+	    libctx, ak, TPM2_ST_ATTEST_CERTIFY, nonce, attest, signature, &parsed, err);
 
 	if (rc == TPMIOT_OK)
 		return check_certified(parsed.attested, key, err);
@@ -213,7 +213,8 @@ put_values(const struct tpmiot_pcr_bank *bank, struct tpmiot_buf *out, struct tp
 	return TPMIOT_OK;
 }
 
-/* TPML_PCR_SELECTION: each bank is one that was asked for, with the PCRs that were, and none is missing. */
+/* TPML_PCR_SELECTION: each bank is one that was asked for, with the PCRs that were, and none is
+ * missing. */
 static enum tpmiot_rc
 check_selection(struct tpmiot_reader *r, const struct tpmiot_pcr_bank *banks, size_t banks_n,
     struct tpmiot_buf *values, struct tpmiot_err *err)
@@ -230,8 +231,7 @@ check_selection(struct tpmiot_reader *r, const struct tpmiot_pcr_bank *banks, si
 
 		if (r->failed || selected == 0)
 			continue;
-		if (bank == NULL || bank->selected != selected ||
-		    (seen >> (bank - banks) & 1) != 0)
+		if (bank == NULL || bank->selected != selected || (seen >> (bank - banks) & 1) != 0)
 			return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 			    "it is about other PCRs than those that were asked for");
 		seen |= (uint32_t)1 << (bank - banks);
@@ -239,8 +239,8 @@ check_selection(struct tpmiot_reader *r, const struct tpmiot_pcr_bank *banks, si
 			return rc;
 	}
 	if (!r->failed && seen != ((uint32_t)1 << banks_n) - 1)
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "it is not about all the PCRs that were asked for");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "it is not about all the PCRs that were asked for");
 	return TPMIOT_OK;
 }
 
@@ -248,10 +248,11 @@ static TPMI_ALG_HASH
 scheme_hash(const TPMT_PUBLIC *ak)
 {
 	return ak->type == TPM2_ALG_RSA ? ak->parameters.rsaDetail.scheme.details.anySig.hashAlg
-					: ak->parameters.eccDetail.scheme.details.anySig.hashAlg;
+	                                : ak->parameters.eccDetail.scheme.details.anySig.hashAlg;
 }
 
-/* TPMS_QUOTE_INFO (Part 2, clause 10.12.4); the digest is by the signing scheme's hash (Part 3, clause 18.4). */
+/* TPMS_QUOTE_INFO (Part 2, clause 10.12.4); the digest is by the signing scheme's hash (Part 3,
+ * clause 18.4). */
 static enum tpmiot_rc
 check_quoted(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot_bytes attested,
     const struct tpmiot_pcr_bank *banks, size_t banks_n, struct tpmiot_err *err)
@@ -271,8 +272,8 @@ check_quoted(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "TPMS_QUOTE_INFO: truncated, malformed, or bytes behind it");
 	else if ((rc = tpmiot_buf_done(&values, err)) == TPMIOT_OK)
-		rc = tpmiot_alg_digest(libctx, scheme_hash(&ak->area), values.data, values.len,
-		    &digest, err);
+		rc = tpmiot_alg_digest(
+		    libctx, scheme_hash(&ak->area), values.data, values.len, &digest, err);
 	if (rc == TPMIOT_OK && !same_bytes(stated, digest.buffer, digest.size))
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "the PCR values that were sent are not the ones that the TPM signed");

@@ -123,8 +123,8 @@ tpmiot_hex_decode(const char *str, uint8_t *out, size_t out_len, struct tpmiot_e
 		    "%zu hexadecimal digits expected, %zu given", 2 * out_len, strlen(str));
 	for (size_t i = 0; i < 2 * out_len; i++)
 		if (hex_value(str[i]) < 0)
-			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-			    "character %zu is no hexadecimal digit", i + 1);
+			return tpmiot_err_set(
+			    err, TPMIOT_E_FORMAT, "character %zu is no hexadecimal digit", i + 1);
 	for (size_t i = 0; i < out_len; i++)
 		out[i] = (uint8_t)(hex_value(str[2 * i]) << 4 | hex_value(str[2 * i + 1]));
 	return TPMIOT_OK;

@@ -43,8 +43,8 @@ check_ek(const TPMT_PUBLIC *area, size_t *aes_len, struct tpmiot_err *err)
 }
 
 static enum tpmiot_rc
-check_arguments(const TPMT_PUBLIC *ek, const TPM2B_NAME *name, size_t secret_len,
-    struct tpmiot_err *err)
+check_arguments(
+    const TPMT_PUBLIC *ek, const TPM2B_NAME *name, size_t secret_len, struct tpmiot_err *err)
 {
 	size_t digest_len = tpmiot_alg_md_size(ek->nameAlg);
 
@@ -56,16 +56,15 @@ check_arguments(const TPMT_PUBLIC *ek, const TPM2B_NAME *name, size_t secret_len
 		    "credential: a secret of %zu bytes; this EK takes 1 to %zu", secret_len,
 		    digest_len);
 	if (name->size == 0 || name->size > sizeof(name->name))
-		return tpmiot_err_set(err, TPMIOT_E_USAGE, "credential: a Name of %u bytes",
-		    name->size);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "credential: a Name of %u bytes", name->size);
 	return TPMIOT_OK;
 }
 
 /* encIdentity (Part 1, clause 24.4): the secret as a TPM2B_DIGEST under AES-CFB with a zero IV. */
 static enum tpmiot_rc
-encrypt_identity(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, size_t aes_len,
-    struct tpmiot_bytes seed, struct tpmiot_bytes name, struct tpmiot_buf *identity,
-    struct tpmiot_err *err)
+encrypt_identity(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, size_t aes_len, struct tpmiot_bytes seed,
+    struct tpmiot_bytes name, struct tpmiot_buf *identity, struct tpmiot_err *err)
 {
 	static const uint8_t iv[16];
 	uint8_t key[32];
@@ -92,8 +91,8 @@ protect_integrity(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes s
 
 	rc = tpmiot_kdfa(libctx, alg, seed, "INTEGRITY", NOTHING, NOTHING, key, key_len, err);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_hmac(libctx, alg, (struct tpmiot_bytes){ key, key_len }, parts, 2,
-		    hmac, hmac_len, err);
+		rc = tpmiot_hmac(libctx, alg, (struct tpmiot_bytes){ key, key_len }, parts, 2, hmac,
+		    hmac_len, err);
 	OPENSSL_cleanse(key, sizeof(key));
 	return rc;
 }
@@ -109,9 +108,8 @@ put_id_object(struct tpmiot_bytes hmac, const struct tpmiot_buf *identity, struc
 }
 
 enum tpmiot_rc
-tpmiot_credential_make(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ek,
-    const TPM2B_NAME *name, const void *secret, size_t secret_len, struct tpmiot_credential *out,
-    struct tpmiot_err *err)
+tpmiot_credential_make(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ek, const TPM2B_NAME *name,
+    const void *secret, size_t secret_len, struct tpmiot_credential *out, struct tpmiot_err *err)
 {
 	struct tpmiot_credential made = { TPMIOT_BUF_INIT, TPMIOT_BUF_INIT };
 	struct tpmiot_bytes name_bytes = { name->name, name->size };
@@ -132,8 +130,8 @@ tpmiot_credential_make(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ek,
 	tpmiot_buf_put_u16(&identity, (uint16_t)secret_len);
 	tpmiot_buf_put(&identity, secret, secret_len);
 	if ((rc = tpmiot_buf_done(&identity, err)) != TPMIOT_OK ||
-	    (rc = encrypt_identity(libctx, alg, aes_len, seed_bytes, name_bytes, &identity,
-	         err)) != TPMIOT_OK ||
+	    (rc = encrypt_identity(libctx, alg, aes_len, seed_bytes, name_bytes, &identity, err)) !=
+	        TPMIOT_OK ||
 	    (rc = protect_integrity(libctx, alg, seed_bytes, name_bytes, &identity, hmac, &hmac_len,
 	         err)) != TPMIOT_OK)
 		goto out;

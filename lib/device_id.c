@@ -11,5 +11,5 @@ tpmiot_device_id_valid(const char *id)
 	size_t len = strlen(id);
 
 	return len <= TPMIOT_DEVICE_ID_MAX && strspn(id, ALNUM) > 0 &&
-	    strspn(id, ALNUM "._:@-") == len;
+	       strspn(id, ALNUM "._:@-") == len;
 }

@@ -51,8 +51,7 @@ sequence_size(const uint8_t *data, size_t len)
 	long content;
 
 	/* Bit 0 of the answer: indefinite length; bit 7: an error. */
-	if (len == 0 ||
-	    (ASN1_get_object(&p, &content, &tag, &class, (long)len) & 0x81) != 0 ||
+	if (len == 0 || (ASN1_get_object(&p, &content, &tag, &class, (long)len) & 0x81) != 0 ||
 	    tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL)
 		return 0;
 	return (size_t)(p - data) + (size_t)content;
@@ -68,8 +67,8 @@ is_padding(const uint8_t *data, size_t len)
 }
 
 enum tpmiot_rc
-tpmiot_ekcert_strip(const uint8_t *nv, size_t len, const uint8_t **der, size_t *der_len,
-    struct tpmiot_err *err)
+tpmiot_ekcert_strip(
+    const uint8_t *nv, size_t len, const uint8_t **der, size_t *der_len, struct tpmiot_err *err)
 {
 	struct tpmiot_reader r;
 	enum tpmiot_rc rc;
@@ -85,8 +84,8 @@ tpmiot_ekcert_strip(const uint8_t *nv, size_t len, const uint8_t **der, size_t *
 	size = sequence_size(r.data, r.len);
 	ERR_clear_error();
 	if (size == 0)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "EK certificate: not a certificate in DER, or truncated");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "EK certificate: not a certificate in DER, or truncated");
 	if (!is_padding(r.data + size, r.len - size))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "EK certificate: %zu bytes behind it that are not padding", r.len - size);
@@ -96,8 +95,8 @@ tpmiot_ekcert_strip(const uint8_t *nv, size_t len, const uint8_t **der, size_t *
 }
 
 enum tpmiot_rc
-tpmiot_ekcert_parse(OSSL_LIB_CTX *libctx, const uint8_t *nv, size_t len, X509 **out,
-    struct tpmiot_err *err)
+tpmiot_ekcert_parse(
+    OSSL_LIB_CTX *libctx, const uint8_t *nv, size_t len, X509 **out, struct tpmiot_err *err)
 {
 	const uint8_t *der = NULL, *p;
 	size_t der_len = 0;
@@ -126,8 +125,8 @@ static EVP_PKEY *
 decode_rsa_public_key(OSSL_LIB_CTX *libctx, const unsigned char *data, size_t len)
 {
 	EVP_PKEY *pkey = NULL;
-	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", "type-specific", "RSA",
-	    EVP_PKEY_PUBLIC_KEY, libctx, NULL);
+	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(
+	    &pkey, "DER", "type-specific", "RSA", EVP_PKEY_PUBLIC_KEY, libctx, NULL);
 
 	if (ctx == NULL || OSSL_DECODER_from_data(ctx, &data, &len) != 1 || len != 0) {
 		EVP_PKEY_free(pkey);
@@ -138,8 +137,7 @@ decode_rsa_public_key(OSSL_LIB_CTX *libctx, const unsigned char *data, size_t le
 }
 
 enum tpmiot_rc
-tpmiot_ekcert_pubkey(OSSL_LIB_CTX *libctx, const X509 *cert, EVP_PKEY **out,
-    struct tpmiot_err *err)
+tpmiot_ekcert_pubkey(OSSL_LIB_CTX *libctx, const X509 *cert, EVP_PKEY **out, struct tpmiot_err *err)
 {
 	const unsigned char *data;
 	ASN1_OBJECT *algorithm;
@@ -166,8 +164,8 @@ tpmiot_ekcert_pubkey(OSSL_LIB_CTX *libctx, const X509 *cert, EVP_PKEY **out,
 }
 
 enum tpmiot_rc
-tpmiot_ekcert_check_key(OSSL_LIB_CTX *libctx, const X509 *cert, const struct tpmiot_public *ek,
-    struct tpmiot_err *err)
+tpmiot_ekcert_check_key(
+    OSSL_LIB_CTX *libctx, const X509 *cert, const struct tpmiot_public *ek, struct tpmiot_err *err)
 {
 	EVP_PKEY *pkey = NULL;
 	enum tpmiot_rc rc = tpmiot_ekcert_pubkey(libctx, cert, &pkey, err);

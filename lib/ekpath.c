@@ -36,7 +36,8 @@ explain(X509_STORE_CTX *ctx, struct tpmiot_err *err)
 	default:
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "EK certificate: path refused at certificate %d (subject \"%s\", issuer "
-		    "\"%s\"): %s", X509_STORE_CTX_get_error_depth(ctx), subject, issuer,
+		    "\"%s\"): %s",
+		    X509_STORE_CTX_get_error_depth(ctx), subject, issuer,
 		    X509_verify_cert_error_string(error));
 	}
 }
@@ -65,7 +66,8 @@ check_links(X509_STORE_CTX *ctx, struct tpmiot_err *err)
 		X509_NAME_oneline(X509_get_subject_name(ca), subject, sizeof(subject));
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "EK certificate: path refused at certificate %d (subject \"%s\"): a CA needs "
-		    "CA:TRUE and keyCertSign (RFC 5280 sections 4.2.1.3 and 4.2.1.9)", i, subject);
+		    "CA:TRUE and keyCertSign (RFC 5280 sections 4.2.1.3 and 4.2.1.9)",
+		    i, subject);
 	}
 	return TPMIOT_OK;
 }

@@ -50,13 +50,13 @@ check_basics(X509 *cert, struct tpmiot_err *err)
 		return refuse(err, "it names no issuer (RFC 5280 section 4.1.2.4)");
 	if ((flags & EXFLAG_INVALID) != 0)
 		return refuse(err, "one of its extensions is malformed or appears twice "
-		    "(RFC 5280 section 4.2)");
+		                   "(RFC 5280 section 4.2)");
 	if ((flags & EXFLAG_CRITICAL) != 0)
 		return refuse(err, "it has a critical extension that is not known here "
-		    "(RFC 5280 section 4.2)");
+		                   "(RFC 5280 section 4.2)");
 	if (X509_check_ca(cert) != 0)
 		return refuse(err, "it is a CA's certificate; an EK's has CA:FALSE "
-		    "(EK Credential Profile, clause 3.2)");
+		                   "(EK Credential Profile, clause 3.2)");
 	return TPMIOT_OK;
 }
 
@@ -91,7 +91,7 @@ check_key_usage(X509 *cert, struct tpmiot_err *err)
 		return refuse(err, "it has no key usage (EK Credential Profile, clause 3.2)");
 	if ((usage & wanted) == 0)
 		return refuse(err, "its key usage is neither keyEncipherment with RSA nor "
-		    "keyAgreement with ECC (EK Credential Profile, clause 3.2)");
+		                   "keyAgreement with ECC (EK Credential Profile, clause 3.2)");
 	if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0)
 		return refuse(err, "its key usage lets it sign certificates or CRLs");
 	return TPMIOT_OK;
@@ -129,11 +129,11 @@ check_extended_key_usage(const X509 *cert, struct tpmiot_err *err)
 	if (sk_ASN1_OBJECT_num(purposes) <= 0)
 		rc = refuse(err, "its extended key usage is empty (RFC 5280 section 4.2.1.12)");
 	else if (has_purpose(purposes, OID_PLATFORM_CERTIFICATE) ||
-	    has_purpose(purposes, OID_PLATFORM_KEY_CERTIFICATE))
+	         has_purpose(purposes, OID_PLATFORM_KEY_CERTIFICATE))
 		rc = refuse(err, "it is a platform certificate; the EK's is asked for");
 	else if (!has_purpose(purposes, OID_EK_CERTIFICATE))
 		rc = refuse(err, "its extended key usage has no " OID_EK_CERTIFICATE
-		    " (tcg-kp-EKCertificate; EK Credential Profile, clause 3.2)");
+		                 " (tcg-kp-EKCertificate; EK Credential Profile, clause 3.2)");
 	EXTENDED_KEY_USAGE_free(purposes);
 	return rc;
 }
@@ -212,13 +212,13 @@ check_san_content(const struct san *san, struct tpmiot_err *err)
 
 	if (san->ambiguous)
 		return refuse(err, "a TPM attribute in its subject alternative name is empty, too "
-		    "long or there twice");
+		                   "long or there twice");
 	if (info->manufacturer[0] != '\0' && info->model[0] != '\0' && info->version[0] != '\0')
 		return TPMIOT_OK;
 	if (san->platform)
 		return refuse(err, "it is a platform certificate; the EK's is asked for");
 	return refuse(err, "its subject alternative name lacks the TPM's manufacturer, model or "
-	    "version (EK Credential Profile, clause 3.2)");
+	                   "version (EK Credential Profile, clause 3.2)");
 }
 
 static enum tpmiot_rc
@@ -232,7 +232,7 @@ check_san(X509 *cert, struct tpmiot_ekcert_info *info, struct tpmiot_err *err)
 
 	if (no_subject && !critical)
 		return refuse(err, "its subject is empty and its subject alternative name not "
-		    "critical, or not there (RFC 5280 section 4.2.1.6)");
+		                   "critical, or not there (RFC 5280 section 4.2.1.6)");
 	if (X509_get_ext_by_NID(cert, NID_subject_alt_name, -1) >= 0) {
 		names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 		read_san(names, &san);

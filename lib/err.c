@@ -7,8 +7,8 @@
 
 #include <tpmiot/err.h>
 
-static TPMIOT_PRINTF(3, 0) void
-set_text(struct tpmiot_err *err, enum tpmiot_rc rc, const char *fmt, va_list ap)
+static TPMIOT_PRINTF(3, 0) void set_text(
+    struct tpmiot_err *err, enum tpmiot_rc rc, const char *fmt, va_list ap)
 {
 	err->rc = rc;
 	err->tss = 0;

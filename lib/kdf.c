@@ -27,13 +27,13 @@ tpmiot_hmac(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key,
 
 	if (md == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "HMAC with hash 0x%04x", alg);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)md, 0);
+	params[0] =
+	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)md, 0);
 	params[1] = OSSL_PARAM_construct_end();
 	mac = EVP_MAC_fetch(libctx, "HMAC", NULL);
 	ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
 	/* An empty key is a key: EVP wants a pointer all the same. */
-	ok = ctx != NULL &&
-	    EVP_MAC_init(ctx, key.len != 0 ? key.data : none, key.len, params) == 1;
+	ok = ctx != NULL && EVP_MAC_init(ctx, key.len != 0 ? key.data : none, key.len, params) == 1;
 	for (size_t i = 0; ok && i < n; i++)
 		ok = parts[i].len == 0 || EVP_MAC_update(ctx, parts[i].data, parts[i].len) == 1;
 	if (!ok || EVP_MAC_final(ctx, out, out_len, tpmiot_alg_md_size(alg)) != 1)
@@ -148,8 +148,8 @@ tpmiot_aes_cfb(OSSL_LIB_CTX *libctx, bool encrypt, struct tpmiot_bytes key, cons
 	int done = 0;
 
 	if (name == NULL || len > INT32_MAX)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "AES-CFB with a key of %zu bytes",
-		    key.len);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "AES-CFB with a key of %zu bytes", key.len);
 	cipher = EVP_CIPHER_fetch(libctx, name, NULL);
 	ctx = EVP_CIPHER_CTX_new();
 	if (cipher == NULL || ctx == NULL ||
@@ -192,8 +192,7 @@ share_rsa(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY *key, 
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	secret->size = (UINT16)tpmiot_alg_md_size(pub->area.nameAlg);
-	if (ctx == NULL ||
-	    RAND_priv_bytes_ex(libctx, secret->buffer, secret->size, 0) != 1 ||
+	if (ctx == NULL || RAND_priv_bytes_ex(libctx, secret->buffer, secret->size, 0) != 1 ||
 	    !oaep_setup(ctx, tpmiot_alg_md_name(pub->area.nameAlg), label) ||
 	    EVP_PKEY_encrypt(ctx, encrypted->secret, &out_len, secret->buffer, secret->size) != 1)
 		rc = tpmiot_err_crypto(err, "encrypting a secret to an RSA key");
@@ -209,9 +208,9 @@ point_coordinates(const EVP_PKEY *key, size_t size, uint8_t *x, uint8_t *y)
 {
 	BIGNUM *bx = NULL, *by = NULL;
 	bool ok = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &bx) == 1 &&
-	    EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &by) == 1 &&
-	    BN_bn2binpad(bx, x, (int)size) == (int)size &&
-	    BN_bn2binpad(by, y, (int)size) == (int)size;
+	          EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &by) == 1 &&
+	          BN_bn2binpad(bx, x, (int)size) == (int)size &&
+	          BN_bn2binpad(by, y, (int)size) == (int)size;
 
 	BN_free(bx);
 	BN_free(by);
@@ -223,7 +222,7 @@ ecdh(OSSL_LIB_CTX *libctx, EVP_PKEY *ours, EVP_PKEY *theirs, uint8_t *z, size_t 
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, ours, NULL);
 	bool ok = ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
-	    EVP_PKEY_derive_set_peer(ctx, theirs) == 1 && EVP_PKEY_derive(ctx, z, len) == 1;
+	          EVP_PKEY_derive_set_peer(ctx, theirs) == 1 && EVP_PKEY_derive(ctx, z, len) == 1;
 
 	EVP_PKEY_CTX_free(ctx);
 	return ok;
@@ -280,8 +279,8 @@ tpmiot_secret_share(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const
 	enum tpmiot_rc rc;
 
 	if (tpmiot_alg_md_size(pub->area.nameAlg) == 0)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "key with nameAlg 0x%04x",
-		    pub->area.nameAlg);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "key with nameAlg 0x%04x", pub->area.nameAlg);
 	rc = tpmiot_public_to_pkey(libctx, pub, &key, err);
 	if (rc != TPMIOT_OK)
 		return rc;

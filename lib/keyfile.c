@@ -36,7 +36,8 @@ read_type(const ASN1_OBJECT *from, enum tpmiot_keyfile_type *out, struct tpmiot_
 		}
 	return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 	    "key file: its type %s is none of a loadable key (%s), an importable key (%s) and "
-	    "sealed data (%s)", oid, OIDS[0], OIDS[1], OIDS[2]);
+	    "sealed data (%s)",
+	    oid, OIDS[0], OIDS[1], OIDS[2]);
 }
 
 /* TPM2_PERSISTENT_FIRST shifts a signed 0x81 by 24 bits, which is undefined. */
@@ -50,7 +51,7 @@ static bool
 is_parent(TPM2_HANDLE handle)
 {
 	return is_persistent(handle) || handle == TPM2_RH_OWNER || handle == TPM2_RH_ENDORSEMENT ||
-	    handle == TPM2_RH_PLATFORM || handle == TPM2_RH_NULL;
+	       handle == TPM2_RH_PLATFORM || handle == TPM2_RH_NULL;
 }
 
 static enum tpmiot_rc
@@ -95,8 +96,8 @@ static enum tpmiot_rc
 read_public(OSSL_LIB_CTX *libctx, const ASN1_OCTET_STRING *from, struct tpmiot_public *out,
     struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = tpmiot_public_parse(libctx, ASN1_STRING_get0_data(from),
-	    (size_t)ASN1_STRING_length(from), out, err);
+	enum tpmiot_rc rc = tpmiot_public_parse(
+	    libctx, ASN1_STRING_get0_data(from), (size_t)ASN1_STRING_length(from), out, err);
 
 	if (rc != TPMIOT_OK)
 		(void)tpmiot_err_prefix(err, "key file: pubkey");
@@ -119,8 +120,8 @@ read_parent_name(const ASN1_OCTET_STRING *from, TPM2B_NAME *out, struct tpmiot_e
 	}
 	digest = len < 2 ? 0 : tpmiot_alg_md_size((TPMI_ALG_HASH)(data[0] << 8 | data[1]));
 	if (digest == 0 || len != digest + 2)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: parentName is not the Name of a key");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "key file: parentName is not the Name of a key");
 	memcpy(out->name, data, len);
 	out->size = (UINT16)len;
 	return TPMIOT_OK;
@@ -133,11 +134,11 @@ static enum tpmiot_rc
 check_fields(const struct tpmiot_keyfile *key, const keyfile_key *from, struct tpmiot_err *err)
 {
 	if (key->type == TPMIOT_KEYFILE_LOADABLE && from->secret != NULL)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: a loadable key has no secret");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "key file: a loadable key has no secret");
 	if (key->type == TPMIOT_KEYFILE_IMPORTABLE && from->secret == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key file: an importable key needs its secret");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "key file: an importable key needs its secret");
 	if ((key->type == TPMIOT_KEYFILE_SEALED) != (key->pub.area.type == TPM2_ALG_KEYEDHASH))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "key file: pubkey is %s, its type says the contrary",
@@ -160,7 +161,7 @@ read_key(OSSL_LIB_CTX *libctx, const keyfile_key *from, struct tpmiot_keyfile *o
 	    (rc = read_handle(from->parent, "parent", &key.parent, err)) != TPMIOT_OK ||
 	    (rc = read_public(libctx, from->pubkey, &key.pub, err)) != TPMIOT_OK ||
 	    (rc = read_tpm2b(from->privkey, "privkey", key.priv.buffer, sizeof(key.priv.buffer),
-	        &key.priv.size, err)) != TPMIOT_OK ||
+	         &key.priv.size, err)) != TPMIOT_OK ||
 	    (rc = check_fields(&key, from, err)) != TPMIOT_OK)
 		return rc;
 	if (from->secret != NULL)
@@ -194,7 +195,8 @@ read_reference(OSSL_LIB_CTX *libctx, const keyfile_reference *from, struct tpmio
 		return rc;
 	if (!is_persistent(key.parent))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key reference: the handle 0x%08x is not that of a persistent object", key.parent);
+		    "key reference: the handle 0x%08x is not that of a persistent object",
+		    key.parent);
 	*out = key;
 	return TPMIOT_OK;
 }
@@ -220,7 +222,7 @@ is_reference(const uint8_t *der, size_t len)
 	const uint8_t *field = first_field(der, len, 2 + magic_len);
 
 	return field != NULL && field[0] == V_ASN1_UTF8STRING && field[1] == magic_len &&
-	    memcmp(field + 2, KEYFILE_REFERENCE_MAGIC, magic_len) == 0;
+	       memcmp(field + 2, KEYFILE_REFERENCE_MAGIC, magic_len) == 0;
 }
 
 bool
@@ -238,8 +240,8 @@ tpmiot_keyfile_parse_der(OSSL_LIB_CTX *libctx, const uint8_t *der, size_t len,
     struct tpmiot_keyfile *out, struct tpmiot_err *err)
 {
 	bool reference = is_reference(der, len);
-	const ASN1_ITEM *item = reference ? ASN1_ITEM_rptr(keyfile_reference) :
-					    ASN1_ITEM_rptr(keyfile_key);
+	const ASN1_ITEM *item =
+	    reference ? ASN1_ITEM_rptr(keyfile_reference) : ASN1_ITEM_rptr(keyfile_key);
 	const unsigned char *p = der;
 	ASN1_VALUE *asn1 = NULL;
 	enum tpmiot_rc rc;
@@ -314,12 +316,13 @@ fill_key(keyfile_key *to, const struct tpmiot_keyfile *from)
 	to->empty_auth = from->empty_auth ? 0xff : 0;
 	to->rsa_parent = from->rsa_parent ? 0xff : 0;
 	return to->type != NULL && ASN1_INTEGER_set_uint64(to->parent, from->parent) == 1 &&
-	    set_public(to->pubkey, &from->pub) &&
-	    set_tpm2b(&to->privkey, from->priv.buffer, from->priv.size) &&
-	    (from->secret.size == 0 ||
-	        set_tpm2b(&to->secret, from->secret.secret, from->secret.size)) &&
-	    (from->parent_name.size == 0 || set_parent_name(&to->parent_name, &from->parent_name)) &&
-	    (from->extra == NULL || keyfile_extra_write(from->extra, to));
+	       set_public(to->pubkey, &from->pub) &&
+	       set_tpm2b(&to->privkey, from->priv.buffer, from->priv.size) &&
+	       (from->secret.size == 0 ||
+	           set_tpm2b(&to->secret, from->secret.secret, from->secret.size)) &&
+	       (from->parent_name.size == 0 ||
+	           set_parent_name(&to->parent_name, &from->parent_name)) &&
+	       (from->extra == NULL || keyfile_extra_write(from->extra, to));
 }
 
 static bool
@@ -327,9 +330,9 @@ fill_reference(keyfile_reference *to, const struct tpmiot_keyfile *from)
 {
 	to->empty_auth = from->empty_auth ? 0xff : 0;
 	return ASN1_STRING_set(to->magic, KEYFILE_REFERENCE_MAGIC, -1) == 1 &&
-	    ASN1_INTEGER_set(to->version, KEYFILE_REFERENCE_VERSION) == 1 &&
-	    ASN1_INTEGER_set_uint64(to->handle, from->parent) == 1 &&
-	    set_public(to->pubkey, &from->pub);
+	       ASN1_INTEGER_set(to->version, KEYFILE_REFERENCE_VERSION) == 1 &&
+	       ASN1_INTEGER_set_uint64(to->handle, from->parent) == 1 &&
+	       set_public(to->pubkey, &from->pub);
 }
 
 static enum tpmiot_rc
@@ -338,20 +341,20 @@ check_writable(const struct tpmiot_keyfile *key, struct tpmiot_err *err)
 	bool reference = key->type == TPMIOT_KEYFILE_REFERENCE;
 
 	if (!is_parent(key->parent) || (reference && !is_persistent(key->parent)))
-		return tpmiot_err_set(err, TPMIOT_E_USAGE, "key file: a key with parent 0x%08x",
-		    key->parent);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "key file: a key with parent 0x%08x", key->parent);
 	if (!reference && (key->priv.size == 0 || key->priv.size > sizeof(key->priv.buffer)))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "key file: a key without private part");
 	return TPMIOT_OK;
 }
 
 enum tpmiot_rc
-tpmiot_keyfile_put_der(const struct tpmiot_keyfile *key, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+tpmiot_keyfile_put_der(
+    const struct tpmiot_keyfile *key, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	bool reference = key->type == TPMIOT_KEYFILE_REFERENCE;
-	const ASN1_ITEM *item = reference ? ASN1_ITEM_rptr(keyfile_reference) :
-					    ASN1_ITEM_rptr(keyfile_key);
+	const ASN1_ITEM *item =
+	    reference ? ASN1_ITEM_rptr(keyfile_reference) : ASN1_ITEM_rptr(keyfile_key);
 	enum tpmiot_rc rc = check_writable(key, err);
 	unsigned char *der = NULL;
 	ASN1_VALUE *asn1;
@@ -361,8 +364,8 @@ tpmiot_keyfile_put_der(const struct tpmiot_keyfile *key, struct tpmiot_buf *out,
 		return rc;
 	asn1 = ASN1_item_new(item);
 	if (asn1 == NULL ||
-	    !(reference ? fill_reference((keyfile_reference *)asn1, key) :
-			  fill_key((keyfile_key *)asn1, key)) ||
+	    !(reference ? fill_reference((keyfile_reference *)asn1, key)
+	                : fill_key((keyfile_key *)asn1, key)) ||
 	    (len = ASN1_item_i2d(asn1, &der, item)) <= 0) {
 		rc = tpmiot_err_crypto(err, "key file: encoding it");
 	} else {

@@ -44,7 +44,8 @@ read_text(const ASN1_UTF8STRING *from, const char *what, char **out, struct tpmi
 	size_t len = (size_t)ASN1_STRING_length(from);
 
 	if (memchr(text, '\0', len) != NULL)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "key file: %s: a NUL in its text", what);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "key file: %s: a NUL in its text", what);
 	*out = OPENSSL_strndup(text, len);
 	return *out == NULL ? tpmiot_err_memory(err) : TPMIOT_OK;
 }
@@ -71,8 +72,8 @@ read_steps(const STACK_OF(keyfile_step) *from, const char *what, struct tpmiot_p
 
 		if (ASN1_INTEGER_get_uint64(&code, step->code) != 1 || code > UINT32_MAX) {
 			ERR_clear_error();
-			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-			    "key file: %s: not a command code", what);
+			return tpmiot_err_set(
+			    err, TPMIOT_E_FORMAT, "key file: %s: not a command code", what);
 		}
 		out->step[i].code = (TPM2_CC)code;
 		tpmiot_buf_put(body, ASN1_STRING_get0_data(step->body),
@@ -84,8 +85,8 @@ read_steps(const STACK_OF(keyfile_step) *from, const char *what, struct tpmiot_p
 }
 
 static enum tpmiot_rc
-read_signed(const STACK_OF(keyfile_policy) *from, struct tpmiot_keyextra *extra,
-    struct tpmiot_err *err)
+read_signed(
+    const STACK_OF(keyfile_policy) *from, struct tpmiot_keyextra *extra, struct tpmiot_err *err)
 {
 	int n = sk_keyfile_policy_num(from);
 	enum tpmiot_rc rc = TPMIOT_OK;
@@ -103,8 +104,8 @@ read_signed(const STACK_OF(keyfile_policy) *from, struct tpmiot_keyextra *extra,
 		const keyfile_policy *policy = sk_keyfile_policy_value(from, i);
 
 		if (policy->name != NULL)
-			rc = read_text(policy->name, "authPolicy", &extra->signed_policy[i].name,
-			    err);
+			rc = read_text(
+			    policy->name, "authPolicy", &extra->signed_policy[i].name, err);
 		if (rc == TPMIOT_OK)
 			rc = read_steps(policy->steps, "authPolicy", &extra->signed_policy[i], err);
 	}
@@ -117,7 +118,8 @@ static enum tpmiot_rc
 parse_step(OSSL_LIB_CTX *libctx, const struct tpmiot_keyfile *file, const char *what,
     const struct tpmiot_policy_step *step, union tpmiot_policy_body *body, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = tpmiot_policy_step_parse(libctx, step, file->pub.area.nameAlg, body, err);
+	enum tpmiot_rc rc =
+	    tpmiot_policy_step_parse(libctx, step, file->pub.area.nameAlg, body, err);
 
 	if (rc != TPMIOT_OK)
 		(void)tpmiot_err_prefix(err, "key file: %s", what);

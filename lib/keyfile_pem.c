@@ -12,7 +12,7 @@ bool
 tpmiot_keyfile_is_pem_name(const char *name)
 {
 	return strcmp(name, TPMIOT_KEYFILE_PEM_NAME) == 0 ||
-	    strcmp(name, TPMIOT_KEYREF_PEM_NAME) == 0;
+	       strcmp(name, TPMIOT_KEYREF_PEM_NAME) == 0;
 }
 
 struct pem_block {
@@ -82,12 +82,12 @@ tpmiot_keyfile_parse_pem(OSSL_LIB_CTX *libctx, const void *pem, size_t len,
 }
 
 enum tpmiot_rc
-tpmiot_keyfile_put_pem(const struct tpmiot_keyfile *key, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+tpmiot_keyfile_put_pem(
+    const struct tpmiot_keyfile *key, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf der = TPMIOT_BUF_INIT;
-	const char *name = key->type == TPMIOT_KEYFILE_REFERENCE ? TPMIOT_KEYREF_PEM_NAME :
-								   TPMIOT_KEYFILE_PEM_NAME;
+	const char *name = key->type == TPMIOT_KEYFILE_REFERENCE ? TPMIOT_KEYREF_PEM_NAME
+	                                                         : TPMIOT_KEYFILE_PEM_NAME;
 	BIO *bio = NULL;
 	enum tpmiot_rc rc;
 	char *pem = NULL;
@@ -97,8 +97,7 @@ tpmiot_keyfile_put_pem(const struct tpmiot_keyfile *key, struct tpmiot_buf *out,
 	if (rc != TPMIOT_OK)
 		goto out;
 	bio = BIO_new(BIO_s_mem());
-	if (bio == NULL ||
-	    PEM_write_bio(bio, name, "", der.data, (long)der.len) <= 0 ||
+	if (bio == NULL || PEM_write_bio(bio, name, "", der.data, (long)der.len) <= 0 ||
 	    (len = BIO_get_mem_data(bio, &pem)) <= 0) {
 		rc = tpmiot_err_crypto(err, "key file: writing PEM");
 		goto out;

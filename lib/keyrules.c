@@ -34,8 +34,8 @@ check_attributes(const struct tpmiot_public *pub, const char *what, TPMA_OBJECT 
 		TPMA_OBJECT bit = ATTRIBUTES[i].bit;
 
 		if ((must & bit) != 0 && (has & bit) == 0)
-			return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-			    "%s: attribute %s must be set", what, ATTRIBUTES[i].name);
+			return tpmiot_err_set(err, TPMIOT_E_VERIFY, "%s: attribute %s must be set",
+			    what, ATTRIBUTES[i].name);
 		if ((must_not & bit) != 0 && (has & bit) != 0)
 			return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 			    "%s: attribute %s must not be set", what, ATTRIBUTES[i].name);
@@ -53,8 +53,8 @@ check_rsa(const TPMT_PUBLIC *area, const char *what, struct tpmiot_err *err)
 		    "%s: RSA with %u bits; at least %d are asked for", what, rsa->keyBits,
 		    MIN_RSA_BITS);
 	if (rsa->exponent != 0 && rsa->exponent != 65537)
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "%s: RSA exponent %u; it must be 65537", what, rsa->exponent);
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY, "%s: RSA exponent %u; it must be 65537",
+		    what, rsa->exponent);
 	if (tpmiot_roca_fingerprint(area->unique.rsa.buffer, area->unique.rsa.size))
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "%s: the RSA modulus has the fingerprint of ROCA (CVE-2017-15361): its "
@@ -93,21 +93,21 @@ not_a_key(enum tpmiot_rc rc, const char *what, struct tpmiot_err *err)
 
 /* Size, exponent, curve, known weaknesses; and that it is a key at all. */
 static enum tpmiot_rc
-check_strength(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const char *what,
-    struct tpmiot_err *err)
+check_strength(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const char *what, struct tpmiot_err *err)
 {
 	EVP_PKEY *pkey = NULL;
 	enum tpmiot_rc rc;
 
 	if (tpmiot_alg_md_size(pub->area.nameAlg) < MIN_HASH_SIZE)
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "%s: its nameAlg must be SHA-256 or better", what);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "%s: its nameAlg must be SHA-256 or better", what);
 	rc = tpmiot_public_to_pkey(libctx, pub, &pkey, err);
 	EVP_PKEY_free(pkey);
 	if (rc != TPMIOT_OK)
 		return not_a_key(rc, what, err);
 	return pub->area.type == TPM2_ALG_RSA ? check_rsa(&pub->area, what, err)
-					      : check_ecc(&pub->area, what, err);
+	                                      : check_ecc(&pub->area, what, err);
 }
 
 /* The scheme and hash a signing key is bound to; TPM2_ALG_NULL if to none. */
@@ -133,8 +133,8 @@ check_scheme(const TPMT_PUBLIC *area, const char *what, bool required, struct tp
 	case TPM2_ALG_NULL:
 		if (!required)
 			return TPMIOT_OK;
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "%s: it must be bound to a signing scheme", what);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "%s: it must be bound to a signing scheme", what);
 	case TPM2_ALG_RSASSA:
 	case TPM2_ALG_RSAPSS:
 	case TPM2_ALG_ECDSA:
@@ -154,9 +154,9 @@ tpmiot_keyrules_check_ek(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ek,
     const struct tpmiot_ek_profile **profile, struct tpmiot_err *err)
 {
 	const struct tpmiot_ek_profile *found;
-	enum tpmiot_rc rc = check_attributes(ek, "EK",
-	    ATTR_RESIDENT | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT, TPMA_OBJECT_SIGN_ENCRYPT,
-	    err);
+	enum tpmiot_rc rc =
+	    check_attributes(ek, "EK", ATTR_RESIDENT | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+	        TPMA_OBJECT_SIGN_ENCRYPT, err);
 
 	if (rc == TPMIOT_OK)
 		rc = check_strength(libctx, ek, "EK", err);
@@ -165,16 +165,18 @@ tpmiot_keyrules_check_ek(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ek,
 	found = tpmiot_ek_profile_match(&ek->area);
 	if (found == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "EK: not made from a known template of the TCG EK Credential Profile (L-1, L-2, "
-		    "H-1 to H-4, H-6): type, size, policy, attributes and cipher must be the template's");
+		    "EK: not made from a known template of the TCG EK Credential Profile (L-1, "
+		    "L-2, "
+		    "H-1 to H-4, H-6): type, size, policy, attributes and cipher must be the "
+		    "template's");
 	if (profile != NULL)
 		*profile = found;
 	return TPMIOT_OK;
 }
 
 enum tpmiot_rc
-tpmiot_keyrules_check_ak(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
-    struct tpmiot_err *err)
+tpmiot_keyrules_check_ak(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = check_attributes(ak, "AK",
 	    ATTR_RESIDENT | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT, TPMA_OBJECT_DECRYPT,
@@ -188,12 +190,12 @@ tpmiot_keyrules_check_ak(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
 }
 
 enum tpmiot_rc
-tpmiot_keyrules_check_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *key,
-    struct tpmiot_err *err)
+tpmiot_keyrules_check_key(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *key, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = check_attributes(key, "device key",
-	    ATTR_RESIDENT | TPMA_OBJECT_SIGN_ENCRYPT, TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
-	    err);
+	enum tpmiot_rc rc =
+	    check_attributes(key, "device key", ATTR_RESIDENT | TPMA_OBJECT_SIGN_ENCRYPT,
+	        TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT, err);
 
 	if (rc == TPMIOT_OK)
 		rc = check_strength(libctx, key, "device key", err);

@@ -120,8 +120,8 @@ parse_timer(struct tpmiot_reader *r, union tpmiot_policy_body *out)
 	if (r->len >= 6 && (size_t)(r->data[0] << 8 | r->data[1]) + 6 == r->len)
 		take_digest(r, operand);
 	else
-		take_rest(r, r->len < 4 ? 0 : r->len - 4, operand->buffer,
-		    sizeof(operand->buffer), &operand->size);
+		take_rest(r, r->len < 4 ? 0 : r->len - 4, operand->buffer, sizeof(operand->buffer),
+		    &operand->size);
 	out->timer.offset = tpmiot_reader_u16(r);
 	out->timer.operation = tpmiot_reader_u16(r);
 	if (operand->size == 0 || out->timer.operation > TPM2_EO_BITCLEAR)
@@ -206,7 +206,8 @@ tpmiot_policy_step_parse(OSSL_LIB_CTX *libctx, const struct tpmiot_policy_step *
 	if (name == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 		    "policy: the command 0x%x is not supported; make the key with a policy of "
-		    "PCRs, password, secret, signature, clock, locality", step->code);
+		    "PCRs, password, secret, signature, clock, locality",
+		    step->code);
 	tpmiot_reader_init(&r, step->body.data, step->body.len);
 	if (step->code == TPM2_CC_PolicyPCR)
 		parse_pcr(&r, alg, &body);
@@ -318,8 +319,8 @@ extend(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, TPM2_CC code, const union tpmiot
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (code == TPM2_CC_PolicySecret)
-		return extend_by_name(libctx, alg, code, &body->secret.name, &body->secret.ref,
-		    digest, err);
+		return extend_by_name(
+		    libctx, alg, code, &body->secret.name, &body->secret.ref, digest, err);
 	if (code == TPM2_CC_PolicyAuthorize || code == TPM2_CC_PolicyOR)
 		clear(digest);
 	if (code == TPM2_CC_PolicyAuthorize)

@@ -160,18 +160,19 @@ ecc_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struc
 	EVP_PKEY *pkey = NULL;
 
 	if (group == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "curve 0x%04x is not known", curve);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "curve 0x%04x is not known", curve);
 	point[0] = 0x04; /* uncompressed, SEC 1 clause 2.3.3 */
 	if (!put_coordinate(point + 1, size, &area->unique.ecc.x) ||
 	    !put_coordinate(point + 1 + size, size, &area->unique.ecc.y))
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "point has coordinates longer than its curve");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "point has coordinates longer than its curve");
 	bld = OSSL_PARAM_BLD_new();
 	/* libcrypto refuses a point that is not on the curve. */
 	if (bld == NULL ||
 	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point,
-	        1 + 2 * size) != 1)
+	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size) !=
+	        1)
 		rc = tpmiot_err_crypto(err, "ECC public key");
 	else if ((pkey = pkey_from_params(libctx, "EC", bld)) == NULL) {
 		rc = TPMIOT_E_FORMAT;
@@ -185,8 +186,8 @@ ecc_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struc
 }
 
 enum tpmiot_rc
-tpmiot_public_to_pkey(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY **out,
-    struct tpmiot_err *err)
+tpmiot_public_to_pkey(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY **out, struct tpmiot_err *err)
 {
 	switch (pub->area.type) {
 	case TPM2_ALG_RSA:
@@ -204,7 +205,7 @@ tpmiot_public_is_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, cons
 {
 	EVP_PKEY *ours = NULL;
 	bool same = tpmiot_public_to_pkey(libctx, pub, &ours, NULL) == TPMIOT_OK &&
-	    EVP_PKEY_eq(ours, pkey) == 1;
+	            EVP_PKEY_eq(ours, pkey) == 1;
 
 	EVP_PKEY_free(ours);
 	return same;
@@ -218,29 +219,27 @@ canonical_spki(const EVP_PKEY *pkey, unsigned char **der)
 	EVP_PKEY *copy;
 	int len = -1;
 
-	(void)EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, form,
-	    sizeof(form), NULL);
+	(void)EVP_PKEY_get_utf8_string_param(
+	    pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, form, sizeof(form), NULL);
 	if (strcmp(form, "uncompressed") == 0)
 		return i2d_PUBKEY(pkey, der);
 	copy = EVP_PKEY_dup((EVP_PKEY *)(uintptr_t)pkey);
-	if (copy != NULL &&
-	    EVP_PKEY_set_utf8_string_param(copy, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-	        "uncompressed") == 1)
+	if (copy != NULL && EVP_PKEY_set_utf8_string_param(copy,
+	                        OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") == 1)
 		len = i2d_PUBKEY(copy, der);
 	EVP_PKEY_free(copy);
 	return len;
 }
 
 enum tpmiot_rc
-tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey,
-    uint8_t out[TPMIOT_SPKI_SHA256_LEN], struct tpmiot_err *err)
+tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey, uint8_t out[TPMIOT_SPKI_SHA256_LEN],
+    struct tpmiot_err *err)
 {
 	unsigned char *der = NULL;
 	int len = canonical_spki(pkey, &der);
 	enum tpmiot_rc rc = TPMIOT_OK;
 
-	if (len <= 0 ||
-	    EVP_Q_digest(libctx, "SHA256", NULL, der, (size_t)len, out, NULL) != 1)
+	if (len <= 0 || EVP_Q_digest(libctx, "SHA256", NULL, der, (size_t)len, out, NULL) != 1)
 		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
 	OPENSSL_free(der);
 	return rc;

@@ -6,8 +6,8 @@
 #include <tpmiot/rsapad.h>
 
 /* XORs MGF1 of seed (RFC 8017, annex B.2.1) onto len bytes. */
-TPMIOT_MUST_USE bool rsapad_mgf1_xor(const EVP_MD *md, struct tpmiot_bytes seed, uint8_t *data,
-    size_t len);
+TPMIOT_MUST_USE bool rsapad_mgf1_xor(
+    const EVP_MD *md, struct tpmiot_bytes seed, uint8_t *data, size_t len);
 
 /* Masks: all ones or zero, without a branch that shows which. */
 static inline uint32_t

@@ -10,7 +10,8 @@
 /* 00 02, at least eight bytes that are not zero, 00. */
 #define PKCS1_OVERHEAD 11
 
-/* ---- PKCS #1 v1.5 ----------------------------------------------------------------------------- */
+/* ---- PKCS #1 v1.5 -----------------------------------------------------------------------------
+ */
 
 #define SYNTHETIC_LENGTHS 128
 
@@ -170,7 +171,7 @@ unmask(const EVP_MD *mgf1, uint8_t *block, size_t len, size_t size)
 	struct tpmiot_bytes masked = { block + 1 + size, len - 1 - size };
 
 	return rsapad_mgf1_xor(mgf1, masked, block + 1, size) &&
-	    rsapad_mgf1_xor(mgf1, seed, block + 1 + size, len - 1 - size);
+	       rsapad_mgf1_xor(mgf1, seed, block + 1 + size, len - 1 - size);
 }
 
 /* Where the message begins, behind zeros and a one; *good as above. */
@@ -204,13 +205,14 @@ tpmiot_rsapad_oaep_decode(const EVP_MD *md, const EVP_MD *mgf1, struct tpmiot_by
 		    "a key of %zu bits is too small for OAEP with %s", em.len * 8,
 		    EVP_MD_get0_name(md));
 	memcpy(block, em.data, em.len);
-	if (!EVP_Digest(label.data == NULL ? "" : label.data, label.len, label_hash, NULL, md, NULL) ||
+	if (!EVP_Digest(
+	        label.data == NULL ? "" : label.data, label.len, label_hash, NULL, md, NULL) ||
 	    !unmask(mgf1, block, em.len, size)) {
 		rc = tpmiot_err_crypto(err, "OAEP");
 		goto out;
 	}
 	good = ct_is_zero(block[0]) &
-	    ct_is_zero((uint32_t)CRYPTO_memcmp(block + 1 + size, label_hash, size));
+	       ct_is_zero((uint32_t)CRYPTO_memcmp(block + 1 + size, label_hash, size));
 	start = find_oaep_message(block, (uint32_t)(1 + 2 * size), (uint32_t)em.len, &good);
 	if (good == 0) {
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,

@@ -23,9 +23,9 @@ rsapad_mgf1_xor(const EVP_MD *md, struct tpmiot_bytes seed, uint8_t *data, size_
 		for (int i = 0; i < 4; i++)
 			counter[i] = (uint8_t)(n >> (24 - 8 * i));
 		ok = EVP_DigestInit_ex2(ctx, md, NULL) &&
-		    EVP_DigestUpdate(ctx, seed.data, seed.len) &&
-		    EVP_DigestUpdate(ctx, counter, sizeof(counter)) &&
-		    EVP_DigestFinal_ex(ctx, block, &size);
+		     EVP_DigestUpdate(ctx, seed.data, seed.len) &&
+		     EVP_DigestUpdate(ctx, counter, sizeof(counter)) &&
+		     EVP_DigestFinal_ex(ctx, block, &size);
 		for (size_t i = 0; ok && i < size && len > 0; i++, len--)
 			*data++ ^= block[i];
 	}
@@ -44,9 +44,9 @@ pss_hash(const EVP_MD *md, struct tpmiot_bytes digest, const uint8_t *salt, size
 	static const uint8_t zeros[8] = { 0 };
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx != NULL && EVP_DigestInit_ex2(ctx, md, NULL) &&
-	    EVP_DigestUpdate(ctx, zeros, sizeof(zeros)) &&
-	    EVP_DigestUpdate(ctx, digest.data, digest.len) &&
-	    EVP_DigestUpdate(ctx, salt, salt_len) && EVP_DigestFinal_ex(ctx, out, NULL);
+	          EVP_DigestUpdate(ctx, zeros, sizeof(zeros)) &&
+	          EVP_DigestUpdate(ctx, digest.data, digest.len) &&
+	          EVP_DigestUpdate(ctx, salt, salt_len) && EVP_DigestFinal_ex(ctx, out, NULL);
 
 	EVP_MD_CTX_free(ctx);
 	return ok;
@@ -93,7 +93,8 @@ tpmiot_rsapad_pss_encode(OSSL_LIB_CTX *libctx, const EVP_MD *md, const EVP_MD *m
 	return tpmiot_buf_done(out, err);
 }
 
-/* ---- PKCS #1 v1.5 ------------------------------------------------------------------------------ */
+/* ---- PKCS #1 v1.5 ------------------------------------------------------------------------------
+ */
 
 /* DigestInfo. */
 static int

@@ -35,8 +35,8 @@ check_algorithms(TPMI_ALG_SIG_SCHEME scheme, TPMI_ALG_HASH hash, struct tpmiot_e
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 		    "signature: scheme 0x%04x is none of RSASSA, RSAPSS and ECDSA", scheme);
 	if (tpmiot_alg_md_name(hash) == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "signature: hash 0x%04x is not known", hash);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "signature: hash 0x%04x is not known", hash);
 	return TPMIOT_OK;
 }
 
@@ -65,8 +65,7 @@ read_parameter(struct tpmiot_reader *r, TPM2B_ECC_PARAMETER *out)
 }
 
 enum tpmiot_rc
-tpmiot_signature_parse(const uint8_t *data, size_t len, TPMT_SIGNATURE *out,
-    struct tpmiot_err *err)
+tpmiot_signature_parse(const uint8_t *data, size_t len, TPMT_SIGNATURE *out, struct tpmiot_err *err)
 {
 	TPMT_SIGNATURE sig = { 0 };
 	struct tpmiot_reader r;
@@ -91,8 +90,8 @@ tpmiot_signature_parse(const uint8_t *data, size_t len, TPMT_SIGNATURE *out,
 	*out = sig;
 	return TPMIOT_OK;
 format:
-	return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-	    "signature: its size fields do not fit its %zu bytes", len);
+	return tpmiot_err_set(
+	    err, TPMIOT_E_FORMAT, "signature: its size fields do not fit its %zu bytes", len);
 }
 
 /* What the caller hands in may have been filled by Tss2_MU: its sizes are checked, too. */
@@ -108,12 +107,12 @@ check_signature(const TPMT_SIGNATURE *sig, struct tpmiot_err *err)
 		return rc;
 	if (sig->sigAlg == TPM2_ALG_ECDSA)
 		fits = ecdsa->signatureR.size <= sizeof(ecdsa->signatureR.buffer) &&
-		    ecdsa->signatureS.size <= sizeof(ecdsa->signatureS.buffer);
+		       ecdsa->signatureS.size <= sizeof(ecdsa->signatureS.buffer);
 	else
 		fits = rsa->size <= sizeof(rsa->buffer);
 	if (!fits)
-		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "signature: longer than any TPM makes it");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "signature: longer than any TPM makes it");
 	return TPMIOT_OK;
 }
 
@@ -170,8 +169,8 @@ out:
 }
 
 enum tpmiot_rc
-tpmiot_signature_put_openssl(const TPMT_SIGNATURE *sig, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+tpmiot_signature_put_openssl(
+    const TPMT_SIGNATURE *sig, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	const TPM2B_PUBLIC_KEY_RSA *rsa = &sig->signature.rsassa.sig;
 	enum tpmiot_rc rc = check_signature(sig, err);
@@ -233,7 +232,7 @@ set_padding(EVP_PKEY_CTX *ctx, TPMI_ALG_SIG_SCHEME scheme)
 		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
 	if (scheme == TPM2_ALG_RSAPSS)
 		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-		    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_AUTO) == 1;
+		       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_AUTO) == 1;
 	return true;
 }
 
@@ -246,11 +245,10 @@ verify(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, const TPMT_SIGNATURE *sig,
 	EVP_PKEY_CTX *pctx = NULL;
 	enum tpmiot_rc rc = TPMIOT_OK;
 
-	if (ctx == NULL ||
-	    EVP_DigestVerifyInit_ex(ctx, &pctx, md, libctx, NULL, pkey, NULL) != 1 ||
+	if (ctx == NULL || EVP_DigestVerifyInit_ex(ctx, &pctx, md, libctx, NULL, pkey, NULL) != 1 ||
 	    !set_padding(pctx, sig->sigAlg)) {
-		rc = tpmiot_err_crypto(err, "signature: preparing to verify %s with %s",
-		    scheme_name(sig->sigAlg), md);
+		rc = tpmiot_err_crypto(
+		    err, "signature: preparing to verify %s with %s", scheme_name(sig->sigAlg), md);
 	} else if (EVP_DigestVerify(ctx, octets->data, octets->len, msg, len) != 1) {
 		ERR_clear_error();
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,
@@ -287,8 +285,8 @@ set_digest(EVP_PKEY_CTX *ctx, const TPMT_SIGNATURE *sig)
 
 	if (sig->sigAlg == TPM2_ALG_ECDSA || md == NULL)
 		return true;
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST,
-	    (char *)(uintptr_t)md, 0);
+	params[0] =
+	    OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)(uintptr_t)md, 0);
 	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
 }
 
@@ -303,11 +301,13 @@ tpmiot_signature_verify_digest(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_S
 	if (rc != TPMIOT_OK)
 		goto out;
 	if (EVP_PKEY_is_a(key, "EC") != (sig->sigAlg == TPM2_ALG_ECDSA)) {
-		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "signature: it is for another type of key");
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "signature: it is for another type of key");
 	} else if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1 ||
-	    !set_padding(ctx, sig->sigAlg) || !set_digest(ctx, sig)) {
+	           !set_padding(ctx, sig->sigAlg) || !set_digest(ctx, sig)) {
 		rc = tpmiot_err_crypto(err, "signature: preparing to verify it");
-	} else if (EVP_PKEY_verify(ctx, octets.data, octets.len, digest->buffer, digest->size) != 1) {
+	} else if (EVP_PKEY_verify(ctx, octets.data, octets.len, digest->buffer, digest->size) !=
+	           1) {
 		ERR_clear_error();
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "signature: it does not hold");
 	}

@@ -20,18 +20,15 @@ static const struct {
 } POLICIES[] = {
 	{
 	    .alg = TPM2_ALG_SHA256,
-	    .a = { 32,
-	        { 0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46,
-	            0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1,
-	            0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa } },
-	    .b = { 32,
-	        { 0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34, 0x24, 0x14,
-	            0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd, 0x45, 0x90, 0x89, 0xd1,
-	            0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0 } },
-	    .c = { 32,
-	        { 0x37, 0x67, 0xe2, 0xed, 0xd4, 0x3f, 0xf4, 0x5a, 0x3a, 0x7e, 0x1e, 0xae, 0xfc,
-	            0xef, 0x78, 0x64, 0x3d, 0xca, 0x96, 0x46, 0x32, 0xe7, 0xaa, 0xd8, 0x2c, 0x67,
-	            0x3a, 0x30, 0xd8, 0x63, 0x3f, 0xde } },
+	    .a = { 32, { 0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d,
+	                   0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64,
+	                   0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa } },
+	    .b = { 32, { 0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34, 0x24,
+	                   0x14, 0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd, 0x45, 0x90,
+	                   0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0 } },
+	    .c = { 32, { 0x37, 0x67, 0xe2, 0xed, 0xd4, 0x3f, 0xf4, 0x5a, 0x3a, 0x7e, 0x1e, 0xae,
+	                   0xfc, 0xef, 0x78, 0x64, 0x3d, 0xca, 0x96, 0x46, 0x32, 0xe7, 0xaa, 0xd8,
+	                   0x2c, 0x67, 0x3a, 0x30, 0xd8, 0x63, 0x3f, 0xde } },
 	},
 	{
 	    .alg = TPM2_ALG_SHA384,
@@ -84,16 +81,16 @@ static const struct tpmiot_ek_profile PROFILES[] = {
 	    TPM2_ALG_RSA, 2048, TPM2_ECC_NONE, TPM2_ALG_SHA256, 128 },
 	{ "L-2", "ECC P-256, low range", 0x01c0000a, 0x01c0000c, 0x01c0000b, 0x81010002, false,
 	    TPM2_ALG_ECC, 0, TPM2_ECC_NIST_P256, TPM2_ALG_SHA256, 128 },
-	{ "H-1", "RSA 2048, high range", 0x01c00012, 0, 0, 0x81010012, true,
-	    TPM2_ALG_RSA, 2048, TPM2_ECC_NONE, TPM2_ALG_SHA256, 128 },
-	{ "H-2", "ECC P-256, high range", 0x01c00014, 0, 0, 0x81010014, true,
-	    TPM2_ALG_ECC, 0, TPM2_ECC_NIST_P256, TPM2_ALG_SHA256, 128 },
-	{ "H-3", "ECC P-384, high range", 0x01c00016, 0, 0, 0x81010016, true,
-	    TPM2_ALG_ECC, 0, TPM2_ECC_NIST_P384, TPM2_ALG_SHA384, 256 },
-	{ "H-4", "ECC P-521, high range", 0x01c00018, 0, 0, 0x81010018, true,
-	    TPM2_ALG_ECC, 0, TPM2_ECC_NIST_P521, TPM2_ALG_SHA512, 256 },
-	{ "H-6", "RSA 3072, high range", 0x01c0001c, 0, 0, 0x8101001c, true,
-	    TPM2_ALG_RSA, 3072, TPM2_ECC_NONE, TPM2_ALG_SHA384, 256 },
+	{ "H-1", "RSA 2048, high range", 0x01c00012, 0, 0, 0x81010012, true, TPM2_ALG_RSA, 2048,
+	    TPM2_ECC_NONE, TPM2_ALG_SHA256, 128 },
+	{ "H-2", "ECC P-256, high range", 0x01c00014, 0, 0, 0x81010014, true, TPM2_ALG_ECC, 0,
+	    TPM2_ECC_NIST_P256, TPM2_ALG_SHA256, 128 },
+	{ "H-3", "ECC P-384, high range", 0x01c00016, 0, 0, 0x81010016, true, TPM2_ALG_ECC, 0,
+	    TPM2_ECC_NIST_P384, TPM2_ALG_SHA384, 256 },
+	{ "H-4", "ECC P-521, high range", 0x01c00018, 0, 0, 0x81010018, true, TPM2_ALG_ECC, 0,
+	    TPM2_ECC_NIST_P521, TPM2_ALG_SHA512, 256 },
+	{ "H-6", "RSA 3072, high range", 0x01c0001c, 0, 0, 0x8101001c, true, TPM2_ALG_RSA, 3072,
+	    TPM2_ECC_NONE, TPM2_ALG_SHA384, 256 },
 };
 
 const struct tpmiot_ek_profile *
@@ -194,7 +191,7 @@ static bool
 same_cipher(const TPMT_SYM_DEF_OBJECT *a, const TPMT_SYM_DEF_OBJECT *b)
 {
 	return a->algorithm == b->algorithm && a->keyBits.aes == b->keyBits.aes &&
-	    a->mode.aes == b->mode.aes;
+	       a->mode.aes == b->mode.aes;
 }
 
 /* 0 and 65537 say the same of an exponent. */
@@ -202,17 +199,17 @@ static bool
 same_rsa(const TPMS_RSA_PARMS *made, const TPMS_RSA_PARMS *template)
 {
 	return same_cipher(&made->symmetric, &template->symmetric) &&
-	    made->scheme.scheme == template->scheme.scheme &&
-	    made->keyBits == template->keyBits &&
-	    (made->exponent == 0 || made->exponent == 65537);
+	       made->scheme.scheme == template->scheme.scheme &&
+	       made->keyBits == template->keyBits &&
+	       (made->exponent == 0 || made->exponent == 65537);
 }
 
 static bool
 same_ecc(const TPMS_ECC_PARMS *made, const TPMS_ECC_PARMS *template)
 {
 	return same_cipher(&made->symmetric, &template->symmetric) &&
-	    made->scheme.scheme == template->scheme.scheme &&
-	    made->curveID == template->curveID && made->kdf.scheme == template->kdf.scheme;
+	       made->scheme.scheme == template->scheme.scheme &&
+	       made->curveID == template->curveID && made->kdf.scheme == template->kdf.scheme;
 }
 
 static bool
@@ -223,8 +220,8 @@ made_from(const TPMT_PUBLIC *area, const TPMT_PUBLIC *template)
 	    !same_digest(&area->authPolicy, &template->authPolicy))
 		return false;
 	return area->type == TPM2_ALG_RSA
-	    ? same_rsa(&area->parameters.rsaDetail, &template->parameters.rsaDetail)
-	    : same_ecc(&area->parameters.eccDetail, &template->parameters.eccDetail);
+	           ? same_rsa(&area->parameters.rsaDetail, &template->parameters.rsaDetail)
+	           : same_ecc(&area->parameters.eccDetail, &template->parameters.eccDetail);
 }
 
 const struct tpmiot_ek_profile *

@@ -71,8 +71,8 @@ decode(struct piece p, const char *what, struct tpmiot_buf *out, struct tpmiot_e
 			    "digits; write %%25 for a %%",
 			    what);
 		if (hi == 0 && lo == 0)
-			return tpmiot_err_set(err, TPMIOT_E_FORMAT, "key name: %s has a %%00",
-			    what);
+			return tpmiot_err_set(
+			    err, TPMIOT_E_FORMAT, "key name: %s has a %%00", what);
 		tpmiot_buf_put_u8(out, (uint8_t)(hi << 4 | lo));
 		i += 2;
 	}
@@ -83,11 +83,11 @@ bool
 tpmiot_key_name_valid(const char *name)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789._-";
+	                              "0123456789._-";
 	size_t len = strlen(name);
 
 	return len >= 1 && len <= TPMIOT_KEY_NAME_MAX && name[0] != '.' &&
-	    strspn(name, allowed) == len;
+	       strspn(name, allowed) == len;
 }
 
 static enum tpmiot_rc
@@ -101,7 +101,8 @@ parse_name(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 	/* Not quoted: with a mistyped separator it holds the password. */
 	if (p.len >= sizeof(uri->name) || !tpmiot_key_name_valid(uri->name))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "key name: what follows tpmiot: is neither handle=, nv=, spki-sha256= nor a name "
+		    "key name: what follows tpmiot: is neither handle=, nv=, spki-sha256= nor a "
+		    "name "
 		    "(1 to %d of A-Z a-z 0-9 . _ -, not beginning with a dot)",
 		    TPMIOT_KEY_NAME_MAX);
 	return TPMIOT_OK;
@@ -174,9 +175,9 @@ static enum tpmiot_rc
 parse_target(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 {
 	if (take_prefix(&p, "handle:"))
-		return get_handle(p) >> TPM2_HR_SHIFT == TPM2_HT_NV_INDEX ?
-		    parse_nv(p, uri, err) :
-		    parse_handle(p, uri, err);
+		return get_handle(p) >> TPM2_HR_SHIFT == TPM2_HT_NV_INDEX
+		           ? parse_nv(p, uri, err)
+		           : parse_handle(p, uri, err);
 	if (take_prefix(&p, "object:"))
 		return parse_object(p, uri, err);
 	if (!take_prefix(&p, "tpmiot:"))
@@ -215,8 +216,8 @@ parse_attribute(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 			    "key name: a second of auth=, auth-file= and auth-env=; give one");
 		if (!has_value || (p.len == 0 && attributes[i].auth != TPMIOT_URI_AUTH_VALUE))
-			return tpmiot_err_set(err, TPMIOT_E_FORMAT, "key name: %s= has no value",
-			    attributes[i].name);
+			return tpmiot_err_set(
+			    err, TPMIOT_E_FORMAT, "key name: %s= has no value", attributes[i].name);
 		uri->auth = attributes[i].auth;
 		return decode(p, attributes[i].name, &uri->auth_arg, err);
 	}

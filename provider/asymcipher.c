@@ -74,14 +74,15 @@ init(struct prov_cipher *op, struct prov_pkey *key, bool decrypting, const OSSL_
 	if (op->key == NULL || op->key->soft == NULL)
 		return prov_raise(op->prov, TPMIOT_E_USAGE, "no key to encrypt or decrypt with");
 	if (decrypting && (op->key->has & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0)
-		return prov_raise(op->prov, TPMIOT_E_USAGE, "this is a public key: it can't decrypt");
+		return prov_raise(
+		    op->prov, TPMIOT_E_USAGE, "this is a public key: it can't decrypt");
 	op->decrypting = decrypting;
 	EVP_PKEY_CTX_free(op->soft);
 	op->soft = EVP_PKEY_CTX_new_from_pkey(prov_libctx(op->prov), op->key->soft, NULL);
 	if (op->soft == NULL)
 		return 0;
-	if ((decrypting && op->key->tpm == NULL ? EVP_PKEY_decrypt_init(op->soft) :
-						  EVP_PKEY_encrypt_init(op->soft)) <= 0)
+	if ((decrypting && op->key->tpm == NULL ? EVP_PKEY_decrypt_init(op->soft)
+	                                        : EVP_PKEY_encrypt_init(op->soft)) <= 0)
 		return 0;
 	return cipher_set_params(op, params);
 }
@@ -115,8 +116,8 @@ cipher_decrypt(void *vop, unsigned char *out, size_t *out_len, size_t out_size,
 	struct prov_cipher *op = vop;
 
 	if (out == NULL) {
-		*out_len = prov_cipher_is_tls(op) ? TPMIOT_TLS_PREMASTER_LEN :
-						    (size_t)EVP_PKEY_get_size(op->key->soft);
+		*out_len = prov_cipher_is_tls(op) ? TPMIOT_TLS_PREMASTER_LEN
+		                                  : (size_t)EVP_PKEY_get_size(op->key->soft);
 		return 1;
 	}
 	if (prov_cipher_in_tpm(op))
@@ -150,7 +151,8 @@ cipher_set_params(void *vop, const OSSL_PARAM params[])
 	if (p != NULL && prov_cipher_in_tpm(op) && (!OSSL_PARAM_get_uint(p, &on) || on == 0))
 		return prov_raise(op->prov, TPMIOT_E_UNSUPPORTED,
 		    "implicit rejection can't be switched off for keys in the TPM");
-	return op->soft != NULL && EVP_PKEY_CTX_set_params(op->soft, prov_params_unconst(params)) > 0;
+	return op->soft != NULL &&
+	       EVP_PKEY_CTX_set_params(op->soft, prov_params_unconst(params)) > 0;
 }
 
 #define SETTINGS                                                                                   \

@@ -36,7 +36,8 @@ set_from_file(struct prov_ctx *prov, struct tpmiot_key *key, const char *path)
 	BIO_free(file);
 	if (len < 0)
 		return prov_raise(prov, TPMIOT_E_IO,
-		    "auth-file=%s can't be read: it holds the key's password in its first line", path);
+		    "auth-file=%s can't be read: it holds the key's password in its first line",
+		    path);
 	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 		len--;
 	ok = set(prov, key, line, (size_t)len);
@@ -56,8 +57,8 @@ set_from_env(struct prov_ctx *prov, struct tpmiot_key *key, const char *variable
 }
 
 static bool
-set_from_prompt(struct prov_ctx *prov, struct tpmiot_key *key, OSSL_PASSPHRASE_CALLBACK *cb,
-    void *arg)
+set_from_prompt(
+    struct prov_ctx *prov, struct tpmiot_key *key, OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
 {
 	char pass[AUTH_MAX], what[] = "TPM key";
 	OSSL_PARAM params[] = {
@@ -91,8 +92,8 @@ set_from_uri(struct prov_ctx *prov, struct tpmiot_key *key, const struct tpmiot_
 		return set(prov, key, uri->auth_arg.data, uri->auth_arg.len);
 	tpmiot_buf_put(&arg, uri->auth_arg.data, uri->auth_arg.len);
 	str = tpmiot_buf_cstr(&arg);
-	ok = str != NULL && (uri->auth == TPMIOT_URI_AUTH_FILE ? set_from_file(prov, key, str) :
-								 set_from_env(prov, key, str));
+	ok = str != NULL && (uri->auth == TPMIOT_URI_AUTH_FILE ? set_from_file(prov, key, str)
+	                                                       : set_from_env(prov, key, str));
 	tpmiot_buf_free(&arg);
 	return ok;
 }

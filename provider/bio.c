@@ -100,7 +100,7 @@ append(BIO *bio, size_t len, struct tpmiot_buf *out)
 		return !out->failed;
 	out->len = start;
 	while (out->len < start + len &&
-	    BIO_read_ex(bio, out->data + out->len, start + len - out->len, &got))
+	       BIO_read_ex(bio, out->data + out->len, start + len - out->len, &got))
 		out->len += got;
 	return true;
 }

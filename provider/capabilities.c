@@ -39,8 +39,9 @@ prov_get_capabilities(void *provctx, const char *capability, OSSL_CALLBACK *cb, 
 	 * Keys that are made in the TPM are of no use in a key exchange. To have
 	 * none is no failure: libssl gives up on every provider otherwise.
 	 */
-	if (prov->keygen != PROV_KEYGEN_SOFTWARE || OPENSSL_strcasecmp(capability, "TLS-GROUP") != 0)
+	if (prov->keygen != PROV_KEYGEN_SOFTWARE ||
+	    OPENSSL_strcasecmp(capability, "TLS-GROUP") != 0)
 		return 1;
 	return prov_libctx(prov) != NULL &&
-	    OSSL_PROVIDER_get_capabilities(prov->software, capability, hand_on_ec, &to);
+	       OSSL_PROVIDER_get_capabilities(prov->software, capability, hand_on_ec, &to);
 }

@@ -32,13 +32,14 @@ read_named(struct prov_ctx *prov, const char *name, struct tpmiot_buf *out, stru
 		tpmiot_buf_printf(&file, "%s.crt", name);
 		dir_path = tpmiot_buf_cstr(&dir);
 		path = tpmiot_buf_cstr(&file);
-		rc = dir_path == NULL || path == NULL ? tpmiot_err_memory(err) :
-							tpmiot_statedir_read(dir_path, path, out, err);
+		rc = dir_path == NULL || path == NULL
+		         ? tpmiot_err_memory(err)
+		         : tpmiot_statedir_read(dir_path, path, out, err);
 	}
 	if (rc == TPMIOT_E_NOT_FOUND && path != NULL)
 		rc = tpmiot_err_set(err, rc,
-		    "no certificate for %s: there is no %s/%s; `tpmiot-enroll enroll` gets one", name,
-		    dir_path, path);
+		    "no certificate for %s: there is no %s/%s; `tpmiot-enroll enroll` gets one",
+		    name, dir_path, path);
 	tpmiot_buf_free(&dir);
 	tpmiot_buf_free(&file);
 	return rc;

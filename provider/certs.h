@@ -17,8 +17,8 @@ struct prov_certs {
  * Hands the next certificate to `cb`, and returns what that returned; *done at the
  * end, with 0. An error is raised.
  */
-int prov_certs_next(struct prov_ctx *prov, const struct tpmiot_uri *uri,
-    struct prov_certs *certs, OSSL_CALLBACK *cb, void *arg, bool *done);
+int prov_certs_next(struct prov_ctx *prov, const struct tpmiot_uri *uri, struct prov_certs *certs,
+    OSSL_CALLBACK *cb, void *arg, bool *done);
 
 void prov_certs_free(struct prov_certs *certs);
 

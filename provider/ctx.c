@@ -55,8 +55,8 @@ static bool
 has_upcalls(const struct prov_upcalls *up)
 {
 	return up->get_params != NULL && up->new_error != NULL && up->set_error_debug != NULL &&
-	    up->vset_error != NULL && up->bio_read_ex != NULL && up->bio_write_ex != NULL &&
-	    up->bio_gets != NULL && up->bio_puts != NULL && up->bio_ctrl != NULL;
+	       up->vset_error != NULL && up->bio_read_ex != NULL && up->bio_write_ex != NULL &&
+	       up->bio_gets != NULL && up->bio_puts != NULL && up->bio_ctrl != NULL;
 }
 
 static bool
@@ -89,10 +89,10 @@ read_config(struct prov_ctx *prov)
 	if (keygen == NULL || strcmp(keygen, "tpm") == 0)
 		prov->keygen = PROV_KEYGEN_TPM;
 	else
-		prov->keygen = strcmp(keygen, "software") == 0 ? PROV_KEYGEN_SOFTWARE :
-								 PROV_KEYGEN_UNKNOWN;
+		prov->keygen =
+		    strcmp(keygen, "software") == 0 ? PROV_KEYGEN_SOFTWARE : PROV_KEYGEN_UNKNOWN;
 	return copy_setting(tcti, &prov->tcti) && copy_setting(state_dir, &prov->state_dir) &&
-	    copy_setting(timeout, &prov->timeout);
+	       copy_setting(timeout, &prov->timeout);
 }
 
 struct prov_ctx *

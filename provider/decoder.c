@@ -72,7 +72,8 @@ deliver_der(const unsigned char *der, size_t len, OSSL_CALLBACK *cb, void *arg)
 	int object_type = OSSL_OBJECT_PKEY;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &object_type),
-		OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, structure, sizeof(structure) - 1),
+		OSSL_PARAM_utf8_string(
+		    OSSL_OBJECT_PARAM_DATA_STRUCTURE, structure, sizeof(structure) - 1),
 		OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_DATA, (void *)(uintptr_t)der, len),
 		OSSL_PARAM_END,
 	};
@@ -98,7 +99,7 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	if (bio != NULL && PEM_read_bio(bio, &name, &header, &der, &len) > 0 &&
 	    tpmiot_keyfile_is_pem_name(name))
 		ret = check_der(ctx, der, (size_t)len) &&
-		    deliver_der(der, (size_t)len, data_cb, data_arg);
+		      deliver_der(der, (size_t)len, data_cb, data_arg);
 	if (name == NULL)
 		ERR_pop_to_mark(); /* no PEM at all */
 	else
@@ -133,7 +134,8 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 	if (bio == NULL || file == NULL || !prov_bio_read_der(bio, &der) ||
 	    !tpmiot_keyfile_is_der(der.data, der.len))
 		goto out;
-	if (tpmiot_keyfile_parse_der(prov_libctx(prov), der.data, der.len, file, &err) != TPMIOT_OK) {
+	if (tpmiot_keyfile_parse_der(prov_libctx(prov), der.data, der.len, file, &err) !=
+	    TPMIOT_OK) {
 		/* Of no known type: told once, by the first of the two. */
 		if (type == PROV_RSA)
 			prov_raise_err(prov, &err);

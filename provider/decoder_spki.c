@@ -32,9 +32,8 @@ static int
 public_selection(void *provctx, int selection)
 {
 	(void)provctx;
-	return selection == 0 ||
-	    ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 &&
-		(selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0);
+	return selection == 0 || ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 &&
+	                             (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0);
 }
 
 static EVP_PKEY *

@@ -82,7 +82,7 @@ encoder_set_params(void *ctx, const OSSL_PARAM params[])
 	if (p->data == NULL)
 		return 1;
 	return OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
-	    OPENSSL_strlcpy(enc->cipher, name, sizeof(enc->cipher)) < sizeof(enc->cipher);
+	       OPENSSL_strlcpy(enc->cipher, name, sizeof(enc->cipher)) < sizeof(enc->cipher);
 }
 
 /* By the most private thing that is selected, as the default provider has it. */
@@ -90,9 +90,8 @@ static int
 public_selection(void *provctx, int selection)
 {
 	(void)provctx;
-	return selection == 0 ||
-	    ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 &&
-		(selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0);
+	return selection == 0 || ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 &&
+	                             (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0);
 }
 
 static int
@@ -112,8 +111,8 @@ put_keyfile(const struct tpmiot_key *key, const struct form *form, struct tpmiot
 	enum tpmiot_rc rc;
 
 	tpmiot_key_to_file(key, &file);
-	rc = form == &PRIVATE_PEM ? tpmiot_keyfile_put_pem(&file, out, err) :
-				    tpmiot_keyfile_put_der(&file, out, err);
+	rc = form == &PRIVATE_PEM ? tpmiot_keyfile_put_pem(&file, out, err)
+	                          : tpmiot_keyfile_put_der(&file, out, err);
 	tpmiot_keyfile_clear(&file);
 	return rc;
 }
@@ -144,13 +143,13 @@ static int
 encode_soft(struct encoder *enc, const struct form *form, const struct prov_pkey *key,
     int selection, BIO *bio, OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
 {
-	OSSL_ENCODER_CTX *ctx =
-	    OSSL_ENCODER_CTX_new_for_pkey(key->soft, selection, form->output, form->structure, NULL);
+	OSSL_ENCODER_CTX *ctx = OSSL_ENCODER_CTX_new_for_pkey(
+	    key->soft, selection, form->output, form->structure, NULL);
 	int ok = ctx != NULL;
 
 	if (ok && enc->cipher[0] != '\0')
 		ok = OSSL_ENCODER_CTX_set_cipher(ctx, enc->cipher, NULL) &&
-		    (cb == NULL || OSSL_ENCODER_CTX_set_passphrase_cb(ctx, cb, arg));
+		     (cb == NULL || OSSL_ENCODER_CTX_set_passphrase_cb(ctx, cb, arg));
 	ok = ok && OSSL_ENCODER_to_bio(ctx, bio);
 	OSSL_ENCODER_CTX_free(ctx);
 	return ok;

@@ -95,7 +95,7 @@ exchange_init(void *vex, void *key, const OSSL_PARAM params[])
 	EVP_PKEY_CTX_free(ex->soft);
 	ex->soft = EVP_PKEY_CTX_new_from_pkey(prov_libctx(ex->prov), own->soft, NULL);
 	return ex->soft != NULL && EVP_PKEY_derive_init(ex->soft) > 0 &&
-	    exchange_set_params(ex, params);
+	       exchange_set_params(ex, params);
 }
 
 /* A point that is not on the key's curve would give the key away, bit by bit: checked there. */
@@ -108,8 +108,8 @@ exchange_set_peer(void *vex, void *key)
 	if (ex->soft == NULL || peer == NULL || peer->soft == NULL)
 		return prov_raise(ex->prov, TPMIOT_E_USAGE, "no key to agree with");
 	if (EVP_PKEY_derive_set_peer(ex->soft, peer->soft) <= 0)
-		return prov_raise(ex->prov, TPMIOT_E_USAGE,
-		    "the other key is not a valid key on the same curve");
+		return prov_raise(
+		    ex->prov, TPMIOT_E_USAGE, "the other key is not a valid key on the same curve");
 	prov_pkey_ref(peer);
 	prov_pkey_unref(ex->peer);
 	ex->peer = peer;
@@ -123,7 +123,7 @@ get_coordinate(const EVP_PKEY *key, const char *name, size_t size, TPM2B_ECC_PAR
 {
 	BIGNUM *n = NULL;
 	bool ok = size <= sizeof(out->buffer) && EVP_PKEY_get_bn_param(key, name, &n) &&
-	    BN_bn2binpad(n, out->buffer, (int)size) >= 0;
+	          BN_bn2binpad(n, out->buffer, (int)size) >= 0;
 
 	out->size = (UINT16)size;
 	BN_free(n);
@@ -148,7 +148,8 @@ agree(struct exchange *ex, struct tpmiot_buf *secret)
 		return 0;
 	if (!get_coordinate(ex->peer->soft, OSSL_PKEY_PARAM_EC_PUB_X, size, &point.x) ||
 	    !get_coordinate(ex->peer->soft, OSSL_PKEY_PARAM_EC_PUB_Y, size, &point.y))
-		return prov_raise(ex->prov, TPMIOT_E_USAGE, "the other key is no point of the curve");
+		return prov_raise(
+		    ex->prov, TPMIOT_E_USAGE, "the other key is no point of the curve");
 	if (tpmiot_key_ecdh(ex->key->tpm, &point, secret, &err) != TPMIOT_OK)
 		return prov_raise_use(ex->key, &err);
 	return 1;
@@ -183,8 +184,8 @@ get_kdf(const struct exchange *ex, struct kdf *kdf)
 }
 
 static int
-run_kdf(const struct exchange *ex, struct kdf *kdf, const struct tpmiot_buf *secret,
-    unsigned char *out)
+run_kdf(
+    const struct exchange *ex, struct kdf *kdf, const struct tpmiot_buf *secret, unsigned char *out)
 {
 	EVP_KDF *fetched = EVP_KDF_fetch(prov_libctx(ex->prov), kdf->type, NULL);
 	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(fetched);
@@ -224,8 +225,8 @@ derive_in_tpm(struct exchange *ex, unsigned char *out, size_t *out_len, size_t o
 		    "%zu bytes are too few for the secret, of %zu", out_size, len);
 	ok = agree(ex, &secret);
 	if (ok && (secret.data == NULL || secret.len != secret_size(ex))) {
-		prov_raise(ex->prov, TPMIOT_E_TPM, "TPM2_ECDH_ZGen: a secret of %zu bytes",
-		    secret.len);
+		prov_raise(
+		    ex->prov, TPMIOT_E_TPM, "TPM2_ECDH_ZGen: a secret of %zu bytes", secret.len);
 		ok = 0;
 	}
 	if (ok && kdf.type[0] == '\0')
@@ -269,7 +270,8 @@ exchange_set_params(void *vex, const OSSL_PARAM params[])
 
 	if (params == NULL || params[0].key == NULL)
 		return 1;
-	return ex->soft != NULL && EVP_PKEY_CTX_set_params(ex->soft, prov_params_unconst(params)) > 0;
+	return ex->soft != NULL &&
+	       EVP_PKEY_CTX_set_params(ex->soft, prov_params_unconst(params)) > 0;
 }
 
 #define SETTINGS                                                                                   \

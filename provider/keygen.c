@@ -340,9 +340,9 @@ gen_in_tpm(struct keygen *gen)
 static struct prov_pkey *
 gen_in_software(struct keygen *gen)
 {
-	int has = EVP_PKEY_CTX_get_operation(gen->soft) == EVP_PKEY_OP_PARAMGEN ?
-	    OSSL_KEYMGMT_SELECT_ALL_PARAMETERS :
-	    OSSL_KEYMGMT_SELECT_ALL;
+	int has = EVP_PKEY_CTX_get_operation(gen->soft) == EVP_PKEY_OP_PARAMGEN
+	              ? OSSL_KEYMGMT_SELECT_ALL_PARAMETERS
+	              : OSSL_KEYMGMT_SELECT_ALL;
 	EVP_PKEY *soft = NULL;
 	struct prov_pkey *key;
 

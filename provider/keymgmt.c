@@ -92,8 +92,8 @@ validate_private(const struct prov_pkey *key, EVP_PKEY_CTX *ctx, int selection)
 {
 	if (key->tpm != NULL)
 		return 1;
-	return (selection & SELECT_KEYPAIR) == SELECT_KEYPAIR ? EVP_PKEY_pairwise_check(ctx) == 1 :
-								EVP_PKEY_private_check(ctx) == 1;
+	return (selection & SELECT_KEYPAIR) == SELECT_KEYPAIR ? EVP_PKEY_pairwise_check(ctx) == 1
+	                                                      : EVP_PKEY_private_check(ctx) == 1;
 }
 
 static int
@@ -110,9 +110,9 @@ key_validate(const void *keydata, int selection, int checktype)
 	if (ok && key->type == PROV_EC && (selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0)
 		ok = EVP_PKEY_param_check(ctx) == 1;
 	if (ok && (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0)
-		ok = checktype == OSSL_KEYMGMT_VALIDATE_QUICK_CHECK ?
-		    EVP_PKEY_public_check_quick(ctx) == 1 :
-		    EVP_PKEY_public_check(ctx) == 1;
+		ok = checktype == OSSL_KEYMGMT_VALIDATE_QUICK_CHECK
+		         ? EVP_PKEY_public_check_quick(ctx) == 1
+		         : EVP_PKEY_public_check(ctx) == 1;
 	if (ok && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
 		ok = validate_private(key, ctx, selection);
 	EVP_PKEY_CTX_free(ctx);
@@ -225,7 +225,8 @@ key_set_params(void *keydata, const OSSL_PARAM params[])
 	if (params == NULL || params[0].key == NULL)
 		return 1;
 	if (key->tpm != NULL)
-		return prov_raise(key->prov, TPMIOT_E_UNSUPPORTED, "a key in the TPM can't be changed");
+		return prov_raise(
+		    key->prov, TPMIOT_E_UNSUPPORTED, "a key in the TPM can't be changed");
 	if (key->soft == NULL || !EVP_PKEY_set_params(key->soft, prov_params_unconst(params)))
 		return 0;
 	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY) != NULL)
@@ -236,7 +237,9 @@ key_set_params(void *keydata, const OSSL_PARAM params[])
 static const char *
 ec_operation_name(int operation)
 {
-	return operation == OSSL_OP_SIGNATURE ? "ECDSA" : operation == OSSL_OP_KEYEXCH ? "ECDH" : "EC";
+	return operation == OSSL_OP_SIGNATURE ? "ECDSA"
+	       : operation == OSSL_OP_KEYEXCH ? "ECDH"
+	                                      : "EC";
 }
 
 #define COMMON                                                                                     \
@@ -246,8 +249,8 @@ ec_operation_name(int operation)
 	    PROV_FN(KEYMGMT_EXPORT, key_export), PROV_FN(KEYMGMT_GET_PARAMS, key_get_params),      \
 	    PROV_FN(KEYMGMT_SET_PARAMS, key_set_params),                                           \
 	    PROV_FN(KEYMGMT_GEN_SET_TEMPLATE, prov_gen_set_template),                              \
-	    PROV_FN(KEYMGMT_GEN_SET_PARAMS, prov_gen_set_params),                                  \
-	    PROV_FN(KEYMGMT_GEN, prov_gen), PROV_FN(KEYMGMT_GEN_CLEANUP, prov_gen_cleanup)
+	    PROV_FN(KEYMGMT_GEN_SET_PARAMS, prov_gen_set_params), PROV_FN(KEYMGMT_GEN, prov_gen),  \
+	    PROV_FN(KEYMGMT_GEN_CLEANUP, prov_gen_cleanup)
 
 const OSSL_DISPATCH prov_keymgmt_rsa[] = {
 	COMMON,

@@ -16,9 +16,9 @@ peer_bit(const struct prov_ctx *prov, const OSSL_CORE_HANDLE *peer)
 
 	if (name == NULL)
 		return 0;
-	return strcmp(name, "default") == 0 ? PEER_DEFAULT :
-	    strcmp(name, "base") == 0	    ? PEER_BASE :
-					      0;
+	return strcmp(name, "default") == 0 ? PEER_DEFAULT
+	       : strcmp(name, "base") == 0  ? PEER_BASE
+	                                    : 0;
 }
 
 /* Both run under a lock of libcrypto's: no upcall that takes one. */

@@ -89,8 +89,8 @@ prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm)
 }
 
 EVP_PKEY *
-prov_soft_from_params(struct prov_ctx *prov, enum prov_type type, int selection,
-    const OSSL_PARAM params[])
+prov_soft_from_params(
+    struct prov_ctx *prov, enum prov_type type, int selection, const OSSL_PARAM params[])
 {
 	OSSL_LIB_CTX *libctx = prov_libctx(prov);
 	EVP_PKEY_CTX *ctx = NULL;
@@ -119,8 +119,8 @@ prov_pkey_fixed_scheme(const struct prov_pkey *key)
 
 	if (area == NULL)
 		return TPM2_ALG_NULL;
-	return area->type == TPM2_ALG_RSA ? area->parameters.rsaDetail.scheme.scheme :
-					    area->parameters.eccDetail.scheme.scheme;
+	return area->type == TPM2_ALG_RSA ? area->parameters.rsaDetail.scheme.scheme
+	                                  : area->parameters.eccDetail.scheme.scheme;
 }
 
 TPMI_ALG_HASH
@@ -181,7 +181,8 @@ prov_pkey_deliver(struct prov_pkey *key, OSSL_CALLBACK *cb, void *arg)
 	char name[8];
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &object_type),
-		OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, strlen(prov_type_name(key->type))),
+		OSSL_PARAM_utf8_string(
+		    OSSL_OBJECT_PARAM_DATA_TYPE, name, strlen(prov_type_name(key->type))),
 		/* The reference is the pointer's own bytes: load sets the pointer to NULL. */
 		OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &key, sizeof(key)),
 		OSSL_PARAM_END,

@@ -18,10 +18,7 @@
 
 #include "prov.h"
 
-enum prov_type {
-	PROV_RSA,
-	PROV_EC
-};
+enum prov_type { PROV_RSA, PROV_EC };
 
 struct prov_pkey {
 	atomic_int refs;
@@ -30,8 +27,9 @@ struct prov_pkey {
 	EVP_PKEY *soft;         /* in the private context; NULL while empty */
 	struct tpmiot_key *tpm; /* NULL if the private half is not in the TPM */
 	int has;                /* OSSL_KEYMGMT_SELECT_… */
-	atomic_bool odd_salt;   /* PSS: the TPM has been seen to use another salt than the digest's size */
-	TPM2B_DIGEST reject;    /* see tpmdecrypt.c; guarded by prov's lock */
+	atomic_bool
+	    odd_salt; /* PSS: the TPM has been seen to use another salt than the digest's size */
+	TPM2B_DIGEST reject; /* see tpmdecrypt.c; guarded by prov's lock */
 };
 
 /* "RSA" or "EC". */
@@ -49,8 +47,8 @@ struct prov_pkey *prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **
 struct prov_pkey *prov_pkey_from_soft(struct prov_ctx *prov, EVP_PKEY **soft, int has);
 
 /* A key made from parameters in the private context; NULL if they make none. */
-EVP_PKEY *prov_soft_from_params(struct prov_ctx *prov, enum prov_type type, int selection,
-    const OSSL_PARAM params[]);
+EVP_PKEY *prov_soft_from_params(
+    struct prov_ctx *prov, enum prov_type type, int selection, const OSSL_PARAM params[]);
 
 /* The hash that the key's own scheme fixes, or TPM2_ALG_NULL. */
 TPMI_ALG_HASH prov_pkey_fixed_hash(const struct prov_pkey *key);

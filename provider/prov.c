@@ -18,19 +18,23 @@
 #define PROPS "provider=tpmiot"
 
 static const OSSL_ALGORITHM keymgmts[] = {
-	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_keymgmt_rsa, "RSA keys, also in the TPM" },
-	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPS, prov_keymgmt_ec, "EC keys, also in the TPM" },
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_keymgmt_rsa,
+	    "RSA keys, also in the TPM" },
+	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPS, prov_keymgmt_ec,
+	    "EC keys, also in the TPM" },
 	{ NULL, NULL, NULL, NULL },
 };
 
 static const OSSL_ALGORITHM signatures[] = {
-	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_signature_rsa, "RSA signatures by the TPM" },
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_signature_rsa,
+	    "RSA signatures by the TPM" },
 	{ "ECDSA", PROPS, prov_signature_ecdsa, "ECDSA signatures by the TPM" },
 	{ NULL, NULL, NULL, NULL },
 };
 
 static const OSSL_ALGORITHM asymciphers[] = {
-	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_asymcipher_rsa, "RSA decryption by the TPM" },
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_asymcipher_rsa,
+	    "RSA decryption by the TPM" },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -46,10 +50,15 @@ static const OSSL_ALGORITHM rands[] = {
 
 #define ENCODERS(name)                                                                             \
 	{ name, PROPS ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der, NULL }, \
-	{ name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem, NULL }, \
-	{ name, PROPS ",output=der,structure=PrivateKeyInfo", prov_encoder_private_der, NULL },    \
-	{ name, PROPS ",output=pem,structure=PrivateKeyInfo", prov_encoder_private_pem, NULL },    \
-	{ name, PROPS ",output=text", prov_encoder_text, NULL }
+	    { name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem,     \
+		    NULL },                                                                        \
+	    { name, PROPS ",output=der,structure=PrivateKeyInfo", prov_encoder_private_der,        \
+		    NULL },                                                                        \
+	    { name, PROPS ",output=pem,structure=PrivateKeyInfo", prov_encoder_private_pem,        \
+		    NULL },                                                                        \
+	{                                                                                          \
+		name, PROPS ",output=text", prov_encoder_text, NULL                                \
+	}
 
 static const OSSL_ALGORITHM encoders[] = {
 	ENCODERS("RSA"),
@@ -60,8 +69,10 @@ static const OSSL_ALGORITHM encoders[] = {
 /* Two answers to some questions: the longer one while nobody else opens files (peers.h). */
 #define KEY_DECODERS                                                                               \
 	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL },                                     \
-	{ "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },                      \
-	{ "EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL }
+	    { "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },                  \
+	{                                                                                          \
+		"EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL                     \
+	}
 
 #define SPKI ",input=der,structure=SubjectPublicKeyInfo"
 
@@ -79,8 +90,10 @@ static const OSSL_ALGORITHM decoders_alone[] = {
 
 #define KEY_STORES                                                                                 \
 	{ "tpmiot", PROPS, prov_store_key, "keys in the state directory and in the TPM" },         \
-	{ "handle", PROPS, prov_store_key, "persistent keys, as in tpm2-openssl" },                \
-	{ "object", PROPS, prov_store_key, "key files, as in tpm2-openssl" }
+	    { "handle", PROPS, prov_store_key, "persistent keys, as in tpm2-openssl" },            \
+	{                                                                                          \
+		"object", PROPS, prov_store_key, "key files, as in tpm2-openssl"                   \
+	}
 
 static const OSSL_ALGORITHM stores[] = {
 	KEY_STORES,
@@ -186,8 +199,7 @@ static const OSSL_DISPATCH provider[] = {
 	{ 0, NULL },
 };
 
-__attribute__((visibility("default")))
-OSSL_provider_init_fn OSSL_provider_init;
+__attribute__((visibility("default"))) OSSL_provider_init_fn OSSL_provider_init;
 
 int
 OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,

@@ -59,7 +59,8 @@ struct prov_ctx {
 	bool tpm_lent; /* not ours: builtin.h */
 };
 
-TPMIOT_MUST_USE struct prov_ctx *prov_ctx_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in);
+TPMIOT_MUST_USE struct prov_ctx *prov_ctx_new(
+    const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in);
 void prov_ctx_free(struct prov_ctx *prov);
 
 /*

@@ -41,8 +41,8 @@ bool
 prov_raw_possible(const struct prov_sig *sig)
 {
 	return sig->key->type == PROV_RSA && prov_pkey_is(sig->key, TPMA_OBJECT_DECRYPT) &&
-	    !prov_pkey_is(sig->key, TPMA_OBJECT_RESTRICTED) &&
-	    prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL;
+	       !prov_pkey_is(sig->key, TPMA_OBJECT_RESTRICTED) &&
+	       prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL;
 }
 
 /* Whether the salt's length is one of a digest, which TPM2_Sign makes. */
@@ -50,7 +50,7 @@ static bool
 is_digest_salt(const struct asked *asked, TPMI_ALG_HASH hash)
 {
 	return strcmp(asked->salt, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST) == 0 ||
-	    strtol(asked->salt, NULL, 10) == (long)tpmiot_alg_md_size(hash);
+	       strtol(asked->salt, NULL, 10) == (long)tpmiot_alg_md_size(hash);
 }
 
 bool
@@ -67,7 +67,7 @@ prov_raw_wanted(const struct prov_sig *sig)
 		return hash == TPM2_ALG_ERROR;
 	case RSA_PKCS1_PSS_PADDING:
 		return hash == TPM2_ALG_ERROR || tpmiot_alg_from_md_name(asked.mgf1) != hash ||
-		    !is_digest_salt(&asked, hash) || atomic_load(&sig->key->odd_salt);
+		       !is_digest_salt(&asked, hash) || atomic_load(&sig->key->odd_salt);
 	default:
 		return asked.padding == RSA_NO_PADDING;
 	}
@@ -97,10 +97,10 @@ pad(const struct prov_sig *sig, const struct asked *asked, struct tpmiot_bytes d
 
 	if (asked->padding == RSA_NO_PADDING) {
 		tpmiot_buf_put(out, digest.data, digest.len);
-		return digest.len == (bits + 7) / 8 ? tpmiot_buf_done(out, err) :
-						      tpmiot_err_set(err, TPMIOT_E_USAGE,
-							  "without a padding exactly %zu bytes are signed",
-							  (bits + 7) / 8);
+		return digest.len == (bits + 7) / 8
+		           ? tpmiot_buf_done(out, err)
+		           : tpmiot_err_set(err, TPMIOT_E_USAGE,
+		                 "without a padding exactly %zu bytes are signed", (bits + 7) / 8);
 	}
 	if (asked->md[0] != '\0')
 		md = EVP_MD_fetch(libctx, asked->md, NULL);
@@ -108,11 +108,12 @@ pad(const struct prov_sig *sig, const struct asked *asked, struct tpmiot_bytes d
 		rc = tpmiot_rsapad_pkcs1_encode(md, digest, bits, out, err);
 	} else {
 		mgf1 = EVP_MD_fetch(libctx, asked->mgf1, NULL);
-		rc = md == NULL || mgf1 == NULL ?
-		    tpmiot_err_set(err, TPMIOT_E_USAGE,
-			"PSS has to know which digest it signs: say it (-pkeyopt digest:sha256)") :
-		    tpmiot_rsapad_pss_encode(libctx, md, mgf1, digest,
-			salt_length(asked, digest.len, bits), bits, out, err);
+		rc = md == NULL || mgf1 == NULL
+		         ? tpmiot_err_set(err, TPMIOT_E_USAGE,
+		               "PSS has to know which digest it signs: say it (-pkeyopt "
+		               "digest:sha256)")
+		         : tpmiot_rsapad_pss_encode(libctx, md, mgf1, digest,
+		               salt_length(asked, digest.len, bits), bits, out, err);
 	}
 	EVP_MD_free(md);
 	EVP_MD_free(mgf1);
@@ -126,7 +127,8 @@ is_right(const struct prov_sig *sig, const struct tpmiot_buf *signature, struct 
 	bool ok;
 
 	ERR_set_mark();
-	ok = EVP_PKEY_verify(sig->soft, signature->data, signature->len, digest.data, digest.len) == 1;
+	ok = EVP_PKEY_verify(sig->soft, signature->data, signature->len, digest.data, digest.len) ==
+	     1;
 	ERR_pop_to_mark();
 	return ok;
 }
@@ -145,7 +147,7 @@ prov_raw_sign(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t 
 		return 0;
 	if (pad(sig, &asked, in, &em, &err) != TPMIOT_OK ||
 	    tpmiot_key_rsa_private(sig->key->tpm, false, (struct tpmiot_bytes){ em.data, em.len },
-		&made, &err) != TPMIOT_OK)
+	        &made, &err) != TPMIOT_OK)
 		prov_raise_use(sig->key, &err);
 	else if (!is_right(sig, &made, in))
 		prov_raise(sig->prov, TPMIOT_E_TPM, "TPM2_RSA_Decrypt: the signature is wrong");

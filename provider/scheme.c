@@ -51,8 +51,8 @@ prov_scheme_init(struct prov_sig *sig)
 }
 
 /*
- * "auto" (and "auto-digestmax", since OpenSSL 3.1) leaves the salt's length to who signs; that is the TPM. Nearly all of
- * them use the digest's size, and the algorithm identifier in a certificate
+ * "auto" (and "auto-digestmax", since OpenSSL 3.1) leaves the salt's length to who signs; that is
+ * the TPM. Nearly all of them use the digest's size, and the algorithm identifier in a certificate
  * has to say it before the signature is made.
  */
 bool
@@ -61,14 +61,16 @@ prov_scheme_settle(struct prov_sig *sig)
 	char digest[] = OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST;
 	char salt[PROV_SIG_NAME_LEN];
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, digest, sizeof(digest) - 1),
+		OSSL_PARAM_utf8_string(
+		    OSSL_SIGNATURE_PARAM_PSS_SALTLEN, digest, sizeof(digest) - 1),
 		OSSL_PARAM_END,
 	};
 	int padding = 0;
 
 	if (!prov_sig_in_tpm(sig) || sig->key->type != PROV_RSA)
 		return true;
-	if (!prov_sig_get_padding(sig, &padding) || !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
+	if (!prov_sig_get_padding(sig, &padding) ||
+	    !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
 		return false;
 	if (padding != RSA_PKCS1_PSS_PADDING || strncmp(salt, "auto", 4) != 0)
 		return true;
@@ -89,9 +91,9 @@ check_fixed(struct prov_sig *sig, TPMI_ALG_ASYM_SCHEME scheme, TPMI_ALG_HASH has
 		    "this key does not sign with PSS padding: use pkcs1 (rsa_padding_mode:pkcs1)");
 	if (fixed != scheme)
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
-		    fixed == TPM2_ALG_RSAPSS ?
-			"this key signs with PSS padding only: use rsa_padding_mode:pss" :
-			"this key has a signing scheme that OpenSSL does not know");
+		    fixed == TPM2_ALG_RSAPSS
+		        ? "this key signs with PSS padding only: use rsa_padding_mode:pss"
+		        : "this key has a signing scheme that OpenSSL does not know");
 	if (fixed_hash != hash)
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this key signs %s only: choose that digest (openssl: -%s)",
@@ -140,11 +142,13 @@ rsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
 	TPMI_ALG_HASH hash;
 	int padding = 0;
 
-	if (!prov_sig_get_padding(sig, &padding) || !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
+	if (!prov_sig_get_padding(sig, &padding) ||
+	    !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
 		return false;
 	if (padding != RSA_PKCS1_PADDING && padding != RSA_PKCS1_PSS_PADDING)
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
-		    "the TPM signs with PKCS#1 v1.5 or PSS padding: use rsa_padding_mode:pkcs1 or pss");
+		    "the TPM signs with PKCS#1 v1.5 or PSS padding: use rsa_padding_mode:pkcs1 or "
+		    "pss");
 	if (name[0] == '\0')
 		return prov_raise(sig->prov, TPMIOT_E_USAGE,
 		    "the TPM has to know which digest it signs: say it (-pkeyopt digest:sha256)");
@@ -155,7 +159,7 @@ rsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
 	out->scheme = padding == RSA_PKCS1_PADDING ? TPM2_ALG_RSASSA : TPM2_ALG_RSAPSS;
 	out->details.any.hashAlg = hash;
 	return check_fixed(sig, out->scheme, hash) &&
-	    (padding != RSA_PKCS1_PSS_PADDING || check_pss(sig, hash));
+	       (padding != RSA_PKCS1_PSS_PADDING || check_pss(sig, hash));
 }
 
 /* Every TPM that has the curve has this hash as well. */
@@ -188,8 +192,8 @@ ecdsa_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
 	if (!prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, name))
 		return false;
 	if (prov_pkey_fixed_scheme(sig->key) != TPM2_ALG_NULL)
-		hash = name[0] == '\0' ? prov_pkey_fixed_hash(sig->key) :
-					 tpmiot_alg_from_md_name(name);
+		hash = name[0] == '\0' ? prov_pkey_fixed_hash(sig->key)
+		                       : tpmiot_alg_from_md_name(name);
 	out->scheme = TPM2_ALG_ECDSA;
 	out->details.any.hashAlg = hash;
 	return check_fixed(sig, TPM2_ALG_ECDSA, hash);

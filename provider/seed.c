@@ -47,7 +47,8 @@ seed_new(void *provctx, void *parent, const OSSL_DISPATCH *parent_calls)
 
 	(void)parent_calls;
 	if (parent != NULL) {
-		prov_raise(provctx, TPMIOT_E_USAGE, "TPMIOT is a source of seeds and has no parent");
+		prov_raise(
+		    provctx, TPMIOT_E_USAGE, "TPMIOT is a source of seeds and has no parent");
 		return NULL;
 	}
 	seed = OPENSSL_zalloc(sizeof(*seed));
@@ -80,8 +81,8 @@ seed_instantiate(void *vseed, unsigned int strength, int prediction_resistance,
 	(void)personal_len;
 	(void)params;
 	if (strength > STRENGTH)
-		return prov_raise(seed->prov, TPMIOT_E_UNSUPPORTED, "a TPM has %d bits of strength",
-		    STRENGTH);
+		return prov_raise(
+		    seed->prov, TPMIOT_E_UNSUPPORTED, "a TPM has %d bits of strength", STRENGTH);
 	seed->state = EVP_RAND_STATE_READY;
 	return 1;
 }

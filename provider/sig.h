@@ -34,8 +34,8 @@ prov_sig_in_tpm(const struct prov_sig *sig)
 #define PROV_SIG_NAME_LEN 64
 
 /* Parameters as they are set: OSSL_SIGNATURE_PARAM_… ("" for none), RSA_…_PADDING. */
-bool prov_sig_get_string(const struct prov_sig *sig, const char *name,
-    char value[PROV_SIG_NAME_LEN]);
+bool prov_sig_get_string(
+    const struct prov_sig *sig, const char *name, char value[PROV_SIG_NAME_LEN]);
 bool prov_sig_get_padding(const struct prov_sig *sig, int *padding);
 
 /*
@@ -60,10 +60,11 @@ bool prov_raw_wanted(const struct prov_sig *sig);
 int prov_raw_sign(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
     const unsigned char *digest, size_t len);
 
-/* TPM2_Sign over a digest, or over the message of a restricted key; see OSSL_FUNC_signature_sign. */
+/* TPM2_Sign over a digest, or over the message of a restricted key; see OSSL_FUNC_signature_sign.
+ */
 int prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
     const unsigned char *digest, size_t len);
-int prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len,
-    size_t out_size);
+int prov_tpm_sign_message(
+    struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size);
 
 #endif

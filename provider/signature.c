@@ -71,7 +71,7 @@ sig_dup(void *vsig)
 	if (sig->message.failed ||
 	    (from->soft != NULL && (sig->soft = EVP_PKEY_CTX_dup(from->soft)) == NULL) ||
 	    (from->hash != NULL && ((sig->hash = EVP_MD_CTX_new()) == NULL ||
-				       !EVP_MD_CTX_copy_ex(sig->hash, from->hash)))) {
+	                               !EVP_MD_CTX_copy_ex(sig->hash, from->hash)))) {
 		sig_free(sig);
 		return NULL;
 	}
@@ -170,7 +170,7 @@ digest_init(struct prov_sig *sig, const char *name, struct prov_pkey *key, bool 
 		name = default_digest(sig);
 	sig->by_message = prov_sig_in_tpm(sig) && prov_pkey_is(sig->key, TPMA_OBJECT_RESTRICTED);
 	return set_digest(sig, name) && (sig->by_message || start_hash(sig, name)) &&
-	    sig_set_params(sig, params);
+	       sig_set_params(sig, params);
 }
 
 static int
@@ -236,7 +236,7 @@ sig_digest_sign_final(void *vsig, unsigned char *out, size_t *out_len, size_t ou
 	if (sig->by_message)
 		return prov_tpm_sign_message(sig, out, out_len, out_size);
 	return sig->hash != NULL && EVP_DigestFinal_ex(sig->hash, digest, &len) &&
-	    sig_sign(sig, out, out_len, out_size, digest, len);
+	       sig_sign(sig, out, out_len, out_size, digest, len);
 }
 
 static int
@@ -247,7 +247,7 @@ sig_digest_verify_final(void *vsig, const unsigned char *signature, size_t signa
 	unsigned int len = 0;
 
 	return sig->hash != NULL && EVP_DigestFinal_ex(sig->hash, digest, &len) &&
-	    sig_verify(sig, signature, signature_len, digest, len);
+	       sig_verify(sig, signature, signature_len, digest, len);
 }
 
 /* At once: libcrypto need not copy the operation to keep it open for more. */
@@ -256,7 +256,7 @@ sig_digest_sign(void *vsig, unsigned char *out, size_t *out_len, size_t out_size
     const unsigned char *data, size_t len)
 {
 	return (out == NULL || sig_update(vsig, data, len)) &&
-	    sig_digest_sign_final(vsig, out, out_len, out_size);
+	       sig_digest_sign_final(vsig, out, out_len, out_size);
 }
 
 /* ---- Parameters ----------------------------------------------------------------- */
@@ -274,7 +274,7 @@ static bool
 changes_digest(const struct prov_sig *sig, const OSSL_PARAM params[])
 {
 	return (sig->hash != NULL || sig->by_message) &&
-	    OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST) != NULL;
+	       OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST) != NULL;
 }
 
 static int
@@ -288,7 +288,7 @@ sig_set_params(void *vsig, const OSSL_PARAM params[])
 		return prov_raise(sig->prov, TPMIOT_E_USAGE,
 		    "the digest can't be changed after the operation began");
 	return sig->soft != NULL && EVP_PKEY_CTX_set_params(sig->soft, params) > 0 &&
-	    prov_scheme_settle(sig);
+	       prov_scheme_settle(sig);
 }
 
 #define RSA_SETTINGS                                                                               \

@@ -139,8 +139,8 @@ read_named(struct store *store, const char *dir, const char *name, struct tpmiot
 	rc = tpmiot_statedir_read(dir, path, &pem, err);
 	if (rc == TPMIOT_E_NOT_FOUND)
 		rc = tpmiot_err_set(err, rc,
-		    "no key %s: there is no %s/%s; `tpmiot-enroll status` lists the keys", name, dir,
-		    path);
+		    "no key %s: there is no %s/%s; `tpmiot-enroll status` lists the keys", name,
+		    dir, path);
 	if (rc != TPMIOT_OK)
 		goto out;
 	rc = tpmiot_keyfile_parse_pem(prov_libctx(store->prov), pem.data, pem.len, out, err);
@@ -178,8 +178,8 @@ search_one(void *arg, const char *name)
 }
 
 static enum tpmiot_rc
-find_by_spki(struct store *store, const char *dir, struct tpmiot_keyfile *out,
-    struct tpmiot_err *err)
+find_by_spki(
+    struct store *store, const char *dir, struct tpmiot_keyfile *out, struct tpmiot_err *err)
 {
 	struct search s = { .store = store, .dir = dir, .file = out };
 	enum tpmiot_rc rc = tpmiot_statedir_each_key(dir, search_one, &s, err);
@@ -206,9 +206,9 @@ from_statedir(struct store *store)
 	if (rc == TPMIOT_OK && (path = tpmiot_buf_cstr(&dir)) == NULL)
 		rc = tpmiot_err_memory(&err);
 	if (rc == TPMIOT_OK)
-		rc = store->uri.kind == TPMIOT_URI_NAME ?
-		    read_named(store, path, store->uri.name, file, &err) :
-		    find_by_spki(store, path, file, &err);
+		rc = store->uri.kind == TPMIOT_URI_NAME
+		         ? read_named(store, path, store->uri.name, file, &err)
+		         : find_by_spki(store, path, file, &err);
 	if (rc == TPMIOT_OK)
 		key = from_keyfile(store, file);
 	else
@@ -275,9 +275,9 @@ from_object(struct store *store)
 		key = from_handle(store, serialized_handle(&content));
 		goto out;
 	}
-	rc = tpmiot_keyfile_is_der(content.data, content.len) ?
-	    tpmiot_keyfile_parse_der(libctx, content.data, content.len, file, &err) :
-	    tpmiot_keyfile_parse_pem(libctx, content.data, content.len, file, &err);
+	rc = tpmiot_keyfile_is_der(content.data, content.len)
+	         ? tpmiot_keyfile_parse_der(libctx, content.data, content.len, file, &err)
+	         : tpmiot_keyfile_parse_pem(libctx, content.data, content.len, file, &err);
 	if (rc == TPMIOT_OK)
 		key = from_keyfile(store, file);
 	else
@@ -320,8 +320,8 @@ key_load(void *ctx, OSSL_CALLBACK *object_cb, void *object_arg, OSSL_PASSPHRASE_
 	struct prov_pkey *key;
 
 	if (gives_certificates(store))
-		return prov_certs_next(store->prov, &store->uri, &store->certs, object_cb, object_arg,
-		    &store->done);
+		return prov_certs_next(
+		    store->prov, &store->uri, &store->certs, object_cb, object_arg, &store->done);
 	store->done = true;
 	if (store->uri.kind == TPMIOT_URI_NV)
 		return prov_raise(store->prov, TPMIOT_E_USAGE,

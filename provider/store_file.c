@@ -132,11 +132,12 @@ load_tss2(struct file *file, const unsigned char *der, size_t len)
 
 	if (key == NULL || prov_libctx(file->prov) == NULL)
 		ret = 0;
-	else if (tpmiot_keyfile_parse_der(prov_libctx(file->prov), der, len, key, &err) != TPMIOT_OK)
+	else if (tpmiot_keyfile_parse_der(prov_libctx(file->prov), der, len, key, &err) !=
+	         TPMIOT_OK)
 		ret = prov_raise_err(file->prov, &err);
 	else
-		ret = deliver_key(file,
-		    prov_load_keyfile(file->prov, key, NULL, file->pw_cb, file->pw_arg));
+		ret = deliver_key(
+		    file, prov_load_keyfile(file->prov, key, NULL, file->pw_cb, file->pw_arg));
 	prov_keyfile_free(key);
 	return ret;
 }
@@ -146,15 +147,15 @@ static int
 load_soft(struct file *file, const unsigned char *der, size_t len, int selection)
 {
 	EVP_PKEY *soft = NULL;
-	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&soft, "DER", NULL, NULL, selection,
-	    prov_libctx(file->prov), NULL);
+	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(
+	    &soft, "DER", NULL, NULL, selection, prov_libctx(file->prov), NULL);
 	int ret = 0;
 
 	if (ctx != NULL)
 		OSSL_DECODER_CTX_set_passphrase_cb(ctx, file->pw_cb, file->pw_arg);
 	if (ctx != NULL && OSSL_DECODER_from_data(ctx, &der, &len))
 		ret = deliver_key(file, prov_pkey_from_soft(file->prov, &soft,
-		    selection | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS));
+		                            selection | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS));
 	EVP_PKEY_free(soft);
 	OSSL_DECODER_CTX_free(ctx);
 	return ret;

@@ -7,7 +7,10 @@
 #include <openssl/core_dispatch.h>
 
 /* An entry of a table: the compiler holds fn against OpenSSL's type where fn is declared. */
-#define PROV_FN(id, fn) { OSSL_FUNC_##id, (void (*)(void))(fn) }
+#define PROV_FN(id, fn)                                                                            \
+	{                                                                                          \
+		OSSL_FUNC_##id, (void (*)(void))(fn)                                               \
+	}
 
 extern const OSSL_DISPATCH prov_keymgmt_rsa[];
 extern const OSSL_DISPATCH prov_keymgmt_ec[];

@@ -52,8 +52,8 @@ derive_secret(const struct prov_pkey *key, TPM2B_DIGEST *out, struct tpmiot_err 
 	struct tpmiot_buf made = TPMIOT_BUF_INIT;
 	uint8_t number[TPMIOT_RSA_MAX_BYTES];
 	struct tpmiot_bytes in = { number, (size_t)n->size - 1 };
-	enum tpmiot_rc rc = tpmiot_kdfa(libctx, TPM2_ALG_SHA256, modulus, "IMPLICIT REJECTION", none,
-	    none, number, in.len, err);
+	enum tpmiot_rc rc = tpmiot_kdfa(libctx, TPM2_ALG_SHA256, modulus, "IMPLICIT REJECTION",
+	    none, none, number, in.len, err);
 
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_rsa_private(key->tpm, true, in, &made, err);
@@ -89,8 +89,8 @@ get_secret(struct prov_pkey *key, TPM2B_DIGEST *out, struct tpmiot_err *err)
 /* ---- Paddings ---------------------------------------------------------------------- */
 
 static enum tpmiot_rc
-decrypt_pkcs1(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+decrypt_pkcs1(
+    struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf em = TPMIOT_BUF_INIT, ciphertext = TPMIOT_BUF_INIT;
 	size_t size = tpmiot_key_public(op->key->tpm)->area.unique.rsa.size;
@@ -116,8 +116,8 @@ decrypt_pkcs1(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf 
 }
 
 static enum tpmiot_rc
-decrypt_tls(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+decrypt_tls(
+    struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	unsigned int version = 0, alternative = 0;
 	OSSL_PARAM params[] = {
@@ -156,7 +156,8 @@ get_oaep(const struct prov_cipher *op, struct oaep *oaep, struct tpmiot_err *err
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, oaep->md, NAME_MAX_LEN),
-		OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, oaep->mgf1, NAME_MAX_LEN),
+		OSSL_PARAM_utf8_string(
+		    OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, oaep->mgf1, NAME_MAX_LEN),
 		OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, &oaep->label, 0),
 		OSSL_PARAM_END,
 	};
@@ -221,8 +222,8 @@ decrypt_oaep(struct prov_cipher *op, TPMI_ALG_RSA_SCHEME fixed, struct tpmiot_by
 }
 
 static enum tpmiot_rc
-decrypt(struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+decrypt(
+    struct prov_cipher *op, struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	TPMI_ALG_RSA_SCHEME fixed = prov_pkey_fixed_scheme(op->key);
 	int padding = 0;
@@ -264,7 +265,8 @@ prov_tpm_decrypt(struct prov_cipher *op, unsigned char *out, size_t *out_len, si
 	if (decrypt(op, (struct tpmiot_bytes){ in, len }, &message, &err) != TPMIOT_OK) {
 		prov_raise_use(op->key, &err);
 	} else if (message.len > out_size) {
-		prov_raise(op->prov, TPMIOT_E_USAGE, "%zu bytes are too few for the message", out_size);
+		prov_raise(
+		    op->prov, TPMIOT_E_USAGE, "%zu bytes are too few for the message", out_size);
 	} else {
 		if (message.len > 0)
 			memcpy(out, message.data, message.len);

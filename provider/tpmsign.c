@@ -22,8 +22,8 @@ deliver(struct prov_sig *sig, const TPMT_SIGNATURE *made, unsigned char *out, si
 	if (tpmiot_signature_put_openssl(made, &buf, &err) != TPMIOT_OK) {
 		prov_raise_err(sig->prov, &err);
 	} else if (buf.len > out_size) {
-		prov_raise(sig->prov, TPMIOT_E_USAGE, "%zu bytes are too few for the signature, of %zu",
-		    out_size, buf.len);
+		prov_raise(sig->prov, TPMIOT_E_USAGE,
+		    "%zu bytes are too few for the signature, of %zu", out_size, buf.len);
 	} else {
 		memcpy(out, buf.data, buf.len);
 		*out_len = buf.len;
@@ -116,9 +116,9 @@ prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, 
 		    tpmiot_alg_md_name(scheme.details.any.hashAlg), size, len);
 	}
 	if (tpmiot_key_sign_digest(sig->key->tpm, &scheme, tbs, size, &made, &err) != TPMIOT_OK)
-		return is_unknown_hash(&err) && prov_raw_possible(sig) ?
-		    prov_raw_sign(sig, out, out_len, out_size, digest, len) :
-		    raise_sign_error(sig, &scheme, &err);
+		return is_unknown_hash(&err) && prov_raw_possible(sig)
+		           ? prov_raw_sign(sig, out, out_len, out_size, digest, len)
+		           : raise_sign_error(sig, &scheme, &err);
 	if (!deliver(sig, &made, out, out_len, out_size))
 		return 0;
 	if (scheme.scheme != TPM2_ALG_RSAPSS || salt_is_right(sig, out, *out_len, digest, len))
@@ -141,14 +141,14 @@ prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len,
 	if (!prov_scheme(sig, &scheme) || !prov_pkey_check_auth(sig->key))
 		return 0;
 	if (tpmiot_key_sign_message(sig->key->tpm, &scheme, sig->message.data, sig->message.len,
-		&made, &err) != TPMIOT_OK)
+	        &made, &err) != TPMIOT_OK)
 		return raise_sign_error(sig, &scheme, &err);
 	if (!deliver(sig, &made, out, out_len, out_size))
 		return 0;
 	if (scheme.scheme != TPM2_ALG_RSAPSS)
 		return 1;
 	if (tpmiot_alg_digest(libctx, scheme.details.any.hashAlg, sig->message.data,
-		sig->message.len, &digest, &err) != TPMIOT_OK)
+	        sig->message.len, &digest, &err) != TPMIOT_OK)
 		return prov_raise_err(sig->prov, &err);
 	return salt_is_right(sig, out, *out_len, digest.buffer, digest.size) || raise_salt(sig);
 }

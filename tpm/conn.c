@@ -172,15 +172,15 @@ new_tpm(const char *conf, TSS2_TCTI_CONTEXT *given, OSSL_LIB_CTX *libctx, struct
 }
 
 enum tpmiot_rc
-tpmiot_tpm_new(const char *tcti, OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out,
-    struct tpmiot_err *err)
+tpmiot_tpm_new(
+    const char *tcti, OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err)
 {
 	return new_tpm(tcti, NULL, libctx, out, err);
 }
 
 enum tpmiot_rc
-tpmiot_tpm_new_on(TSS2_TCTI_CONTEXT *tcti, OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out,
-    struct tpmiot_err *err)
+tpmiot_tpm_new_on(
+    TSS2_TCTI_CONTEXT *tcti, OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err)
 {
 	return new_tpm(NULL, tcti, libctx, out, err);
 }
@@ -262,27 +262,30 @@ no_tcti(const struct tpmiot_tpm *tpm, TSS2_RC rc, int saved, struct tpmiot_err *
 	const char *device = strstr(conf, "/dev/");
 	enum tpmiot_rc result;
 
-	if (saved == EACCES || (device != NULL && access(device, F_OK) == 0 &&
-	    access(device, R_OK | W_OK) != 0))
+	if (saved == EACCES ||
+	    (device != NULL && access(device, F_OK) == 0 && access(device, R_OK | W_OK) != 0))
 		result = tpmiot_err_set(err, TPMIOT_E_PERM,
 		    "no permission to use the TPM (TCTI %s): run as root or join the group that "
-		    "owns the device (often tss)", conf);
+		    "owns the device (often tss)",
+		    conf);
 	else if (saved == EBUSY)
 		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
 		    "another program holds the TPM (TCTI %s) and does not let go: stop it, or let "
-		    "both use a resource manager (device:/dev/tpmrm0, tabrmd)", conf);
+		    "both use a resource manager (device:/dev/tpmrm0, tabrmd)",
+		    conf);
 	else
 		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
 		    "no TPM at TCTI %s (0x%x): check that it is there and running, or name "
-		    "another with TPMIOT_TCTI, for example device:/dev/tpmrm0", conf, rc);
+		    "another with TPMIOT_TCTI, for example device:/dev/tpmrm0",
+		    conf, rc);
 	if (err != NULL)
 		err->tss = rc;
 	return result;
 }
 
 static enum tpmiot_rc
-open_sys(struct tpmiot_tpm *tpm, struct tcti_shim *shim, TSS2_SYS_CONTEXT **out,
-    struct tpmiot_err *err)
+open_sys(
+    struct tpmiot_tpm *tpm, struct tcti_shim *shim, TSS2_SYS_CONTEXT **out, struct tpmiot_err *err)
 {
 	TSS2_ABI_VERSION abi = TSS2_ABI_VERSION_CURRENT;
 	size_t size = Tss2_Sys_GetContextSize(0);
@@ -341,7 +344,8 @@ tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 	else {
 		if (is_by_dbus(tpm) && atomic_load(&dbus_lost))
 			return tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
-			    "tpm2-abrmd cannot be reached from a process whose parent used it before "
+			    "tpm2-abrmd cannot be reached from a process whose parent used it "
+			    "before "
 			    "the fork; use the kernel's resource manager, device:/dev/tpmrm0");
 		if (is_by_dbus(tpm))
 			atomic_store(&dbus_used, true);

@@ -22,9 +22,9 @@
 struct tpmiot_tpm {
 	pthread_mutex_t lock; /* recursive */
 	unsigned int depth;   /* how often the holder has locked it */
-	bool shared;          /* the TPM is one that only one process can have open, and we forked */
-	OSSL_LIB_CTX *libctx; /* borrowed */
-	char *conf;           /* TCTI configuration, NULL for the default search */
+	bool shared; /* the TPM is one that only one process can have open, and we forked */
+	OSSL_LIB_CTX *libctx;     /* borrowed */
+	char *conf;               /* TCTI configuration, NULL for the default search */
 	TSS2_TCTI_CONTEXT *given; /* the tests' TCTI, borrowed; NULL otherwise */
 	TSS2_TCTI_CONTEXT *tcti;  /* NULL while not connected */
 	struct tcti_shim shim;
@@ -32,14 +32,15 @@ struct tpmiot_tpm {
 	struct tcti_shim aside_shim;
 	TSS2_SYS_CONTEXT *aside; /* for what is to be sent while a command in sys waits (room.c) */
 	unsigned int limit_s;    /* for a response; 0: by the kind of command */
-	unsigned int epoch; /* counts connections: a handle is good in its epoch only */
+	unsigned int epoch;      /* counts connections: a handle is good in its epoch only */
 	TPM2_HANDLE owned[TPM_OWNED_MAX]; /* objects and sessions to flush at the end */
 	size_t owned_n;
 	struct tpmiot_session *auth_session; /* for keys with an auth value; NULL until needed */
-	struct tpmiot_buf owner_auth; /* of the hierarchies; empty: none */
+	struct tpmiot_buf owner_auth;        /* of the hierarchies; empty: none */
 	struct tpmiot_buf endorsement_auth;
-	bool doubtful; /* something went wrong: the TPM may hold objects of ours that we don't know of */
-	TPMS_CONTEXT *swapped; /* somebody's session that had to make room; NULL if none had to */
+	bool doubtful; /* something went wrong: the TPM may hold objects of ours that we don't know
+	                  of */
+	TPMS_CONTEXT *swapped;   /* somebody's session that had to make room; NULL if none had to */
 	struct tpmiot_key *keys; /* every key on this connection */
 	uint64_t ticks;          /* orders the uses of keys */
 	struct tpmiot_tpm *next; /* all connections of the process, for fork */
@@ -61,12 +62,12 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_begin(struct tpmiot_tpm *tpm, struct tpmiot_e
 void tpm_end(struct tpmiot_tpm *tpm);
 
 /* Runs what `prepared` (the return code of …_Prepare) prepared. */
-TPMIOT_MUST_USE enum tpmiot_rc tpm_exec(struct tpmiot_tpm *tpm, const struct tpm_call *call,
-    TSS2_RC prepared, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpm_exec(
+    struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared, struct tpmiot_err *err);
 
 /* Translates what …_Complete returned. */
-TPMIOT_MUST_USE enum tpmiot_rc tpm_complete(const struct tpm_call *call, TSS2_RC completed,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpm_complete(
+    const struct tpm_call *call, TSS2_RC completed, struct tpmiot_err *err);
 
 /* Translates a TSS2_RC into a code and a text with a next step (rc.c). */
 enum tpmiot_rc tpm_rc(const char *what, TSS2_RC rc, struct tpmiot_err *err);

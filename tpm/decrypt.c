@@ -20,8 +20,12 @@ static enum tpmiot_rc
 rsa_decrypt(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth, void *arg,
     struct tpmiot_err *err)
 {
-	const struct tpm_call call = { .what = "TPM2_RSA_Decrypt", .auth = { auth }, .n_auth = 1,
-		.name = { &auth->name }, .n_name = 1, .secret_out = auth->session != NULL };
+	const struct tpm_call call = { .what = "TPM2_RSA_Decrypt",
+		.auth = { auth },
+		.n_auth = 1,
+		.name = { &auth->name },
+		.n_name = 1,
+		.secret_out = auth->session != NULL };
 	static const TPM2B_DATA no_label = { 0 };
 	struct to_decrypt *job = arg;
 	TPM2B_PUBLIC_KEY_RSA message = { 0 };
@@ -76,8 +80,8 @@ check_decrypts(const struct tpmiot_key *key, TPMI_ALG_PUBLIC type, struct tpmiot
 }
 
 static enum tpmiot_rc
-use_rsa(struct tpmiot_key *key, bool secret, const TPMT_RSA_DECRYPT *scheme,
-    struct tpmiot_bytes in, struct tpmiot_buf *out, struct tpmiot_err *err)
+use_rsa(struct tpmiot_key *key, bool secret, const TPMT_RSA_DECRYPT *scheme, struct tpmiot_bytes in,
+    struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct to_decrypt job = { .scheme = scheme, .out = out };
 	enum tpmiot_rc rc = check_decrypts(key, TPM2_ALG_RSA, err);
@@ -127,7 +131,8 @@ tpmiot_key_rsa_private(struct tpmiot_key *key, bool secret, struct tpmiot_bytes 
 	return rc;
 }
 
-/* ---- TPM2_ECDH_ZGen --------------------------------------------------------------------------- */
+/* ---- TPM2_ECDH_ZGen ---------------------------------------------------------------------------
+ */
 
 struct to_agree {
 	const TPMS_ECC_POINT *peer;
@@ -138,8 +143,12 @@ static enum tpmiot_rc
 ecdh_zgen(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth, void *arg,
     struct tpmiot_err *err)
 {
-	const struct tpm_call call = { .what = "TPM2_ECDH_ZGen", .auth = { auth }, .n_auth = 1,
-		.name = { &auth->name }, .n_name = 1, .secret_out = true };
+	const struct tpm_call call = { .what = "TPM2_ECDH_ZGen",
+		.auth = { auth },
+		.n_auth = 1,
+		.name = { &auth->name },
+		.n_name = 1,
+		.secret_out = true };
 	struct to_agree *job = arg;
 	TPM2B_ECC_POINT peer = { .point = *job->peer }, made = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
@@ -158,8 +167,8 @@ ecdh_zgen(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *
 
 /* The x coordinate is the secret (SP 800-56A, section 5.7.1.2), in the curve's size. */
 static enum tpmiot_rc
-put_coordinate(const TPM2B_ECC_PARAMETER *x, size_t size, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+put_coordinate(
+    const TPM2B_ECC_PARAMETER *x, size_t size, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	uint8_t *at;
 

@@ -19,8 +19,8 @@ tpmiot_ek_survey(struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tp
 	enum tpmiot_rc rc = tpmiot_tpm_handles(tpm, NV_FIRST, out->nv, &out->nv_n, err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_handles(tpm, PERSISTENT_FIRST, out->persistent, &out->persistent_n,
-		    err);
+		rc = tpmiot_tpm_handles(
+		    tpm, PERSISTENT_FIRST, out->persistent, &out->persistent_n, err);
 	return rc;
 }
 
@@ -37,7 +37,7 @@ bool
 tpmiot_ek_survey_has(const struct tpmiot_ek_survey *survey, TPM2_HANDLE handle)
 {
 	return handle != 0 && (is_among(survey->nv, survey->nv_n, handle) ||
-	    is_among(survey->persistent, survey->persistent_n, handle));
+	                          is_among(survey->persistent, survey->persistent_n, handle));
 }
 
 /* A certificate counts most, then a key that is there already. */
@@ -45,7 +45,7 @@ static int
 worth(const struct tpmiot_ek_survey *survey, const struct tpmiot_ek_profile *profile)
 {
 	return 2 * tpmiot_ek_survey_has(survey, profile->cert_index) +
-	    tpmiot_ek_survey_has(survey, profile->persistent);
+	       tpmiot_ek_survey_has(survey, profile->persistent);
 }
 
 static const struct tpmiot_ek_profile *
@@ -85,13 +85,14 @@ tpmiot_ek_find(struct tpmiot_tpm *tpm, const struct tpmiot_ek_survey *survey,
 	if (tpmiot_ek_survey_has(survey, ek.profile->persistent))
 		ek.persistent = ek.profile->persistent;
 	/* A custom template or nonce in NV is used when the key has to be made. */
-	ek.nonce_index = tpmiot_ek_survey_has(survey, ek.profile->nonce_index)
-	    ? ek.profile->nonce_index : 0;
+	ek.nonce_index =
+	    tpmiot_ek_survey_has(survey, ek.profile->nonce_index) ? ek.profile->nonce_index : 0;
 	ek.template_index = tpmiot_ek_survey_has(survey, ek.profile->template_index)
-	    ? ek.profile->template_index : 0;
+	                        ? ek.profile->template_index
+	                        : 0;
 	if (tpmiot_ek_survey_has(survey, ek.profile->cert_index)) {
-		rc = tpmiot_tpm_nv_read(tpm, ek.profile->cert_index, TPMIOT_EKCERT_MAX, &ek.cert,
-		    err);
+		rc = tpmiot_tpm_nv_read(
+		    tpm, ek.profile->cert_index, TPMIOT_EKCERT_MAX, &ek.cert, err);
 		if (rc == TPMIOT_OK)
 			rc = read_chain(tpm, survey, &ek.chain, err);
 	}
@@ -116,8 +117,8 @@ read_template(struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMT_PUBLIC *out, struc
 	if (rc == TPMIOT_OK &&
 	    (Tss2_MU_TPMT_PUBLIC_Unmarshal(nv.data, nv.len, &used, &area) != TSS2_RC_SUCCESS ||
 	        used != nv.len))
-		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
-		    "NV index 0x%08x does not hold an EK template", index);
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "NV index 0x%08x does not hold an EK template", index);
 	if (rc == TPMIOT_OK)
 		*out = area;
 	tpmiot_buf_free(&nv);
@@ -126,8 +127,7 @@ read_template(struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMT_PUBLIC *out, struc
 
 /* The nonce goes to the front of unique.rsa, or to x. */
 static enum tpmiot_rc
-read_nonce(struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMT_PUBLIC *template,
-    struct tpmiot_err *err)
+read_nonce(struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMT_PUBLIC *template, struct tpmiot_err *err)
 {
 	TPMU_PUBLIC_ID *unique = &template->unique;
 	bool rsa = template->type == TPM2_ALG_RSA;
@@ -155,8 +155,8 @@ make_ek(struct tpmiot_tpm *tpm, struct tpmiot_ek *ek, struct tpmiot_bytes endors
 	if (rc == TPMIOT_OK && ek->nonce_index != 0)
 		rc = read_nonce(tpm, ek->nonce_index, &template, err);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_create_primary(tpm, TPM2_RH_ENDORSEMENT, endorsement_auth, &template,
-		    &ek->handle, &ek->pub, err);
+		rc = tpmiot_tpm_create_primary(tpm, TPM2_RH_ENDORSEMENT, endorsement_auth,
+		    &template, &ek->handle, &ek->pub, err);
 	return rc;
 }
 
@@ -204,8 +204,8 @@ satisfy_policy(struct tpmiot_tpm *tpm, const struct tpmiot_ek *ek,
     struct tpmiot_bytes endorsement_auth, struct tpmiot_session *policy, struct tpmiot_err *err)
 {
 	TPM2B_DIGEST branches[2];
-	enum tpmiot_rc rc = tpmiot_tpm_policy_secret(tpm, policy, TPM2_RH_ENDORSEMENT,
-	    endorsement_auth, err);
+	enum tpmiot_rc rc =
+	    tpmiot_tpm_policy_secret(tpm, policy, TPM2_RH_ENDORSEMENT, endorsement_auth, err);
 
 	if (rc == TPMIOT_OK && ek->profile->high_range) {
 		tpmiot_ek_policy_branches(ek->profile, branches);

@@ -68,14 +68,14 @@ accept_response(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmi
 		    "%s: the response is not authorised as the command was", call->what);
 	for (size_t i = 0; rc == TPMIOT_OK && i < call->n_auth; i++)
 		if (call->auth[i]->session != NULL)
-			rc = tpm_session_accept(call->auth[i]->session, call, call->auth[i],
-			    &auths.auths[i], err);
+			rc = tpm_session_accept(
+			    call->auth[i]->session, call, call->auth[i], &auths.auths[i], err);
 	return rc;
 }
 
 enum tpmiot_rc
-tpm_exec(struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared,
-    struct tpmiot_err *err)
+tpm_exec(
+    struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = tpm_rc(call->what, prepared, err);
 	TSS2_RC tss;
@@ -91,7 +91,8 @@ tpm_exec(struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared,
 	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_TPM_RC_LAYER &&
 	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_RC_LAYER) {
 		tpm_disconnect(tpm);
-		tpm->doubtful = tss != TSS2_TCTI_RC_TRY_AGAIN; /* one that hangs is not asked again */
+		tpm->doubtful =
+		    tss != TSS2_TCTI_RC_TRY_AGAIN; /* one that hangs is not asked again */
 	}
 	if (rc == TPMIOT_OK && call->n_auth > 0)
 		rc = accept_response(tpm, call, err);

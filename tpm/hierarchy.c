@@ -21,15 +21,17 @@ slot(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy)
 }
 
 enum tpmiot_rc
-tpmiot_tpm_set_hierarchy_auth(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy,
-    struct tpmiot_bytes auth, struct tpmiot_err *err)
+tpmiot_tpm_set_hierarchy_auth(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, struct tpmiot_bytes auth, struct tpmiot_err *err)
 {
 	struct tpmiot_buf *to = slot(tpm, hierarchy);
 	enum tpmiot_rc rc;
 
 	if (to == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_USAGE, "0x%08x is no hierarchy that has a "
-		    "remembered authorisation value", hierarchy);
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "0x%08x is no hierarchy that has a "
+		    "remembered authorisation value",
+		    hierarchy);
 	tpmiot_tpm_lock(tpm);
 	tpmiot_buf_free(to);
 	tpmiot_buf_put(to, auth.data, auth.len);
@@ -54,8 +56,8 @@ start_session(struct tpmiot_tpm *tpm, struct tpmiot_session **out, struct tpmiot
 	rc = tpmiot_tpm_read_public(tpm, handle, &pub, err);
 	if (rc == TPMIOT_E_NOT_FOUND) {
 		tpmiot_template_srk_ecc(&template);
-		rc = tpmiot_tpm_create_primary(tpm, TPM2_RH_NULL, empty, &template, &made, &pub,
-		    err);
+		rc = tpmiot_tpm_create_primary(
+		    tpm, TPM2_RH_NULL, empty, &template, &made, &pub, err);
 		handle = made;
 	}
 	if (rc == TPMIOT_OK)

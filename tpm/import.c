@@ -13,8 +13,11 @@ tpm_import(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes paren
 {
 	static const TPMT_SYM_DEF_OBJECT no_inner_wrapper = { .algorithm = TPM2_ALG_NULL };
 	struct tpmiot_auth auth = { .value = parent_auth };
-	const struct tpm_call call = { .what = "TPM2_Import", .auth = { &auth }, .n_auth = 1,
-		.name = { &auth.name }, .n_name = 1 };
+	const struct tpm_call call = { .what = "TPM2_Import",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name },
+		.n_name = 1 };
 	TPM2B_PUBLIC area = { .publicArea = pub->area };
 	TPM2B_PRIVATE wrapped = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
@@ -25,8 +28,8 @@ tpm_import(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes paren
 		rc = tpm_parent_session(tpm, parent, &auth, err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_exec(tpm, &call,
-		    Tss2_Sys_Import_Prepare(tpm->sys, parent, NULL, &area, duplicate, secret,
-		        &no_inner_wrapper),
+		    Tss2_Sys_Import_Prepare(
+		        tpm->sys, parent, NULL, &area, duplicate, secret, &no_inner_wrapper),
 		    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_Import_Complete(tpm->sys, &wrapped), err);
@@ -41,8 +44,12 @@ enum tpmiot_rc
 tpm_unseal(struct tpmiot_tpm *tpm, TPM2_HANDLE object, const struct tpmiot_auth *auth,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	const struct tpm_call call = { .what = "TPM2_Unseal", .auth = { auth }, .n_auth = 1,
-		.name = { &auth->name }, .n_name = 1, .secret_out = true };
+	const struct tpm_call call = { .what = "TPM2_Unseal",
+		.auth = { auth },
+		.n_auth = 1,
+		.name = { &auth->name },
+		.n_name = 1,
+		.secret_out = true };
 	TPM2B_SENSITIVE_DATA data = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 

@@ -65,8 +65,8 @@ tpmiot_key_from_file(struct tpmiot_tpm *tpm, const struct tpmiot_keyfile *file,
 }
 
 enum tpmiot_rc
-tpmiot_key_from_handle(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot_key **out,
-    struct tpmiot_err *err)
+tpmiot_key_from_handle(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot_key **out, struct tpmiot_err *err)
 {
 	struct tpmiot_public pub;
 	enum tpmiot_rc rc;
@@ -143,8 +143,10 @@ tpmiot_key_handle(const struct tpmiot_key *key)
 void
 tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out)
 {
-	*out = (struct tpmiot_keyfile){ .pub = key->pub, .rsa_parent = key->parent.rsa,
-		.parent_name = key->parent.name, .extra = tpmiot_keyextra_ref(key->extra),
+	*out = (struct tpmiot_keyfile){ .pub = key->pub,
+		.rsa_parent = key->parent.rsa,
+		.parent_name = key->parent.name,
+		.extra = tpmiot_keyextra_ref(key->extra),
 		.parent = key->persistent != 0 ? key->persistent : key->parent.handle };
 	tpmiot_tpm_lock(key->tpm); /* what an import or a password changes */
 	out->type = key->type;
@@ -182,8 +184,7 @@ tpmiot_key_set_auth(struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpm
 }
 
 enum tpmiot_rc
-tpmiot_key_set_parent_auth(struct tpmiot_key *key, struct tpmiot_bytes auth,
-    struct tpmiot_err *err)
+tpmiot_key_set_parent_auth(struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 
@@ -193,7 +194,8 @@ tpmiot_key_set_parent_auth(struct tpmiot_key *key, struct tpmiot_bytes auth,
 	return rc;
 }
 
-/* ---- new keys ----------------------------------------------------------------------------------- */
+/* ---- new keys -----------------------------------------------------------------------------------
+ */
 
 static enum tpmiot_rc
 create_under(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes parent_auth,
@@ -205,8 +207,8 @@ create_under(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes par
 	enum tpmiot_rc rc = tpm_parent_open(tpm, &from, &handle, &made, err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_create(tpm, handle, parent_auth, template, user_auth, &out->pub,
-		    &out->priv, err);
+		rc = tpmiot_tpm_create(
+		    tpm, handle, parent_auth, template, user_auth, &out->pub, &out->priv, err);
 	tpmiot_tpm_flush(tpm, &made);
 	out->parent = parent;
 	return rc;
@@ -222,14 +224,15 @@ tpmiot_key_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 	enum tpmiot_rc rc;
 
 	tpmiot_tpm_lock(tpm);
-	rc = create_under(tpm, any ? TPMIOT_SRK_HANDLE : parent, parent_auth, template, user_auth,
-	    &file, err);
+	rc = create_under(
+	    tpm, any ? TPMIOT_SRK_HANDLE : parent, parent_auth, template, user_auth, &file, err);
 	if (rc == TPMIOT_E_NOT_FOUND && any)
 		rc = create_under(tpm, TPM2_RH_OWNER, parent_auth, template, user_auth, &file, err);
 	tpmiot_tpm_unlock(tpm);
 	if (rc == TPMIOT_E_NOT_FOUND)
 		return tpmiot_err_set(err, rc,
-		    "no parent at 0x%08x; tpm2_getcap handles-persistent lists what there is", parent);
+		    "no parent at 0x%08x; tpm2_getcap handles-persistent lists what there is",
+		    parent);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_from_file(tpm, &file, out, err);
 	if (rc == TPMIOT_OK && user_auth.len != 0) {

@@ -12,12 +12,12 @@
 
 struct tpmiot_key {
 	atomic_uint refs;
-	struct tpmiot_tpm *tpm; /* borrowed */
+	struct tpmiot_tpm *tpm;        /* borrowed */
 	enum tpmiot_keyfile_type type; /* an imported key is a loadable one */
 	struct tpmiot_public pub;
-	EVP_PKEY *pkey;         /* NULL for sealed data */
-	TPM2_HANDLE persistent; /* 0 for a wrapped key */
-	bool checked;           /* the persistent object has been seen to be this key */
+	EVP_PKEY *pkey;           /* NULL for sealed data */
+	TPM2_HANDLE persistent;   /* 0 for a wrapped key */
+	bool checked;             /* the persistent object has been seen to be this key */
 	struct tpm_parent parent; /* of a wrapped key */
 	TPM2B_PRIVATE priv;
 	TPM2B_ENCRYPTED_SECRET *secret; /* of what is still to be imported; else NULL */

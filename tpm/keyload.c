@@ -26,12 +26,12 @@ static enum tpmiot_rc
 import(struct tpmiot_key *key, TPM2_HANDLE parent, struct tpmiot_err *err)
 {
 	TPM2B_PRIVATE wrapped;
-	enum tpmiot_rc rc = tpm_import(key->tpm, parent, tpm_bytes_of(&key->parent_auth),
-	    &key->pub, &key->priv, key->secret, &wrapped, err);
+	enum tpmiot_rc rc = tpm_import(key->tpm, parent, tpm_bytes_of(&key->parent_auth), &key->pub,
+	    &key->priv, key->secret, &wrapped, err);
 
 	if (rc != TPMIOT_OK) {
-		(void)tpmiot_err_prefix(err, "importing the key under its parent 0x%08x",
-		    key->parent.handle);
+		(void)tpmiot_err_prefix(
+		    err, "importing the key under its parent 0x%08x", key->parent.handle);
 		return rc;
 	}
 	key->priv = wrapped;
@@ -73,7 +73,8 @@ check_persistent(struct tpmiot_key *key, struct tpmiot_err *err)
 	if (rc == TPMIOT_E_NOT_FOUND)
 		return tpmiot_err_set(err, rc,
 		    "no key at 0x%08x, where the key reference says it is: was the TPM cleared or "
-		    "replaced?", key->persistent);
+		    "replaced?",
+		    key->persistent);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (pub.name.size != key->pub.name.size ||

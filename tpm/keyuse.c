@@ -15,7 +15,8 @@
 /* Two where a TPM is ours alone; see is_worth_again(). */
 #define USE_TRIES 6
 
-/* ---- authorisation ---------------------------------------------------------------------------- */
+/* ---- authorisation ----------------------------------------------------------------------------
+ */
 
 /* The session that the connection keeps, salted to the storage root key. */
 static enum tpmiot_rc
@@ -48,7 +49,8 @@ authorise(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (has_policy(key)) {
-		rc = tpm_policy_start(key->tpm, &key->pub, key->extra, auth->value, secret, own, err);
+		rc = tpm_policy_start(
+		    key->tpm, &key->pub, key->extra, auth->value, secret, own, err);
 		auth->session = *own;
 	} else if ((key->pub.area.objectAttributes & TPMA_OBJECT_USERWITHAUTH) == 0) {
 		rc = tpmiot_err_set(err, TPMIOT_E_POLICY,
@@ -80,7 +82,8 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 		rc = authorise(key, secret, &auth, &own, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_handle_loaded(key, &handle, err);
-	/* The connection's session goes with it, be it at a TPM2_FlushContext that loading can do without. */
+	/* The connection's session goes with it, be it at a TPM2_FlushContext that loading can do
+	 * without. */
 	if (rc == TPMIOT_OK && auth.session != NULL && own == NULL &&
 	    key->tpm->auth_session != auth.session)
 		rc = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
@@ -100,8 +103,8 @@ is_taken(const struct tpmiot_key *key)
 	if (!tpm_key_is_loaded(key))
 		return false;
 	return tpmiot_tpm_read_public(key->tpm, key->loaded, &pub, NULL) != TPMIOT_OK ||
-	    pub.name.size != key->pub.name.size ||
-	    memcmp(pub.name.name, key->pub.name.name, pub.name.size) != 0;
+	       pub.name.size != key->pub.name.size ||
+	       memcmp(pub.name.name, key->pub.name.name, pub.name.size) != 0;
 }
 
 /*
@@ -120,7 +123,7 @@ is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, bool 
 		return err->tss != TSS2_TCTI_RC_TRY_AGAIN;
 	case TPMIOT_E_NOT_FOUND:
 		return is_loaded || key->tpm->auth_session != NULL ||
-		    key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT;
+		       key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT;
 	case TPMIOT_E_VERIFY:
 		return is_loaded || key->checked;
 	case TPMIOT_E_UNSUPPORTED:
@@ -131,12 +134,13 @@ is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, bool 
 	}
 }
 
-/* What a TPM in order says in an answer that nobody has changed; and one that hangs is not asked again. */
+/* What a TPM in order says in an answer that nobody has changed; and one that hangs is not asked
+ * again. */
 static bool
 is_doubtful(const struct tpmiot_err *err)
 {
 	return err->rc != TPMIOT_E_AUTH && err->rc != TPMIOT_E_LOCKOUT &&
-	    err->rc != TPMIOT_E_POLICY && err->tss != TSS2_TCTI_RC_TRY_AGAIN;
+	       err->rc != TPMIOT_E_POLICY && err->tss != TSS2_TCTI_RC_TRY_AGAIN;
 }
 
 enum tpmiot_rc
@@ -154,9 +158,11 @@ tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void 
 		if (rc == TPMIOT_OK)
 			break;
 		again = tries < USE_TRIES && is_worth_again(key, &last, was_loaded);
-		/* Its nonces may be out of step with the TPM's, which would look like a wrong password. */
+		/* Its nonces may be out of step with the TPM's, which would look like a wrong
+		 * password. */
 		tpmiot_session_end(&key->tpm->auth_session);
-		/* Not flushed now: nobody knows what the handle means, or whether another one was lost. */
+		/* Not flushed now: nobody knows what the handle means, or whether another one was
+		 * lost. */
 		key->tpm->doubtful |= is_doubtful(&last);
 		if (!again)
 			break;
@@ -169,7 +175,8 @@ tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void 
 	return rc;
 }
 
-/* ---- signing -------------------------------------------------------------------------------------- */
+/* ---- signing
+ * -------------------------------------------------------------------------------------- */
 
 struct to_sign {
 	EVP_PKEY *pkey;
@@ -185,8 +192,8 @@ struct to_sign {
  * object by now, where there is no resource manager. It is cheap in comparison.
  */
 static enum tpmiot_rc
-check_signature(const struct tpmiot_tpm *tpm, const struct to_sign *job,
-    const TPMT_SIGNATURE *made, struct tpmiot_err *err)
+check_signature(const struct tpmiot_tpm *tpm, const struct to_sign *job, const TPMT_SIGNATURE *made,
+    struct tpmiot_err *err)
 {
 	const TPMT_SIG_SCHEME *scheme = job->scheme;
 	enum tpmiot_rc rc;
@@ -210,8 +217,8 @@ sign_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_aut
 {
 	const struct to_sign *job = arg;
 	TPMT_SIGNATURE made;
-	enum tpmiot_rc rc = tpmiot_tpm_sign(tpm, handle, auth, job->scheme, job->digest,
-	    job->ticket, &made, err);
+	enum tpmiot_rc rc =
+	    tpmiot_tpm_sign(tpm, handle, auth, job->scheme, job->digest, job->ticket, &made, err);
 
 	if (rc == TPMIOT_OK)
 		rc = check_signature(tpm, job, &made, err);
@@ -274,7 +281,8 @@ tpmiot_key_sign_message(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, c
 	return rc;
 }
 
-/* ---- unsealing -------------------------------------------------------------------------------------- */
+/* ---- unsealing
+ * -------------------------------------------------------------------------------------- */
 
 static enum tpmiot_rc
 unseal_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth,

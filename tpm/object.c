@@ -14,14 +14,14 @@ is_transient(TPM2_HANDLE handle)
 	TPM2_HANDLE type = handle >> TPM2_HR_SHIFT;
 
 	return type == TPM2_HT_TRANSIENT || type == TPM2_HT_HMAC_SESSION ||
-	    type == TPM2_HT_POLICY_SESSION;
+	       type == TPM2_HT_POLICY_SESSION;
 }
 
 /* ---- TPM2_ReadPublic ---------------------------------------------------------- */
 
 enum tpmiot_rc
-tpmiot_tpm_read_public(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot_public *out,
-    struct tpmiot_err *err)
+tpmiot_tpm_read_public(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot_public *out, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_ReadPublic" };
 	TPM2B_PUBLIC area = { 0 };
@@ -31,8 +31,8 @@ tpmiot_tpm_read_public(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot
 		return rc;
 	rc = tpm_exec(tpm, &call, Tss2_Sys_ReadPublic_Prepare(tpm->sys, handle), err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_ReadPublic_Complete(tpm->sys, &area, NULL, NULL),
-		    err);
+		rc = tpm_complete(
+		    &call, Tss2_Sys_ReadPublic_Complete(tpm->sys, &area, NULL, NULL), err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_public_from_area(tpm->libctx, &area.publicArea, out, err);
 	tpm_end(tpm);
@@ -63,8 +63,11 @@ tpmiot_tpm_create_primary(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy,
     struct tpmiot_public *pub, struct tpmiot_err *err)
 {
 	struct tpmiot_auth auth = { .session = NULL };
-	struct tpm_call call = { .what = "TPM2_CreatePrimary", .auth = { &auth }, .n_auth = 1,
-		.name = { &auth.name }, .n_name = 1 };
+	struct tpm_call call = { .what = "TPM2_CreatePrimary",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name },
+		.n_name = 1 };
 	TPM2B_PUBLIC in = { .publicArea = *template }, made = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 	TPM2_HANDLE got = 0;
@@ -95,8 +98,11 @@ tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 {
 	static const TPML_PCR_SELECTION no_pcrs = { 0 };
 	struct tpmiot_auth auth = { .value = parent_auth };
-	struct tpm_call call = { .what = "TPM2_Create", .auth = { &auth }, .n_auth = 1,
-		.name = { &auth.name }, .n_name = 1 };
+	struct tpm_call call = { .what = "TPM2_Create",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name },
+		.n_name = 1 };
 	TPM2B_PUBLIC in = { .publicArea = *template }, made = { 0 };
 	TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	TPM2B_PRIVATE wrapped = { 0 };
@@ -119,7 +125,8 @@ tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 	}
 	if (rc == TPMIOT_OK)
 		rc = tpm_exec(tpm, &call,
-		    Tss2_Sys_Create_Prepare(tpm->sys, parent, &sensitive, &in, NULL, &no_pcrs), err);
+		    Tss2_Sys_Create_Prepare(tpm->sys, parent, &sensitive, &in, NULL, &no_pcrs),
+		    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call,
 		    Tss2_Sys_Create_Complete(tpm->sys, &wrapped, &made, NULL, NULL, NULL), err);
@@ -156,8 +163,11 @@ tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes 
     struct tpmiot_err *err)
 {
 	struct tpmiot_auth auth = { .value = parent_auth };
-	struct tpm_call call = { .what = "TPM2_Load", .auth = { &auth }, .n_auth = 1,
-		.name = { &auth.name }, .n_name = 1 };
+	struct tpm_call call = { .what = "TPM2_Load",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name },
+		.n_name = 1 };
 	TPM2B_PUBLIC area = { .publicArea = pub->area };
 	TPM2B_NAME name = { 0 };
 	TPM2_HANDLE got = 0;
@@ -172,7 +182,8 @@ tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes 
 	tpmiot_session_end(&auth.session);
 	if (rc == TPMIOT_OK) {
 		tpm_own(tpm, got);
-		if (name.size != pub->name.size || memcmp(name.name, pub->name.name, name.size) != 0)
+		if (name.size != pub->name.size ||
+		    memcmp(name.name, pub->name.name, name.size) != 0)
 			rc = tpmiot_err_set(err, TPMIOT_E_TPM,
 			    "TPM2_Load: the TPM loaded another key than it was given");
 	}

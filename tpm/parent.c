@@ -16,13 +16,13 @@ is_hierarchy(TPM2_HANDLE handle)
 static enum tpmiot_rc
 check_name(const struct tpm_parent *parent, const TPM2B_NAME *name, struct tpmiot_err *err)
 {
-	if (parent->name.size == 0 ||
-	    (name->size == parent->name.size &&
-	        memcmp(name->name, parent->name.name, name->size) == 0))
+	if (parent->name.size == 0 || (name->size == parent->name.size &&
+	                                  memcmp(name->name, parent->name.name, name->size) == 0))
 		return TPMIOT_OK;
 	return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 	    "the parent 0x%08x is not the one that the key file names (parentName): another key "
-	    "was put in its place, or the TPM was cleared or replaced", parent->handle);
+	    "was put in its place, or the TPM was cleared or replaced",
+	    parent->handle);
 }
 
 static enum tpmiot_rc
@@ -76,8 +76,8 @@ tpm_salt_open(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *made,
 }
 
 enum tpmiot_rc
-tpm_parent_session(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth,
-    struct tpmiot_err *err)
+tpm_parent_session(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth, struct tpmiot_err *err)
 {
 	struct tpmiot_public pub;
 	enum tpmiot_rc rc = tpmiot_tpm_read_public(tpm, parent, &pub, err);

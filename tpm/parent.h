@@ -27,7 +27,7 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_salt_open(struct tpmiot_tpm *tpm, TPM2_HANDLE
     TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
 
 /* A session with the parent, for one command that carries what is for the TPM only. */
-TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_session(struct tpmiot_tpm *tpm, TPM2_HANDLE parent,
-    struct tpmiot_auth *auth, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_session(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth, struct tpmiot_err *err);
 
 #endif

@@ -7,7 +7,8 @@
 TPMS_PCR_SELECTION
 tpmiot_pcr_selection(TPMI_ALG_HASH alg, uint32_t selected)
 {
-	return (TPMS_PCR_SELECTION){ .hash = alg, .sizeofSelect = 3,
+	return (TPMS_PCR_SELECTION){ .hash = alg,
+		.sizeofSelect = 3,
 		.pcrSelect = { (BYTE)selected, (BYTE)(selected >> 8), (BYTE)(selected >> 16) } };
 }
 
@@ -34,11 +35,12 @@ read_some(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, uint32_t want, uint32_t *go
 	in.pcrSelections[0] = tpmiot_pcr_selection(alg, want);
 	rc = tpm_exec(tpm, &call, Tss2_Sys_PCR_Read_Prepare(tpm->sys, &in), err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_PCR_Read_Complete(tpm->sys, NULL, &out, values),
-		    err);
+		rc = tpm_complete(
+		    &call, Tss2_Sys_PCR_Read_Complete(tpm->sys, NULL, &out, values), err);
 	if (rc == TPMIOT_OK)
-		*got = out.count == 1 && out.pcrSelections[0].hash == alg ?
-		    selected_by(&out.pcrSelections[0]) & want : 0;
+		*got = out.count == 1 && out.pcrSelections[0].hash == alg
+		           ? selected_by(&out.pcrSelections[0]) & want
+		           : 0;
 	tpm_end(tpm);
 	return rc;
 }
@@ -76,7 +78,8 @@ tpmiot_tpm_pcr_read(struct tpmiot_tpm *tpm, struct tpmiot_pcr_bank *bank, struct
 		if (!take(&read, got, &values))
 			return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 			    "this TPM does not have the registers that are asked for in a bank %s; "
-			    "tpm2_pcrread shows what it has", tpmiot_alg_md_name(bank->alg));
+			    "tpm2_pcrread shows what it has",
+			    tpmiot_alg_md_name(bank->alg));
 		left &= ~got;
 	}
 	*bank = read;

@@ -33,8 +33,8 @@ policy_pcr(const struct run *run, const union tpmiot_policy_body *body, struct t
 	TSS2_SYS_CONTEXT *sys = run->tpm->sys;
 	const char *text;
 	enum tpmiot_rc rc = tpm_exec(run->tpm, &call,
-	    Tss2_Sys_PolicyPCR_Prepare(sys, run->session->handle, &body->pcr.digest,
-	        &body->pcr.pcrs),
+	    Tss2_Sys_PolicyPCR_Prepare(
+	        sys, run->session->handle, &body->pcr.digest, &body->pcr.pcrs),
 	    err);
 
 	if (rc == TPMIOT_OK)
@@ -56,8 +56,8 @@ policy_auth_value(const struct run *run, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_PolicyAuthValue" };
 	TSS2_SYS_CONTEXT *sys = run->tpm->sys;
-	enum tpmiot_rc rc = tpm_exec(run->tpm, &call,
-	    Tss2_Sys_PolicyAuthValue_Prepare(sys, run->session->handle), err);
+	enum tpmiot_rc rc = tpm_exec(
+	    run->tpm, &call, Tss2_Sys_PolicyAuthValue_Prepare(sys, run->session->handle), err);
 
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_PolicyAuthValue_Complete(sys), err);
@@ -91,7 +91,7 @@ entity_handle(const union tpmiot_policy_body *body)
 	if (name->size != sizeof(TPM2_HANDLE))
 		return body->secret.entity;
 	return (TPM2_HANDLE)name->name[0] << 24 | (TPM2_HANDLE)name->name[1] << 16 |
-	    (TPM2_HANDLE)name->name[2] << 8 | name->name[3];
+	       (TPM2_HANDLE)name->name[2] << 8 | name->name[3];
 }
 
 static enum tpmiot_rc
@@ -100,8 +100,11 @@ policy_secret(const struct run *run, const union tpmiot_policy_body *body, struc
 	TPM2_HANDLE entity = entity_handle(body);
 	struct tpmiot_auth auth = { .value = run->auth, .name = body->secret.name };
 	TPM2B_NAME policy_name = tpm_handle_name(run->session->handle);
-	const struct tpm_call call = { .what = "TPM2_PolicySecret", .auth = { &auth }, .n_auth = 1,
-		.name = { &auth.name, &policy_name }, .n_name = 2 };
+	const struct tpm_call call = { .what = "TPM2_PolicySecret",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name, &policy_name },
+		.n_name = 2 };
 	TSS2_SYS_CONTEXT *sys;
 	enum tpmiot_rc rc = TPMIOT_OK;
 
@@ -115,20 +118,21 @@ policy_secret(const struct run *run, const union tpmiot_policy_body *body, struc
 		return rc;
 	sys = run->tpm->sys;
 	rc = tpm_exec(run->tpm, &call,
-	    Tss2_Sys_PolicySecret_Prepare(sys, entity, run->session->handle, NULL, NULL,
-	        &body->secret.ref, 0),
+	    Tss2_Sys_PolicySecret_Prepare(
+	        sys, entity, run->session->handle, NULL, NULL, &body->secret.ref, 0),
 	    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_PolicySecret_Complete(sys, NULL, NULL), err);
 	tpmiot_session_end(&auth.session);
 	if (rc != TPMIOT_OK)
-		(void)tpmiot_err_prefix(err, "the key's policy takes the password of 0x%08x", entity);
+		(void)tpmiot_err_prefix(
+		    err, "the key's policy takes the password of 0x%08x", entity);
 	return rc;
 }
 
 static enum tpmiot_rc
-policy_counter_timer(const struct run *run, const union tpmiot_policy_body *body,
-    struct tpmiot_err *err)
+policy_counter_timer(
+    const struct run *run, const union tpmiot_policy_body *body, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_PolicyCounterTimer" };
 	TSS2_SYS_CONTEXT *sys = run->tpm->sys;
@@ -142,8 +146,10 @@ policy_counter_timer(const struct run *run, const union tpmiot_policy_body *body
 	if (!answered(err, TPM2_RC_POLICY))
 		return rc;
 	return tpmiot_err_set(err, TPMIOT_E_POLICY,
-	    "the key's policy: the TPM's clock or counters (byte %u of TPMS_TIME_INFO) are not what "
-	    "the key was made for; tpm2_readclock shows them", body->timer.offset);
+	    "the key's policy: the TPM's clock or counters (byte %u of TPMS_TIME_INFO) are not "
+	    "what "
+	    "the key was made for; tpm2_readclock shows them",
+	    body->timer.offset);
 }
 
 static enum tpmiot_rc
@@ -167,8 +173,8 @@ approved_digest(const struct run *run, const union tpmiot_policy_body *body, TPM
 	static const struct tpm_call call = { .what = "TPM2_PolicyGetDigest" };
 	TSS2_SYS_CONTEXT *sys = run->tpm->sys;
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
-	enum tpmiot_rc rc = tpm_exec(run->tpm, &call,
-	    Tss2_Sys_PolicyGetDigest_Prepare(sys, run->session->handle), err);
+	enum tpmiot_rc rc = tpm_exec(
+	    run->tpm, &call, Tss2_Sys_PolicyGetDigest_Prepare(sys, run->session->handle), err);
 
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_PolicyGetDigest_Complete(sys, policy), err);
@@ -193,11 +199,11 @@ load_signer(struct tpmiot_tpm *tpm, const struct tpmiot_public *signer, TPM2_HAN
 	TPM2_HANDLE handle = 0;
 	enum tpmiot_rc rc;
 
-	rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_LoadExternal_Prepare(tpm->sys, NULL, &area, TPM2_RH_OWNER), err);
+	rc = tpm_exec(
+	    tpm, &call, Tss2_Sys_LoadExternal_Prepare(tpm->sys, NULL, &area, TPM2_RH_OWNER), err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_LoadExternal_Complete(tpm->sys, &handle, NULL),
-		    err);
+		rc = tpm_complete(
+		    &call, Tss2_Sys_LoadExternal_Complete(tpm->sys, &handle, NULL), err);
 	if (rc == TPMIOT_OK) {
 		tpm_own(tpm, handle);
 		*out = handle;
@@ -210,20 +216,21 @@ verify(struct tpmiot_tpm *tpm, TPM2_HANDLE signer, const TPM2B_DIGEST *digest,
     const TPMT_SIGNATURE *signature, TPMT_TK_VERIFIED *ticket, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_VerifySignature" };
-	enum tpmiot_rc rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_VerifySignature_Prepare(tpm->sys, signer, digest, signature), err);
+	enum tpmiot_rc rc = tpm_exec(
+	    tpm, &call, Tss2_Sys_VerifySignature_Prepare(tpm->sys, signer, digest, signature), err);
 
 	if (rc == TPMIOT_OK)
-		return tpm_complete(&call, Tss2_Sys_VerifySignature_Complete(tpm->sys, ticket), err);
+		return tpm_complete(
+		    &call, Tss2_Sys_VerifySignature_Complete(tpm->sys, ticket), err);
 	if (!answered(err, TPM2_RC_SIGNATURE))
 		return rc;
-	return tpmiot_err_set(err, TPMIOT_E_POLICY,
-	    "the key's policy: the signature under it is not its signer's");
+	return tpmiot_err_set(
+	    err, TPMIOT_E_POLICY, "the key's policy: the signature under it is not its signer's");
 }
 
 static enum tpmiot_rc
-policy_authorize(const struct run *run, const union tpmiot_policy_body *body,
-    struct tpmiot_err *err)
+policy_authorize(
+    const struct run *run, const union tpmiot_policy_body *body, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_PolicyAuthorize" };
 	TPM2B_DIGEST policy = { 0 }, digest;
@@ -249,8 +256,8 @@ policy_authorize(const struct run *run, const union tpmiot_policy_body *body,
 static enum tpmiot_rc
 policy_or(const struct run *run, const union tpmiot_policy_body *body, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = tpmiot_tpm_policy_or(run->tpm, run->session, body->branches.digests,
-	    body->branches.count, err);
+	enum tpmiot_rc rc = tpmiot_tpm_policy_or(
+	    run->tpm, run->session, body->branches.digests, body->branches.count, err);
 
 	if (rc == TPMIOT_OK || !answered(err, TPM2_RC_VALUE))
 		return rc;
@@ -264,8 +271,7 @@ static enum tpmiot_rc
 run_step(const struct run *run, const struct tpmiot_policy_step *step, struct tpmiot_err *err)
 {
 	union tpmiot_policy_body body;
-	enum tpmiot_rc rc =
-	    tpmiot_policy_step_parse(run->tpm->libctx, step, run->alg, &body, err);
+	enum tpmiot_rc rc = tpmiot_policy_step_parse(run->tpm->libctx, step, run->alg, &body, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
@@ -290,8 +296,8 @@ run_step(const struct run *run, const struct tpmiot_policy_step *step, struct tp
 }
 
 static enum tpmiot_rc
-run_steps(const struct run *run, const struct tpmiot_policy *policy, size_t first,
-    struct tpmiot_err *err)
+run_steps(
+    const struct run *run, const struct tpmiot_policy *policy, size_t first, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = TPMIOT_OK;
 
@@ -305,8 +311,8 @@ restart(const struct run *run, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_PolicyRestart" };
 	TSS2_SYS_CONTEXT *sys = run->tpm->sys;
-	enum tpmiot_rc rc = tpm_exec(run->tpm, &call,
-	    Tss2_Sys_PolicyRestart_Prepare(sys, run->session->handle), err);
+	enum tpmiot_rc rc = tpm_exec(
+	    run->tpm, &call, Tss2_Sys_PolicyRestart_Prepare(sys, run->session->handle), err);
 
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_PolicyRestart_Complete(sys), err);
@@ -314,7 +320,8 @@ restart(const struct run *run, struct tpmiot_err *err)
 	return rc;
 }
 
-/* The first of the signed policies that holds. If none does: why not the first, which is the likeliest. */
+/* The first of the signed policies that holds. If none does: why not the first, which is the
+ * likeliest. */
 static enum tpmiot_rc
 run_signed(const struct run *run, const struct tpmiot_keyextra *extra, struct tpmiot_err *err)
 {
@@ -367,8 +374,8 @@ start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, bool salted, struct tpmiot_sess
 	if (salted)
 		rc = tpm_salt_open(tpm, &handle, &made, &pub, err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_session_start(tpm, TPM2_SE_POLICY, alg, handle, salted ? &pub : NULL, out,
-		    err);
+		rc = tpm_session_start(
+		    tpm, TPM2_SE_POLICY, alg, handle, salted ? &pub : NULL, out, err);
 	tpmiot_tpm_flush(tpm, &made);
 	return rc;
 }

@@ -16,7 +16,7 @@
  * TPMIOT_E_POLICY, with what was to hold, if the policy does not.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_policy_start(struct tpmiot_tpm *tpm,
-    const struct tpmiot_public *pub, const struct tpmiot_keyextra *extra,
-    struct tpmiot_bytes auth, bool secret, struct tpmiot_session **out, struct tpmiot_err *err);
+    const struct tpmiot_public *pub, const struct tpmiot_keyextra *extra, struct tpmiot_bytes auth,
+    bool secret, struct tpmiot_session **out, struct tpmiot_err *err);
 
 #endif

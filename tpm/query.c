@@ -4,8 +4,8 @@
 
 #include "conn.h"
 
-#define NV_CHUNK 1024     /* what most TPMs read at once */
-#define NV_CHUNK_MIN 256  /* and what every one can */
+#define NV_CHUNK 1024    /* what most TPMs read at once */
+#define NV_CHUNK_MIN 256 /* and what every one can */
 #define HANDLES_AT_ONCE 254
 
 static enum tpmiot_rc
@@ -18,13 +18,13 @@ get_capability(struct tpmiot_tpm *tpm, TPM2_CAP cap, UINT32 property, UINT32 cou
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_GetCapability_Prepare(tpm->sys, cap, property, count), err);
+	rc = tpm_exec(
+	    tpm, &call, Tss2_Sys_GetCapability_Prepare(tpm->sys, cap, property, count), err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_GetCapability_Complete(tpm->sys, &yes, out), err);
 	if (rc == TPMIOT_OK && out->capability != cap)
-		rc = tpmiot_err_set(err, TPMIOT_E_TPM,
-		    "TPM2_GetCapability: the TPM answered another question");
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_TPM, "TPM2_GetCapability: the TPM answered another question");
 	if (rc == TPMIOT_OK && more != NULL)
 		*more = yes == TPM2_YES;
 	tpm_end(tpm);
@@ -32,8 +32,8 @@ get_capability(struct tpmiot_tpm *tpm, TPM2_CAP cap, UINT32 property, UINT32 cou
 }
 
 enum tpmiot_rc
-tpmiot_tpm_handles(struct tpmiot_tpm *tpm, TPM2_HANDLE first,
-    TPM2_HANDLE out[TPMIOT_HANDLES_MAX], size_t *n, struct tpmiot_err *err)
+tpmiot_tpm_handles(struct tpmiot_tpm *tpm, TPM2_HANDLE first, TPM2_HANDLE out[TPMIOT_HANDLES_MAX],
+    size_t *n, struct tpmiot_err *err)
 {
 	TPMS_CAPABILITY_DATA data;
 	TPM2_HANDLE next = first;
@@ -41,8 +41,8 @@ tpmiot_tpm_handles(struct tpmiot_tpm *tpm, TPM2_HANDLE first,
 	size_t got = 0;
 
 	while (more && got < TPMIOT_HANDLES_MAX) {
-		enum tpmiot_rc rc = get_capability(tpm, TPM2_CAP_HANDLES, next, HANDLES_AT_ONCE,
-		    &more, &data, err);
+		enum tpmiot_rc rc =
+		    get_capability(tpm, TPM2_CAP_HANDLES, next, HANDLES_AT_ONCE, &more, &data, err);
 
 		if (rc != TPMIOT_OK)
 			return rc;
@@ -57,8 +57,8 @@ tpmiot_tpm_handles(struct tpmiot_tpm *tpm, TPM2_HANDLE first,
 }
 
 enum tpmiot_rc
-tpmiot_tpm_properties(struct tpmiot_tpm *tpm, TPM2_PT first, size_t n, uint32_t *values,
-    struct tpmiot_err *err)
+tpmiot_tpm_properties(
+    struct tpmiot_tpm *tpm, TPM2_PT first, size_t n, uint32_t *values, struct tpmiot_err *err)
 {
 	TPMS_CAPABILITY_DATA data;
 	enum tpmiot_rc rc =
@@ -77,8 +77,7 @@ tpmiot_tpm_properties(struct tpmiot_tpm *tpm, TPM2_PT first, size_t n, uint32_t 
 }
 
 enum tpmiot_rc
-tpmiot_tpm_property(struct tpmiot_tpm *tpm, TPM2_PT property, uint32_t *out,
-    struct tpmiot_err *err)
+tpmiot_tpm_property(struct tpmiot_tpm *tpm, TPM2_PT property, uint32_t *out, struct tpmiot_err *err)
 {
 	TPMS_CAPABILITY_DATA data;
 	enum tpmiot_rc rc =
@@ -88,8 +87,8 @@ tpmiot_tpm_property(struct tpmiot_tpm *tpm, TPM2_PT property, uint32_t *out,
 		return rc;
 	if (data.data.tpmProperties.count == 0 ||
 	    data.data.tpmProperties.tpmProperty[0].property != property)
-		return tpmiot_err_set(err, TPMIOT_E_NOT_FOUND, "the TPM has no property 0x%x",
-		    property);
+		return tpmiot_err_set(
+		    err, TPMIOT_E_NOT_FOUND, "the TPM has no property 0x%x", property);
 	*out = data.data.tpmProperties.tpmProperty[0].value;
 	return TPMIOT_OK;
 }
@@ -115,8 +114,8 @@ tpmiot_tpm_read_clock(struct tpmiot_tpm *tpm, TPMS_TIME_INFO *out, struct tpmiot
 /* ---- NV ------------------------------------------------------------------------------------ */
 
 static enum tpmiot_rc
-nv_read_public(struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMS_NV_PUBLIC *out,
-    struct tpmiot_err *err)
+nv_read_public(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMS_NV_PUBLIC *out, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_NV_ReadPublic" };
 	TPM2B_NV_PUBLIC pub = { 0 };
@@ -124,7 +123,8 @@ nv_read_public(struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMS_NV_PUBLIC *out,
 	    tpm_exec(tpm, &call, Tss2_Sys_NV_ReadPublic_Prepare(tpm->sys, index), err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_NV_ReadPublic_Complete(tpm->sys, &pub, NULL), err);
+		rc =
+		    tpm_complete(&call, Tss2_Sys_NV_ReadPublic_Complete(tpm->sys, &pub, NULL), err);
 	if (rc == TPMIOT_OK)
 		*out = pub.nvPublic;
 	return rc;
@@ -134,19 +134,20 @@ static enum tpmiot_rc
 nv_read_chunk(struct tpmiot_tpm *tpm, TPM2_HANDLE index, bool as_owner, size_t offset, size_t len,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	static const struct tpm_call call = { .what = "TPM2_NV_Read", .auth = { &tpm_no_auth },
-		.n_auth = 1 };
+	static const struct tpm_call call = {
+		.what = "TPM2_NV_Read", .auth = { &tpm_no_auth }, .n_auth = 1
+	};
 	TPM2B_MAX_NV_BUFFER data = { 0 };
 	enum tpmiot_rc rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_NV_Read_Prepare(tpm->sys, as_owner ? TPM2_RH_OWNER : index, index, (UINT16)len,
-	        (UINT16)offset),
+	    Tss2_Sys_NV_Read_Prepare(
+	        tpm->sys, as_owner ? TPM2_RH_OWNER : index, index, (UINT16)len, (UINT16)offset),
 	    err);
 
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_NV_Read_Complete(tpm->sys, &data), err);
 	if (rc == TPMIOT_OK && data.size != len)
-		rc = tpmiot_err_set(err, TPMIOT_E_TPM, "TPM2_NV_Read: %u bytes instead of %zu",
-		    data.size, len);
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_TPM, "TPM2_NV_Read: %u bytes instead of %zu", data.size, len);
 	if (rc == TPMIOT_OK) {
 		tpmiot_buf_put(out, data.buffer, data.size);
 		rc = tpmiot_buf_done(out, err);
@@ -158,14 +159,14 @@ static enum tpmiot_rc
 nv_read_all(struct tpmiot_tpm *tpm, const TPMS_NV_PUBLIC *pub, struct tpmiot_buf *out,
     struct tpmiot_err *err)
 {
-	bool as_owner = (pub->attributes & TPMA_NV_AUTHREAD) == 0 &&
-	    (pub->attributes & TPMA_NV_OWNERREAD) != 0;
+	bool as_owner =
+	    (pub->attributes & TPMA_NV_AUTHREAD) == 0 && (pub->attributes & TPMA_NV_OWNERREAD) != 0;
 	size_t chunk = NV_CHUNK, done = 0;
 
 	while (done < pub->dataSize) {
 		size_t rest = pub->dataSize - done;
-		enum tpmiot_rc rc = nv_read_chunk(tpm, pub->nvIndex, as_owner, done,
-		    rest < chunk ? rest : chunk, out, err);
+		enum tpmiot_rc rc = nv_read_chunk(
+		    tpm, pub->nvIndex, as_owner, done, rest < chunk ? rest : chunk, out, err);
 
 		if (rc == TPMIOT_E_TPM && chunk > NV_CHUNK_MIN && rest > NV_CHUNK_MIN) {
 			chunk /= 2; /* more than this TPM hands out at once */

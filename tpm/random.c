@@ -9,8 +9,10 @@ get_random(struct tpmiot_tpm *tpm, struct tpmiot_session *session, size_t len,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	const struct tpmiot_auth auth = { .session = session };
-	const struct tpm_call call = { .what = "TPM2_GetRandom", .auth = { &auth },
-		.n_auth = session == NULL ? 0 : 1, .secret_out = session != NULL };
+	const struct tpm_call call = { .what = "TPM2_GetRandom",
+		.auth = { &auth },
+		.n_auth = session == NULL ? 0 : 1,
+		.secret_out = session != NULL };
 	TPM2B_DIGEST made = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 
@@ -22,8 +24,8 @@ get_random(struct tpmiot_tpm *tpm, struct tpmiot_session *session, size_t len,
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_GetRandom_Complete(tpm->sys, &made), err);
 	if (rc == TPMIOT_OK && (made.size == 0 || made.size > len))
-		rc = tpmiot_err_set(err, TPMIOT_E_TPM, "TPM2_GetRandom: %u bytes for %zu",
-		    made.size, len);
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_TPM, "TPM2_GetRandom: %u bytes for %zu", made.size, len);
 	if (rc == TPMIOT_OK) {
 		tpmiot_buf_put(out, made.buffer, made.size);
 		rc = tpmiot_buf_done(out, err);
@@ -50,8 +52,8 @@ start_session(struct tpmiot_tpm *tpm)
 }
 
 enum tpmiot_rc
-tpmiot_tpm_random(struct tpmiot_tpm *tpm, size_t len, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+tpmiot_tpm_random(
+    struct tpmiot_tpm *tpm, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf made = TPMIOT_BUF_INIT;
 	struct tpmiot_session *session = NULL;

@@ -96,16 +96,18 @@ tpm_rc(const char *what, TSS2_RC rc, struct tpmiot_err *err)
 	case TSS2_TCTI_RC_LAYER:
 		if (rc == TSS2_TCTI_RC_TRY_AGAIN)
 			result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
-			    "%s: the TPM did not answer in time: it hangs, or another program keeps "
-			    "it busy; if it stays so, reset it", what);
+			    "%s: the TPM did not answer in time: it hangs, or another program "
+			    "keeps "
+			    "it busy; if it stays so, reset it",
+			    what);
 		else
 			result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
 			    "%s: the connection to the TPM broke (0x%x); is it still there?", what,
 			    rc);
 		break;
 	default:
-		result = tpmiot_err_set(err, TPMIOT_E_TPM,
-		    "%s: the TPM's answer was not understood (0x%x)", what, rc);
+		result = tpmiot_err_set(
+		    err, TPMIOT_E_TPM, "%s: the TPM's answer was not understood (0x%x)", what, rc);
 		break;
 	}
 	if (err != NULL)

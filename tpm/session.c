@@ -40,8 +40,8 @@ fresh_nonce(struct tpmiot_session *session, struct tpmiot_err *err)
 /* ---- start and end --------------------------------------------------------- */
 
 static enum tpmiot_rc
-send_start(struct tpmiot_session *session, TPM2_HANDLE salt_key,
-    const TPM2B_ENCRYPTED_SECRET *salt, struct tpmiot_err *err)
+send_start(struct tpmiot_session *session, TPM2_HANDLE salt_key, const TPM2B_ENCRYPTED_SECRET *salt,
+    struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_StartAuthSession" };
 	struct tpmiot_tpm *tpm = session->tpm;
@@ -55,8 +55,8 @@ send_start(struct tpmiot_session *session, TPM2_HANDLE salt_key,
 	    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call,
-		    Tss2_Sys_StartAuthSession_Complete(tpm->sys, &session->handle,
-		        &session->nonce_tpm),
+		    Tss2_Sys_StartAuthSession_Complete(
+		        tpm->sys, &session->handle, &session->nonce_tpm),
 		    err);
 	if (rc == TPMIOT_OK) {
 		session->epoch = tpm->epoch;
@@ -147,8 +147,8 @@ tpmiot_session_end(struct tpmiot_session **session)
 
 /* sessionKey ‖ authValue without its trailing zeros (Part 1, clause 17.6.5). */
 static void
-put_auth_key(const struct tpmiot_session *session, const struct tpmiot_auth *auth,
-    struct tpmiot_buf *out)
+put_auth_key(
+    const struct tpmiot_session *session, const struct tpmiot_auth *auth, struct tpmiot_buf *out)
 {
 	const uint8_t *value = auth->value.data;
 	size_t len = auth->value.len;
@@ -161,8 +161,8 @@ put_auth_key(const struct tpmiot_session *session, const struct tpmiot_auth *aut
 
 /* AES-128-CFB over one parameter, key and IV from the two nonces, the newer one first. */
 static enum tpmiot_rc
-crypt_parameter(const struct tpmiot_session *session, const struct tpmiot_auth *auth,
-    bool encrypt, uint8_t *data, size_t len, struct tpmiot_err *err)
+crypt_parameter(const struct tpmiot_session *session, const struct tpmiot_auth *auth, bool encrypt,
+    uint8_t *data, size_t len, struct tpmiot_err *err)
 {
 	const TPM2B_NONCE *newer = encrypt ? &session->nonce_caller : &session->nonce_tpm;
 	const TPM2B_NONCE *older = encrypt ? &session->nonce_tpm : &session->nonce_caller;
@@ -370,13 +370,16 @@ tpm_session_accept(struct tpmiot_session *session, const struct tpm_call *call,
 /* ---- policies ---------------------------------------------------------------- */
 
 enum tpmiot_rc
-tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm, struct tpmiot_session *policy,
-    TPM2_HANDLE entity, struct tpmiot_bytes auth, struct tpmiot_err *err)
+tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm, struct tpmiot_session *policy, TPM2_HANDLE entity,
+    struct tpmiot_bytes auth, struct tpmiot_err *err)
 {
 	const TPM2B_NAME policy_name = tpm_handle_name(policy->handle);
 	struct tpmiot_auth slot = { .session = NULL };
-	struct tpm_call call = { .what = "TPM2_PolicySecret", .auth = { &slot }, .n_auth = 1,
-		.name = { &slot.name, &policy_name }, .n_name = 2 };
+	struct tpm_call call = { .what = "TPM2_PolicySecret",
+		.auth = { &slot },
+		.n_auth = 1,
+		.name = { &slot.name, &policy_name },
+		.n_name = 2 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 
 	if (rc != TPMIOT_OK)
@@ -384,8 +387,8 @@ tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm, struct tpmiot_session *policy,
 	rc = tpm_hierarchy_authorise(tpm, entity, auth, &slot, err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_exec(tpm, &call,
-		    Tss2_Sys_PolicySecret_Prepare(tpm->sys, entity, policy->handle, NULL, NULL,
-		        NULL, 0),
+		    Tss2_Sys_PolicySecret_Prepare(
+		        tpm->sys, entity, policy->handle, NULL, NULL, NULL, 0),
 		    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_PolicySecret_Complete(tpm->sys, NULL, NULL), err);

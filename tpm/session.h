@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions from the inside: what executing a command needs of them (Part 1, clauses 17.6 and 19). */
+/* Sessions from the inside: what executing a command needs of them (Part 1, clauses 17.6 and 19).
+ */
 #ifndef TPM_SESSION_H
 #define TPM_SESSION_H
 
@@ -38,8 +39,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_session_authorise(struct tpmiot_session *sess
 
 /* Checks the response's HMAC and decrypts its first parameter where the call says so. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_session_accept(struct tpmiot_session *session,
-    const struct tpm_call *call, const struct tpmiot_auth *auth,
-    const TPMS_AUTH_RESPONSE *response, struct tpmiot_err *err);
+    const struct tpm_call *call, const struct tpmiot_auth *auth, const TPMS_AUTH_RESPONSE *response,
+    struct tpmiot_err *err);
 
 /* Frees without a word to the TPM: the connection is gone. */
 void tpm_session_forget(struct tpmiot_session **session);

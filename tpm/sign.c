@@ -19,16 +19,19 @@ tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_aut
     TPMT_SIGNATURE *out, struct tpmiot_err *err)
 {
 	static const TPMT_TK_HASHCHECK no_ticket = { TPM2_ST_HASHCHECK, TPM2_RH_NULL, { 0 } };
-	struct tpm_call call = { .what = "TPM2_Sign", .auth = { auth }, .n_auth = 1,
-		.name = { &auth->name }, .n_name = 1 };
+	struct tpm_call call = { .what = "TPM2_Sign",
+		.auth = { auth },
+		.n_auth = 1,
+		.name = { &auth->name },
+		.n_name = 1 };
 	TPMT_SIGNATURE made = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
 	rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_Sign_Prepare(tpm->sys, key, digest, scheme,
-	        ticket != NULL ? ticket : &no_ticket),
+	    Tss2_Sys_Sign_Prepare(
+	        tpm->sys, key, digest, scheme, ticket != NULL ? ticket : &no_ticket),
 	    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_Sign_Complete(tpm->sys, &made), err);
@@ -64,15 +67,16 @@ hash_once(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *msg, size_t 
 }
 
 static enum tpmiot_rc
-sequence_start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, TPM2_HANDLE *handle,
-    struct tpmiot_err *err)
+sequence_start(
+    struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, TPM2_HANDLE *handle, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_HashSequenceStart" };
-	enum tpmiot_rc rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_HashSequenceStart_Prepare(tpm->sys, &tpm_no_auth_value, alg), err);
+	enum tpmiot_rc rc = tpm_exec(
+	    tpm, &call, Tss2_Sys_HashSequenceStart_Prepare(tpm->sys, &tpm_no_auth_value, alg), err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_HashSequenceStart_Complete(tpm->sys, handle), err);
+		rc =
+		    tpm_complete(&call, Tss2_Sys_HashSequenceStart_Complete(tpm->sys, handle), err);
 	if (rc == TPMIOT_OK)
 		tpm_own(tpm, *handle);
 	return rc;
@@ -82,8 +86,9 @@ static enum tpmiot_rc
 sequence_update(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const TPM2B_MAX_BUFFER *chunk,
     struct tpmiot_err *err)
 {
-	static const struct tpm_call call = { .what = "TPM2_SequenceUpdate",
-		.auth = { &tpm_no_auth }, .n_auth = 1 };
+	static const struct tpm_call call = {
+		.what = "TPM2_SequenceUpdate", .auth = { &tpm_no_auth }, .n_auth = 1
+	};
 	enum tpmiot_rc rc =
 	    tpm_exec(tpm, &call, Tss2_Sys_SequenceUpdate_Prepare(tpm->sys, handle, chunk), err);
 
@@ -96,8 +101,9 @@ static enum tpmiot_rc
 sequence_complete(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, const TPM2B_MAX_BUFFER *chunk,
     TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
 {
-	static const struct tpm_call call = { .what = "TPM2_SequenceComplete",
-		.auth = { &tpm_no_auth }, .n_auth = 1 };
+	static const struct tpm_call call = {
+		.what = "TPM2_SequenceComplete", .auth = { &tpm_no_auth }, .n_auth = 1
+	};
 	enum tpmiot_rc rc = tpm_exec(tpm, &call,
 	    Tss2_Sys_SequenceComplete_Prepare(tpm->sys, *handle, chunk, TPM2_RH_OWNER), err);
 
@@ -105,8 +111,8 @@ sequence_complete(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, const TPM2B_MAX_B
 		/* The sequence object went with it. */
 		tpm_disown(tpm, *handle);
 		*handle = 0;
-		rc = tpm_complete(&call,
-		    Tss2_Sys_SequenceComplete_Complete(tpm->sys, digest, ticket), err);
+		rc = tpm_complete(
+		    &call, Tss2_Sys_SequenceComplete_Complete(tpm->sys, digest, ticket), err);
 	}
 	return rc;
 }
@@ -160,7 +166,8 @@ put_signature(const TPMT_SIGNATURE *sig, struct tpmiot_buf *out, struct tpmiot_e
 	size_t used = 0;
 
 	if (Tss2_MU_TPMT_SIGNATURE_Marshal(sig, raw, sizeof(raw), &used) != TSS2_RC_SUCCESS)
-		return tpmiot_err_set(err, TPMIOT_E_TPM, "the TPM's signature cannot be marshalled");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_TPM, "the TPM's signature cannot be marshalled");
 	tpmiot_buf_put(out, raw, used);
 	return tpmiot_buf_done(out, err);
 }
@@ -195,8 +202,9 @@ tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_HANDLE object, TPM2_HANDLE ak,
     struct tpmiot_bytes nonce, struct tpmiot_buf *attest, struct tpmiot_buf *signature,
     struct tpmiot_err *err)
 {
-	static const struct tpm_call call = { .what = "TPM2_Certify",
-		.auth = { &tpm_no_auth, &tpm_no_auth }, .n_auth = 2 };
+	static const struct tpm_call call = {
+		.what = "TPM2_Certify", .auth = { &tpm_no_auth, &tpm_no_auth }, .n_auth = 2
+	};
 	TPM2B_DATA qualifying = { 0 };
 	TPM2B_ATTEST stated = { 0 };
 	TPMT_SIGNATURE sig = { 0 };
@@ -223,8 +231,9 @@ tpmiot_tpm_quote(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, struct tpmiot_bytes non
     const struct tpmiot_pcr_bank *banks, size_t n, struct tpmiot_buf *attest,
     struct tpmiot_buf *signature, struct tpmiot_err *err)
 {
-	static const struct tpm_call call = { .what = "TPM2_Quote", .auth = { &tpm_no_auth },
-		.n_auth = 1 };
+	static const struct tpm_call call = {
+		.what = "TPM2_Quote", .auth = { &tpm_no_auth }, .n_auth = 1
+	};
 	TPML_PCR_SELECTION selection = { .count = (UINT32)n };
 	TPM2B_DATA qualifying = { 0 };
 	TPM2B_ATTEST stated = { 0 };
@@ -232,8 +241,8 @@ tpmiot_tpm_quote(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, struct tpmiot_bytes non
 	enum tpmiot_rc rc = set_qualifying(nonce, &qualifying, err);
 
 	if (rc == TPMIOT_OK && (n == 0 || n > TPMIOT_BANKS_MAX))
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE, "a quote is of 1 to %d banks",
-		    TPMIOT_BANKS_MAX);
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "a quote is of 1 to %d banks", TPMIOT_BANKS_MAX);
 	for (size_t i = 0; rc == TPMIOT_OK && i < n; i++)
 		selection.pcrSelections[i] = tpmiot_pcr_selection(banks[i].alg, banks[i].selected);
 	if (rc == TPMIOT_OK)
@@ -279,8 +288,11 @@ tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, const TPM2B_NAME *ak
 {
 	const struct tpmiot_auth ek_auth = { .session = ek_policy, .name = *ek_name };
 	const struct tpm_call call = { .what = "TPM2_ActivateCredential",
-		.auth = { &tpm_no_auth, &ek_auth }, .n_auth = 2, .name = { ak_name, ek_name },
-		.n_name = 2, .secret_out = true };
+		.auth = { &tpm_no_auth, &ek_auth },
+		.n_auth = 2,
+		.name = { ak_name, ek_name },
+		.n_name = 2,
+		.secret_out = true };
 	TPM2B_ENCRYPTED_SECRET sealed = { 0 };
 	TPM2B_ID_OBJECT credential = { 0 };
 	TPM2B_DIGEST plain = { 0 };
@@ -299,7 +311,8 @@ tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, const TPM2B_NAME *ak
 	rc = tpm_exec(tpm, &call,
 	    Tss2_Sys_ActivateCredential_Prepare(tpm->sys, ak, ek, &credential, &sealed), err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_ActivateCredential_Complete(tpm->sys, &plain), err);
+		rc = tpm_complete(
+		    &call, Tss2_Sys_ActivateCredential_Complete(tpm->sys, &plain), err);
 	if (rc == TPMIOT_OK) {
 		tpmiot_buf_put(secret, plain.buffer, plain.size);
 		rc = tpmiot_buf_done(secret, err);

@@ -64,16 +64,16 @@ read_fd(int fd, struct tpmiot_buf *out, struct tpmiot_err *err)
 			return tpmiot_err_errno(err, "reading");
 		total += (size_t)n;
 		if (total > TPMIOT_STATE_FILE_MAX)
-			return tpmiot_err_set(err, TPMIOT_E_FORMAT, "larger than %d bytes",
-			    TPMIOT_STATE_FILE_MAX);
+			return tpmiot_err_set(
+			    err, TPMIOT_E_FORMAT, "larger than %d bytes", TPMIOT_STATE_FILE_MAX);
 		tpmiot_buf_put(out, chunk, (size_t)n);
 	}
 	return tpmiot_buf_done(out, err);
 }
 
 enum tpmiot_rc
-tpmiot_statedir_read(const char *dir, const char *name, struct tpmiot_buf *out,
-    struct tpmiot_err *err)
+tpmiot_statedir_read(
+    const char *dir, const char *name, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf content = TPMIOT_BUF_INIT;
 	int dir_fd, fd;
@@ -124,7 +124,7 @@ static bool
 fill(int fd, const void *data, size_t len, mode_t mode, gid_t group)
 {
 	return (group == (gid_t)-1 || fchown(fd, (uid_t)-1, group) == 0) && fchmod(fd, mode) == 0 &&
-	    write_all(fd, data, len) && fsync(fd) == 0;
+	       write_all(fd, data, len) && fsync(fd) == 0;
 }
 
 static bool
@@ -189,7 +189,8 @@ tpmiot_statedir_remove(const char *dir, const char *name, struct tpmiot_err *err
 	return rc;
 }
 
-/* ---- listing ---------------------------------------------------------------------------------- */
+/* ---- listing ----------------------------------------------------------------------------------
+ */
 
 /* NAME of NAME.key, where NAME is one; false otherwise. */
 static bool
@@ -205,8 +206,8 @@ key_name(const char *file, char name[TPMIOT_KEY_NAME_MAX + 1])
 }
 
 enum tpmiot_rc
-tpmiot_statedir_each_key(const char *dir, bool (*fn)(void *arg, const char *name), void *arg,
-    struct tpmiot_err *err)
+tpmiot_statedir_each_key(
+    const char *dir, bool (*fn)(void *arg, const char *name), void *arg, struct tpmiot_err *err)
 {
 	char name[TPMIOT_KEY_NAME_MAX + 1];
 	struct dirent *entry;

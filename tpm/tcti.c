@@ -11,9 +11,9 @@
 
 #define SHIM_MAGIC 0x74706d696f740001ULL
 #define RESPONSE_HEADER 10
-#define RETRIES 9      /* 10 ms doubled each time: about ten seconds in all */
-#define ROOM_WAITS 8   /* about two and a half */
-#define ROOM_MAX 16    /* slots freed for one command: more is no honest TPM */
+#define RETRIES 9    /* 10 ms doubled each time: about ten seconds in all */
+#define ROOM_WAITS 8 /* about two and a half */
+#define ROOM_MAX 16  /* slots freed for one command: more is no honest TPM */
 #define POLL_HANDLES_MAX 4
 
 /*
@@ -173,8 +173,8 @@ converse(struct tcti_shim *shim)
 		case TPM2_RC_OBJECT_MEMORY:
 		case TPM2_RC_MEMORY:
 		case TPM2_RC_SESSION_MEMORY:
-			if (!wait_for_room(shim, code & ~(uint32_t)TSS2_RC_LAYER_MASK, &rooms,
-			        &waits))
+			if (!wait_for_room(
+			        shim, code & ~(uint32_t)TSS2_RC_LAYER_MASK, &rooms, &waits))
 				return rc;
 			break;
 		default:

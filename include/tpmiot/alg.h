@@ -31,8 +31,7 @@ TPMI_ECC_CURVE tpmiot_alg_from_group_name(const char *name);
 size_t tpmiot_alg_group_size(TPMI_ECC_CURVE curve);
 
 /* The digest of data. Unknown hash: TPMIOT_E_UNSUPPORTED. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_alg_digest(OSSL_LIB_CTX *libctx,
-    TPMI_ALG_HASH alg, const void *data, size_t len, TPM2B_DIGEST *out,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_alg_digest(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg,
+    const void *data, size_t len, TPM2B_DIGEST *out, struct tpmiot_err *err);
 
 #endif

@@ -24,9 +24,8 @@ struct tpmiot_attest {
  * TPM_GENERATED_VALUE and be of this type: TPMIOT_E_FORMAT. Says nothing about
  * who signed it.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_parse(
-    struct tpmiot_bytes tpms_attest, TPMI_ST_ATTEST type,
-    struct tpmiot_attest *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_parse(struct tpmiot_bytes tpms_attest,
+    TPMI_ST_ATTEST type, struct tpmiot_attest *out, struct tpmiot_err *err);
 
 /*
  * TPM2_Certify: `attest` is a whole TPM2B_ATTEST, `signature` a TPMT_SIGNATURE.
@@ -34,18 +33,16 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_parse(
  * right, extraData is the nonce, and the name is key's Name, the qualified name
  * present. TPMIOT_E_FORMAT or TPMIOT_E_VERIFY names what does not hold.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_certify(
-    OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
-    const struct tpmiot_public *key, struct tpmiot_bytes nonce,
-    struct tpmiot_bytes attest, struct tpmiot_bytes signature,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx,
+    const struct tpmiot_public *ak, const struct tpmiot_public *key, struct tpmiot_bytes nonce,
+    struct tpmiot_bytes attest, struct tpmiot_bytes signature, struct tpmiot_err *err);
 
 #define TPMIOT_PCRS 24 /* PCRs of a bank (PC Client profile) */
 
 /* Values of PCRs in one bank. */
 struct tpmiot_pcr_bank {
 	TPMI_ALG_HASH alg;
-	uint32_t selected; /* bit i: PCR i */
+	uint32_t selected;                                    /* bit i: PCR i */
 	uint8_t values[TPMIOT_PCRS][TPM2_SHA512_DIGEST_SIZE]; /* those selected, of alg's size */
 };
 
@@ -53,13 +50,12 @@ struct tpmiot_pcr_bank {
  * TPM2_Quote: holds if the AK signed it with its own scheme and hash, magic and type are right,
  * extraData is the nonce, its selection is exactly what `banks` have selected (which
  * must be something, each bank once), and its digest is that of their values: so each
- * value in `banks` is what the TPM had. TPMIOT_E_FORMAT or TPMIOT_E_VERIFY names what does not hold.
- * Clock and counters are not judged: see tpmiot_attest_parse().
+ * value in `banks` is what the TPM had. TPMIOT_E_FORMAT or TPMIOT_E_VERIFY names what does not
+ * hold. Clock and counters are not judged: see tpmiot_attest_parse().
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_quote(
-    OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
-    const struct tpmiot_pcr_bank *banks, size_t banks_n,
-    struct tpmiot_bytes nonce, struct tpmiot_bytes attest,
-    struct tpmiot_bytes signature, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_quote(OSSL_LIB_CTX *libctx,
+    const struct tpmiot_public *ak, const struct tpmiot_pcr_bank *banks, size_t banks_n,
+    struct tpmiot_bytes nonce, struct tpmiot_bytes attest, struct tpmiot_bytes signature,
+    struct tpmiot_err *err);
 
 #endif

@@ -13,14 +13,14 @@ void tpmiot_b64_encode(const void *data, size_t len, struct tpmiot_buf *out);
  * the alphabet (white space included), missing or misplaced padding, non-zero
  * bits behind the last byte (RFC 4648 section 3.5).
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_b64_decode(const char *str, size_t len,
-    struct tpmiot_buf *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_b64_decode(
+    const char *str, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /* Appends lower-case hexadecimal. */
 void tpmiot_hex_encode(const void *data, size_t len, struct tpmiot_buf *out);
 
 /* Decodes exactly out_len bytes from a string of 2 * out_len digits, either case. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_hex_decode(const char *str, uint8_t *out,
-    size_t out_len, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_hex_decode(
+    const char *str, uint8_t *out, size_t out_len, struct tpmiot_err *err);
 
 #endif

@@ -22,7 +22,10 @@ struct tpmiot_buf {
 	bool failed; /* sticky: an append ran out of memory */
 };
 
-#define TPMIOT_BUF_INIT { NULL, 0, 0, false }
+#define TPMIOT_BUF_INIT                                                                            \
+	{                                                                                          \
+		NULL, 0, 0, false                                                                  \
+	}
 
 void tpmiot_buf_put(struct tpmiot_buf *buf, const void *data, size_t len);
 void tpmiot_buf_put_str(struct tpmiot_buf *buf, const char *str); /* without its NUL */
@@ -30,8 +33,7 @@ void tpmiot_buf_put_u8(struct tpmiot_buf *buf, uint8_t v);
 void tpmiot_buf_put_u16(struct tpmiot_buf *buf, uint16_t v); /* big endian */
 void tpmiot_buf_put_u32(struct tpmiot_buf *buf, uint32_t v);
 void tpmiot_buf_put_u64(struct tpmiot_buf *buf, uint64_t v);
-void tpmiot_buf_printf(struct tpmiot_buf *buf, const char *fmt, ...)
-    TPMIOT_PRINTF(2, 3);
+void tpmiot_buf_printf(struct tpmiot_buf *buf, const char *fmt, ...) TPMIOT_PRINTF(2, 3);
 
 /*
  * Room for len bytes at the end, counted as written (zeroed); NULL when out of
@@ -43,8 +45,8 @@ uint8_t *tpmiot_buf_grow(struct tpmiot_buf *buf, size_t len);
 const char *tpmiot_buf_cstr(struct tpmiot_buf *buf);
 
 /* TPMIOT_OK, or TPMIOT_E_MEMORY if any append failed. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_buf_done(const struct tpmiot_buf *buf,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_buf_done(
+    const struct tpmiot_buf *buf, struct tpmiot_err *err);
 
 /* dst takes over what src held; dst's former content is wiped, src is left empty. */
 void tpmiot_buf_move(struct tpmiot_buf *dst, struct tpmiot_buf *src);

@@ -20,8 +20,8 @@ struct tpmiot_credential {
  * AES-CFB.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_credential_make(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_public *ek, const TPM2B_NAME *name, const void *secret,
-    size_t secret_len, struct tpmiot_credential *out, struct tpmiot_err *err);
+    const struct tpmiot_public *ek, const TPM2B_NAME *name, const void *secret, size_t secret_len,
+    struct tpmiot_credential *out, struct tpmiot_err *err);
 void tpmiot_credential_free(struct tpmiot_credential *cred);
 
 #endif

@@ -15,16 +15,19 @@
 
 struct tpmiot_ek {
 	const struct tpmiot_ek_profile *profile;
-	struct tpmiot_public pub;     /* after tpmiot_ek_load() */
-	struct tpmiot_buf cert;       /* NV content as it is; empty if the TPM has none */
-	struct tpmiot_buf chain;      /* NV content of the chain indices, concatenated */
-	TPM2_HANDLE persistent;       /* 0 if it has to be made */
-	TPM2_HANDLE template_index;   /* 0, or the NV index with another template */
-	TPM2_HANDLE nonce_index;      /* 0, or the NV index with the template's nonce */
-	TPM2_HANDLE handle;           /* 0 unless loaded */
+	struct tpmiot_public pub;   /* after tpmiot_ek_load() */
+	struct tpmiot_buf cert;     /* NV content as it is; empty if the TPM has none */
+	struct tpmiot_buf chain;    /* NV content of the chain indices, concatenated */
+	TPM2_HANDLE persistent;     /* 0 if it has to be made */
+	TPM2_HANDLE template_index; /* 0, or the NV index with another template */
+	TPM2_HANDLE nonce_index;    /* 0, or the NV index with the template's nonce */
+	TPM2_HANDLE handle;         /* 0 unless loaded */
 };
 
-#define TPMIOT_EK_INIT { .profile = NULL }
+#define TPMIOT_EK_INIT                                                                             \
+	{                                                                                          \
+		.profile = NULL                                                                    \
+	}
 
 /* What the TPM has: which NV indices and persistent handles are defined. Two commands. */
 struct tpmiot_ek_survey {
@@ -33,8 +36,8 @@ struct tpmiot_ek_survey {
 	TPM2_HANDLE persistent[TPMIOT_HANDLES_MAX];
 	size_t persistent_n;
 };
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_survey(struct tpmiot_tpm *tpm,
-    struct tpmiot_ek_survey *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_survey(
+    struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err);
 bool tpmiot_ek_survey_has(const struct tpmiot_ek_survey *survey, TPM2_HANDLE handle);
 
 /*
@@ -47,10 +50,10 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_find(struct tpmiot_tpm *tpm,
     const struct tpmiot_ek_survey *survey, const struct tpmiot_ek_profile *want,
     struct tpmiot_ek *out, struct tpmiot_err *err);
 
-/* Makes handle and pub known: TPM2_ReadPublic, or TPM2_CreatePrimary in the endorsement hierarchy. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_load(struct tpmiot_tpm *tpm,
-    struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth,
-    struct tpmiot_err *err);
+/* Makes handle and pub known: TPM2_ReadPublic, or TPM2_CreatePrimary in the endorsement hierarchy.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_load(struct tpmiot_tpm *tpm, struct tpmiot_ek *ek,
+    struct tpmiot_bytes endorsement_auth, struct tpmiot_err *err);
 void tpmiot_ek_unload(struct tpmiot_tpm *tpm, struct tpmiot_ek *ek);
 void tpmiot_ek_free(struct tpmiot_ek *ek);
 
@@ -60,9 +63,8 @@ void tpmiot_ek_free(struct tpmiot_ek *ek);
  * secret crosses the bus encrypted. Works in dictionary-attack lockout, too.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_activate(struct tpmiot_tpm *tpm,
-    const struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth,
-    TPM2_HANDLE ak, const TPM2B_NAME *ak_name, struct tpmiot_bytes blob,
-    struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret,
-    struct tpmiot_err *err);
+    const struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth, TPM2_HANDLE ak,
+    const TPM2B_NAME *ak_name, struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret,
+    struct tpmiot_buf *secret, struct tpmiot_err *err);
 
 #endif

@@ -10,8 +10,8 @@
 
 #include <tpmiot/public.h>
 
-#define TPMIOT_EKCERT_MAX 8192       /* bytes of one certificate or NV index */
-#define TPMIOT_EKCERT_CHAIN_MAX 8    /* certificates a device may send along */
+#define TPMIOT_EKCERT_MAX 8192    /* bytes of one certificate or NV index */
+#define TPMIOT_EKCERT_CHAIN_MAX 8 /* certificates a device may send along */
 
 /*
  * Finds the certificate in what an NV index holds: a header `10 01 00 len len`
@@ -19,19 +19,19 @@
  * behind it are taken off; anything else behind it is TPMIOT_E_FORMAT. *der
  * points into nv.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_strip(const uint8_t *nv, size_t len,
-    const uint8_t **der, size_t *der_len, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_strip(
+    const uint8_t *nv, size_t len, const uint8_t **der, size_t *der_len, struct tpmiot_err *err);
 
 /* Strips and parses. The caller owns *out. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_parse(OSSL_LIB_CTX *libctx,
-    const uint8_t *nv, size_t len, X509 **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_parse(
+    OSSL_LIB_CTX *libctx, const uint8_t *nv, size_t len, X509 **out, struct tpmiot_err *err);
 
 /*
  * The certificate's public key, RSAES-OAEP (RFC 4055 section 4.1) in its
  * SubjectPublicKeyInfo included, which libcrypto does not take. The caller owns *out.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_pubkey(OSSL_LIB_CTX *libctx,
-    const X509 *cert, EVP_PKEY **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_pubkey(
+    OSSL_LIB_CTX *libctx, const X509 *cert, EVP_PKEY **out, struct tpmiot_err *err);
 
 /* What the SAN's directoryName says of the TPM; empty strings where it says nothing. */
 struct tpmiot_ekcert_info {
@@ -47,20 +47,19 @@ struct tpmiot_ekcert_info {
  * is empty, TPM attributes where there is a SAN, no unknown critical extension,
  * not a platform certificate. *info may be NULL. TPMIOT_E_VERIFY cites the clause.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_profile(X509 *cert,
-    struct tpmiot_ekcert_info *info, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_profile(
+    X509 *cert, struct tpmiot_ekcert_info *info, struct tpmiot_err *err);
 
 /* Whether the certificate is for this EK (by public key). TPMIOT_E_VERIFY if not. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_key(OSSL_LIB_CTX *libctx,
-    const X509 *cert, const struct tpmiot_public *ek, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_key(
+    OSSL_LIB_CTX *libctx, const X509 *cert, const struct tpmiot_public *ek, struct tpmiot_err *err);
 
 /*
  * Path from cert over `untrusted` (may be NULL) to a certificate in `roots`, at
  * time `now` (seconds since the epoch). Nothing is fetched; the system's trust
  * store is not looked at. TPMIOT_E_VERIFY says at which certificate and why.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx,
-    X509 *cert, STACK_OF(X509) *untrusted, X509_STORE *roots, int64_t now,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert,
+    STACK_OF(X509) *untrusted, X509_STORE *roots, int64_t now, struct tpmiot_err *err);
 
 #endif

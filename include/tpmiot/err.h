@@ -51,20 +51,18 @@ struct tpmiot_err {
  * Sets code and text; err may be NULL. Returns rc, so that a function can
  * `return tpmiot_err_set(err, TPMIOT_E_FORMAT, "…")`.
  */
-enum tpmiot_rc tpmiot_err_set(struct tpmiot_err *err, enum tpmiot_rc rc,
-    const char *fmt, ...) TPMIOT_PRINTF(3, 4);
+enum tpmiot_rc tpmiot_err_set(struct tpmiot_err *err, enum tpmiot_rc rc, const char *fmt, ...)
+    TPMIOT_PRINTF(3, 4);
 
 /* As above, and appends the oldest reason on libcrypto's error stack, which is cleared. */
-enum tpmiot_rc tpmiot_err_crypto(struct tpmiot_err *err, const char *fmt, ...)
-    TPMIOT_PRINTF(2, 3);
+enum tpmiot_rc tpmiot_err_crypto(struct tpmiot_err *err, const char *fmt, ...) TPMIOT_PRINTF(2, 3);
 
 /* As above with TPMIOT_E_IO or TPMIOT_E_PERM by errno, whose text is appended. */
-enum tpmiot_rc tpmiot_err_errno(struct tpmiot_err *err, const char *fmt, ...)
-    TPMIOT_PRINTF(2, 3);
+enum tpmiot_rc tpmiot_err_errno(struct tpmiot_err *err, const char *fmt, ...) TPMIOT_PRINTF(2, 3);
 
-/* Puts "prefix: " in front of the text that is there. Returns err->rc; for callers whose err is not NULL. */
-enum tpmiot_rc tpmiot_err_prefix(struct tpmiot_err *err, const char *fmt, ...)
-    TPMIOT_PRINTF(2, 3);
+/* Puts "prefix: " in front of the text that is there. Returns err->rc; for callers whose err is not
+ * NULL. */
+enum tpmiot_rc tpmiot_err_prefix(struct tpmiot_err *err, const char *fmt, ...) TPMIOT_PRINTF(2, 3);
 
 /* TPMIOT_E_MEMORY with its one text. */
 enum tpmiot_rc tpmiot_err_memory(struct tpmiot_err *err);

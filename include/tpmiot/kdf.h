@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key derivation and the AES mode that TPM 2.0 builds its protections from (Part 1, clause 11.4). */
+/* Key derivation and the AES mode that TPM 2.0 builds its protections from (Part 1, clause 11.4).
+ */
 #ifndef TPMIOT_KDF_H
 #define TPMIOT_KDF_H
 
@@ -16,21 +17,19 @@ struct tpmiot_bytes {
 };
 
 /* KDFa (Part 1, clause 11.4.10.2): out_len bytes; label without its NUL. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_kdfa(OSSL_LIB_CTX *libctx,
-    TPMI_ALG_HASH alg, struct tpmiot_bytes key, const char *label,
-    struct tpmiot_bytes context_u, struct tpmiot_bytes context_v, uint8_t *out,
-    size_t out_len, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_kdfa(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg,
+    struct tpmiot_bytes key, const char *label, struct tpmiot_bytes context_u,
+    struct tpmiot_bytes context_v, uint8_t *out, size_t out_len, struct tpmiot_err *err);
 
 /* KDFe (Part 1, clause 11.4.10.3). */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_kdfe(OSSL_LIB_CTX *libctx,
-    TPMI_ALG_HASH alg, struct tpmiot_bytes z, const char *label,
-    struct tpmiot_bytes party_u, struct tpmiot_bytes party_v, uint8_t *out,
-    size_t out_len, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_kdfe(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg,
+    struct tpmiot_bytes z, const char *label, struct tpmiot_bytes party_u,
+    struct tpmiot_bytes party_v, uint8_t *out, size_t out_len, struct tpmiot_err *err);
 
 /* HMAC over up to n pieces. out has room for TPM2_SHA512_DIGEST_SIZE; *out_len is what it took. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_hmac(OSSL_LIB_CTX *libctx,
-    TPMI_ALG_HASH alg, struct tpmiot_bytes key, const struct tpmiot_bytes *parts,
-    size_t n, uint8_t *out, size_t *out_len, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_hmac(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg,
+    struct tpmiot_bytes key, const struct tpmiot_bytes *parts, size_t n, uint8_t *out,
+    size_t *out_len, struct tpmiot_err *err);
 
 /* AES-CFB-128 in place; key of 16, 24 or 32 bytes, iv of 16. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_aes_cfb(OSSL_LIB_CTX *libctx, bool encrypt,

@@ -18,12 +18,11 @@ struct tpmiot_key; /* reference counted */
 
 /* From a key file: no TPM command. tpm is borrowed and must outlive the key. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_from_file(struct tpmiot_tpm *tpm,
-    const struct tpmiot_keyfile *file, struct tpmiot_key **out,
-    struct tpmiot_err *err);
+    const struct tpmiot_keyfile *file, struct tpmiot_key **out, struct tpmiot_err *err);
 
 /* From a persistent handle: one TPM2_ReadPublic. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_from_handle(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE handle, struct tpmiot_key **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_from_handle(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot_key **out, struct tpmiot_err *err);
 
 /*
  * A new key under a parent (a persistent handle, TPM2_RH_OWNER or 0 for the
@@ -31,9 +30,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_from_handle(struct tpmiot_tpm *tpm,
  * from its template under the owner hierarchy). Not loaded yet. One TPM2_Create with a
  * persistent parent.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_create(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE parent, struct tpmiot_bytes parent_auth,
-    const TPMT_PUBLIC *template, struct tpmiot_bytes user_auth,
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent,
+    struct tpmiot_bytes parent_auth, const TPMT_PUBLIC *template, struct tpmiot_bytes user_auth,
     struct tpmiot_key **out, struct tpmiot_err *err);
 
 struct tpmiot_key *tpmiot_key_ref(struct tpmiot_key *key);
@@ -53,10 +51,10 @@ void tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out
 /* Whether it takes an authorisation value that has not been set. */
 bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
 /* Copies the value (and wipes the copy with the key). A key file's emptyAuth is overruled. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_auth(struct tpmiot_key *key,
-    struct tpmiot_bytes auth, struct tpmiot_err *err);
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(struct tpmiot_key *key,
-    struct tpmiot_bytes auth, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_auth(
+    struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(
+    struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
 
 /*
  * Signs a digest: one TPM2_Sign on a loaded key with empty auth. With an auth
@@ -64,16 +62,16 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(struct tpmiot_key *key
  * A restricted key refuses (TPMIOT_E_UNSUPPORTED): use _sign_message.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_digest(struct tpmiot_key *key,
-    const TPMT_SIG_SCHEME *scheme, const void *digest, size_t len,
-    TPMT_SIGNATURE *out, struct tpmiot_err *err);
+    const TPMT_SIG_SCHEME *scheme, const void *digest, size_t len, TPMT_SIGNATURE *out,
+    struct tpmiot_err *err);
 
 /*
  * Signs a message. For a restricted key the TPM hashes it first; otherwise it
  * is hashed in software with the scheme's hash.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_message(struct tpmiot_key *key,
-    const TPMT_SIG_SCHEME *scheme, const void *msg, size_t len,
-    TPMT_SIGNATURE *out, struct tpmiot_err *err);
+    const TPMT_SIG_SCHEME *scheme, const void *msg, size_t len, TPMT_SIGNATURE *out,
+    struct tpmiot_err *err);
 
 /*
  * RSA decryption: TPM2_RSA_Decrypt in a salted session, so that what is decrypted
@@ -96,21 +94,21 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_rsa_private(struct tpmiot_key *key, bo
  * ECDH with a peer's point, which is to be on the key's curve: TPM2_ECDH_ZGen in a
  * salted session. Appends the x coordinate, in the curve's size. Refuses as above.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_ecdh(struct tpmiot_key *key,
-    const TPMS_ECC_POINT *peer, struct tpmiot_buf *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_ecdh(struct tpmiot_key *key, const TPMS_ECC_POINT *peer,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /*
  * Appends what is sealed (of a TPMIOT_KEYFILE_SEALED only): TPM2_Unseal in a
  * salted session, so that the data cross the bus encrypted.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_unseal(struct tpmiot_key *key, struct tpmiot_buf *out,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_unseal(
+    struct tpmiot_key *key, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /*
  * Has the key loaded and gives its handle, for commands that take one. Hold
  * tpmiot_tpm_lock() from before this call until the handle has been used.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_handle_loaded(struct tpmiot_key *key,
-    TPM2_HANDLE *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_handle_loaded(
+    struct tpmiot_key *key, TPM2_HANDLE *out, struct tpmiot_err *err);
 
 #endif

@@ -24,12 +24,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_ek(OSSL_LIB_CTX *libctx,
  * scheme set, hashes (scheme and nameAlg) at least SHA-256; RSA at least 2048
  * bits or P-256 and better, no ROCA modulus.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_ak(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_public *ak, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_ak(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, struct tpmiot_err *err);
 
-/* Device key: sign, fixedTPM, fixedParent, sensitiveDataOrigin, not restricted, not decrypt; strength as above. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_key(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_public *key, struct tpmiot_err *err);
+/* Device key: sign, fixedTPM, fixedParent, sensitiveDataOrigin, not restricted, not decrypt;
+ * strength as above. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_key(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *key, struct tpmiot_err *err);
 
 /* Whether an RSA modulus (big endian) has the fingerprint of the ROCA weakness. */
 bool tpmiot_roca_fingerprint(const uint8_t *modulus, size_t len);

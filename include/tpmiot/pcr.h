@@ -5,13 +5,13 @@
 
 #include <tpmiot/tpm.h>
 
-#define TPMIOT_PCRS_MAX 24  /* registers of a PC client's bank */
+#define TPMIOT_PCRS_MAX 24 /* registers of a PC client's bank */
 #define TPMIOT_BANKS_MAX 4
 
 /* Some registers of one bank. */
 struct tpmiot_pcr_bank {
 	TPMI_ALG_HASH alg;
-	uint32_t selected; /* bit n: register n */
+	uint32_t selected;                   /* bit n: register n */
 	TPM2B_DIGEST value[TPMIOT_PCRS_MAX]; /* of those that are selected */
 };
 
@@ -19,8 +19,8 @@ struct tpmiot_pcr_bank {
  * Reads the values of what is selected, by as many TPM2_PCR_Read as that takes (one for 8
  * registers). TPMIOT_E_UNSUPPORTED if this TPM does not have the bank or a register.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_pcr_read(struct tpmiot_tpm *tpm,
-    struct tpmiot_pcr_bank *bank, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_pcr_read(
+    struct tpmiot_tpm *tpm, struct tpmiot_pcr_bank *bank, struct tpmiot_err *err);
 
 /*
  * TPM2_Quote by `ak`, with empty auth and its own scheme, of what n banks select. Appends

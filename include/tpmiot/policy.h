@@ -63,8 +63,8 @@ union tpmiot_policy_body {
  * TPMIOT_E_UNSUPPORTED, naming the command, for one that is not served.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_policy_step_parse(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_policy_step *step, TPMI_ALG_HASH alg,
-    union tpmiot_policy_body *out, struct tpmiot_err *err);
+    const struct tpmiot_policy_step *step, TPMI_ALG_HASH alg, union tpmiot_policy_body *out,
+    struct tpmiot_err *err);
 
 /*
  * The policyDigest to which the steps lead (Part 3, the clauses on TPM2_Policy…),

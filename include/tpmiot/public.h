@@ -29,9 +29,8 @@ struct tpmiot_public {
  * wrong size, trailing bytes or an unknown structure; TPMIOT_E_UNSUPPORTED for
  * a nameAlg we cannot compute.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_parse(OSSL_LIB_CTX *libctx,
-    const uint8_t *tpm2b, size_t len, struct tpmiot_public *out,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_parse(OSSL_LIB_CTX *libctx, const uint8_t *tpm2b,
+    size_t len, struct tpmiot_public *out, struct tpmiot_err *err);
 
 /* Marshals an area that we (or the TPM) made, and computes its Name. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_from_area(OSSL_LIB_CTX *libctx,
@@ -45,16 +44,15 @@ void tpmiot_public_put(const struct tpmiot_public *pub, struct tpmiot_buf *out);
  * curve and exponents that are even or below 3 (0 means 65537: Part 2, clause
  * 12.2.3.5). The caller owns *out.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_to_pkey(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_public *pub, EVP_PKEY **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_to_pkey(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY **out, struct tpmiot_err *err);
 
 /* Whether pub and pkey are the same public key. */
-bool tpmiot_public_is_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub,
-    const EVP_PKEY *pkey);
+bool tpmiot_public_is_key(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const EVP_PKEY *pkey);
 
 /* SHA-256 of the key's SubjectPublicKeyInfo (DER): how devices and keys are referred to. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_spki_sha256(OSSL_LIB_CTX *libctx,
-    const EVP_PKEY *pkey, uint8_t out[TPMIOT_SPKI_SHA256_LEN],
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey,
+    uint8_t out[TPMIOT_SPKI_SHA256_LEN], struct tpmiot_err *err);
 
 #endif

@@ -10,12 +10,12 @@
 #include <tpmiot/public.h>
 
 /* Parses a TPMT_SIGNATURE of RSASSA, RSAPSS or ECDSA, exactly (no trailing bytes). */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_parse(const uint8_t *data,
-    size_t len, TPMT_SIGNATURE *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_parse(
+    const uint8_t *data, size_t len, TPMT_SIGNATURE *out, struct tpmiot_err *err);
 
 /* Appends the marshalled TPMT_SIGNATURE. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_put(const TPMT_SIGNATURE *sig,
-    struct tpmiot_buf *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_put(
+    const TPMT_SIGNATURE *sig, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /*
  * Appends what OpenSSL calls the signature: ECDSA-Sig-Value in DER (RFC 3279
@@ -30,12 +30,11 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_put_openssl(
  * takes any of its type. TPMIOT_E_VERIFY when it does not hold, with the reason.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_public *key, const TPMT_SIGNATURE *sig, const void *msg,
-    size_t len, struct tpmiot_err *err);
+    const struct tpmiot_public *key, const TPMT_SIGNATURE *sig, const void *msg, size_t len,
+    struct tpmiot_err *err);
 
 /* The same over a digest, for a TPM's own answer: any scheme will do that the signature names. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify_digest(
-    OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_SIGNATURE *sig,
-    const TPM2B_DIGEST *digest, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify_digest(OSSL_LIB_CTX *libctx, EVP_PKEY *key,
+    const TPMT_SIGNATURE *sig, const TPM2B_DIGEST *digest, struct tpmiot_err *err);
 
 #endif

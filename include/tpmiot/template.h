@@ -17,21 +17,22 @@
 
 /* One way an EK can be made. Low range: empty policy OR branch L; high range: H. */
 struct tpmiot_ek_profile {
-	const char *name;             /* "L-1" */
-	const char *label;            /* "RSA 2048, low range" */
-	TPM2_HANDLE cert_index;       /* NV index of its certificate */
-	TPM2_HANDLE template_index;   /* low range only, else 0: NV index of another template */
-	TPM2_HANDLE nonce_index;      /* low range only, else 0 */
-	TPM2_HANDLE persistent;       /* handle that is reserved for it */
-	bool high_range;              /* user with auth, PolicySecret OR branch */
+	const char *name;           /* "L-1" */
+	const char *label;          /* "RSA 2048, low range" */
+	TPM2_HANDLE cert_index;     /* NV index of its certificate */
+	TPM2_HANDLE template_index; /* low range only, else 0: NV index of another template */
+	TPM2_HANDLE nonce_index;    /* low range only, else 0 */
+	TPM2_HANDLE persistent;     /* handle that is reserved for it */
+	bool high_range;            /* user with auth, PolicySecret OR branch */
 	TPMI_ALG_PUBLIC type;
-	uint16_t bits;                /* RSA modulus, or AES key */
+	uint16_t bits; /* RSA modulus, or AES key */
 	TPMI_ECC_CURVE curve;
 	TPMI_ALG_HASH name_alg;
 	uint16_t aes_bits;
 };
 
-/* The profiles L-1, L-2, H-1, H-2, H-3, H-4, H-6, in the order they are looked for. NULL past the end. */
+/* The profiles L-1, L-2, H-1, H-2, H-3, H-4, H-6, in the order they are looked for. NULL past the
+ * end. */
 const struct tpmiot_ek_profile *tpmiot_ek_profile_at(size_t i);
 
 /* The template of a profile; unique is zero-filled (L-*) or empty (H-*) as the profile says. */

@@ -34,12 +34,12 @@ struct tpmiot_tpm;
  * "swtpm:port=2321"), copied; NULL or "" for the default search. libctx is
  * borrowed and must outlive the connection; NULL for the default context.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_new(const char *tcti,
-    OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_new(
+    const char *tcti, OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err);
 
 /* The tests' way in: commands go to this TCTI, which is borrowed. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_new_on(TSS2_TCTI_CONTEXT *tcti,
-    OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_new_on(
+    TSS2_TCTI_CONTEXT *tcti, OSSL_LIB_CTX *libctx, struct tpmiot_tpm **out, struct tpmiot_err *err);
 
 /*
  * How long to wait for a response; by default 15 minutes where a key is made, else
@@ -74,21 +74,20 @@ struct tpmiot_auth {
  * which flushes (one more command) unless `last` was called before the
  * session's final command.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_session_start(struct tpmiot_tpm *tpm,
-    TPM2_SE type, TPM2_HANDLE salt_key, const struct tpmiot_public *salt_pub,
-    struct tpmiot_session **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_session_start(struct tpmiot_tpm *tpm, TPM2_SE type,
+    TPM2_HANDLE salt_key, const struct tpmiot_public *salt_pub, struct tpmiot_session **out,
+    struct tpmiot_err *err);
 void tpmiot_session_last(struct tpmiot_session *session);
 void tpmiot_session_end(struct tpmiot_session **session);
 
 /* TPM2_PolicySecret with the (empty or given) auth of `entity`, a permanent handle. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_secret(struct tpmiot_tpm *tpm,
-    struct tpmiot_session *policy, TPM2_HANDLE entity,
-    struct tpmiot_bytes auth, struct tpmiot_err *err);
+    struct tpmiot_session *policy, TPM2_HANDLE entity, struct tpmiot_bytes auth,
+    struct tpmiot_err *err);
 
 /* TPM2_PolicyOR over n (2 to 8) digests. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_or(struct tpmiot_tpm *tpm,
-    struct tpmiot_session *policy, const TPM2B_DIGEST *branches, size_t n,
-    struct tpmiot_err *err);
+    struct tpmiot_session *policy, const TPM2B_DIGEST *branches, size_t n, struct tpmiot_err *err);
 
 /*
  * The authorisation value of a hierarchy, TPM2_RH_OWNER or TPM2_RH_ENDORSEMENT,
@@ -101,28 +100,25 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_set_hierarchy_auth(struct tpmiot_tpm *
 /* ---- Objects -------------------------------------------------------------- */
 
 /* TPM2_ReadPublic. TPMIOT_E_NOT_FOUND if the handle holds nothing. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_public(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE handle, struct tpmiot_public *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_public(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE handle, struct tpmiot_public *out, struct tpmiot_err *err);
 
 /* TPM2_CreatePrimary under a hierarchy with its (mostly empty) auth. *pub may be NULL. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_create_primary(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE hierarchy, struct tpmiot_bytes hierarchy_auth,
-    const TPMT_PUBLIC *template, TPM2_HANDLE *handle, struct tpmiot_public *pub,
-    struct tpmiot_err *err);
+    TPM2_HANDLE hierarchy, struct tpmiot_bytes hierarchy_auth, const TPMT_PUBLIC *template,
+    TPM2_HANDLE *handle, struct tpmiot_public *pub, struct tpmiot_err *err);
 
 /*
  * TPM2_Create. A user_auth that is not empty crosses the bus inside a salted
  * session with the parent (TPM2_ReadPublic, TPM2_StartAuthSession more).
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_create(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE parent, struct tpmiot_bytes parent_auth,
-    const TPMT_PUBLIC *template, struct tpmiot_bytes user_auth,
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent,
+    struct tpmiot_bytes parent_auth, const TPMT_PUBLIC *template, struct tpmiot_bytes user_auth,
     struct tpmiot_public *pub, TPM2B_PRIVATE *priv, struct tpmiot_err *err);
 
 /* TPM2_Load. The Name that the TPM answers is compared with pub's. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_load(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE parent, struct tpmiot_bytes parent_auth,
-    const struct tpmiot_public *pub, const TPM2B_PRIVATE *priv,
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HANDLE parent,
+    struct tpmiot_bytes parent_auth, const struct tpmiot_public *pub, const TPM2B_PRIVATE *priv,
     TPM2_HANDLE *handle, struct tpmiot_err *err);
 
 /* TPM2_FlushContext; sets *handle to 0. Nothing to do for 0 and persistent handles. */
@@ -131,28 +127,25 @@ void tpmiot_tpm_flush(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle);
 /* ---- Signing and attesting ------------------------------------------------ */
 
 /* TPM2_Sign of a digest; ticket NULL for unrestricted keys. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_sign(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE key, const struct tpmiot_auth *auth,
-    const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest,
-    const TPMT_TK_HASHCHECK *ticket, TPMT_SIGNATURE *out,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key,
+    const struct tpmiot_auth *auth, const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest,
+    const TPMT_TK_HASHCHECK *ticket, TPMT_SIGNATURE *out, struct tpmiot_err *err);
 
 /*
  * The TPM hashes msg and vouches that it may be signed by a restricted key:
  * TPM2_Hash up to 1,024 bytes, else a hash sequence (start, updates, complete).
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_hash(struct tpmiot_tpm *tpm,
-    TPMI_ALG_HASH alg, const void *msg, size_t len, TPM2B_DIGEST *digest,
-    TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_hash(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg,
+    const void *msg, size_t len, TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket,
+    struct tpmiot_err *err);
 
 /*
  * TPM2_Certify of `object` by `ak`, both with empty auth, scheme the AK's own.
  * Appends TPM2B_ATTEST (with its size) and TPMT_SIGNATURE.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_certify(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE object, TPM2_HANDLE ak, struct tpmiot_bytes nonce,
-    struct tpmiot_buf *attest, struct tpmiot_buf *signature,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_HANDLE object,
+    TPM2_HANDLE ak, struct tpmiot_bytes nonce, struct tpmiot_buf *attest,
+    struct tpmiot_buf *signature, struct tpmiot_err *err);
 
 /*
  * TPM2_ActivateCredential. `ek_policy` is a policy session that satisfies the
@@ -160,40 +153,38 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_certify(struct tpmiot_tpm *tpm,
  * is the session's last command. blob and encrypted_secret with their sizes, as
  * they came from the CA: checked before use.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_activate(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE ak, const TPM2B_NAME *ak_name, TPM2_HANDLE ek,
-    const TPM2B_NAME *ek_name, struct tpmiot_session *ek_policy,
-    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret,
-    struct tpmiot_buf *secret, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak,
+    const TPM2B_NAME *ak_name, TPM2_HANDLE ek, const TPM2B_NAME *ek_name,
+    struct tpmiot_session *ek_policy, struct tpmiot_bytes blob,
+    struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret, struct tpmiot_err *err);
 
 /* ---- What there is -------------------------------------------------------- */
 
 #define TPMIOT_HANDLES_MAX 256
 
 /* TPM2_GetCapability of handles, from `first` on in its range; one command per 254. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_handles(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE first, TPM2_HANDLE out[TPMIOT_HANDLES_MAX], size_t *n,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_handles(struct tpmiot_tpm *tpm, TPM2_HANDLE first,
+    TPM2_HANDLE out[TPMIOT_HANDLES_MAX], size_t *n, struct tpmiot_err *err);
 
 /* TPM2_GetCapability of one property (TPM2_PT_…). TPMIOT_E_NOT_FOUND if the TPM has none such. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_property(struct tpmiot_tpm *tpm,
-    TPM2_PT property, uint32_t *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_property(
+    struct tpmiot_tpm *tpm, TPM2_PT property, uint32_t *out, struct tpmiot_err *err);
 
 /* Several properties by one command: values[i] of first + i, 0 where the TPM has none. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_properties(struct tpmiot_tpm *tpm,
-    TPM2_PT first, size_t n, uint32_t *values, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_properties(
+    struct tpmiot_tpm *tpm, TPM2_PT first, size_t n, uint32_t *values, struct tpmiot_err *err);
 
 /* TPM2_ReadClock. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_clock(struct tpmiot_tpm *tpm,
-    TPMS_TIME_INFO *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_clock(
+    struct tpmiot_tpm *tpm, TPMS_TIME_INFO *out, struct tpmiot_err *err);
 
 /*
  * Appends len random bytes of the TPM's (TPM2_GetRandom, as often as it takes), in a
  * salted session if there is a storage root key to salt it to (TPM2_ReadPublic,
  * TPM2_StartAuthSession, TPM2_FlushContext more).
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_random(struct tpmiot_tpm *tpm, size_t len,
-    struct tpmiot_buf *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_random(
+    struct tpmiot_tpm *tpm, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /*
  * Appends an NV index's content (TPM2_NV_ReadPublic and as many TPM2_NV_Read as
@@ -202,11 +193,11 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_random(struct tpmiot_tpm *tpm, size_t 
  * TPMIOT_E_NOT_FOUND if there is no such index; more than `max` bytes are
  * TPMIOT_E_FORMAT.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_nv_read(struct tpmiot_tpm *tpm,
-    TPM2_HANDLE index, size_t max, struct tpmiot_buf *out,
-    struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_nv_read(struct tpmiot_tpm *tpm, TPM2_HANDLE index,
+    size_t max, struct tpmiot_buf *out, struct tpmiot_err *err);
 
-/* TPM2_EvictControl under the owner: makes `object` persistent at `persistent`, or removes what is there (object == persistent). */
+/* TPM2_EvictControl under the owner: makes `object` persistent at `persistent`, or removes what is
+ * there (object == persistent). */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_evict(struct tpmiot_tpm *tpm,
     struct tpmiot_bytes owner_auth, TPM2_HANDLE object, TPM2_HANDLE persistent,
     struct tpmiot_err *err);

@@ -45,7 +45,7 @@ struct tpmiot_uri {
 	char name[TPMIOT_KEY_NAME_MAX + 1];
 	TPM2_HANDLE handle;
 	uint8_t spki[TPMIOT_SPKI_SHA256_LEN];
-	struct tpmiot_buf path;     /* of TPMIOT_URI_OBJECT */
+	struct tpmiot_buf path; /* of TPMIOT_URI_OBJECT */
 	enum tpmiot_uri_auth auth;
 	struct tpmiot_buf auth_arg; /* value, file name or variable name */
 };
@@ -55,8 +55,8 @@ struct tpmiot_uri {
  * is not one, an unknown or repeated attribute, a bad escape. Free what it
  * made with tpmiot_uri_free().
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_uri_parse(const char *str,
-    struct tpmiot_uri *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_uri_parse(
+    const char *str, struct tpmiot_uri *out, struct tpmiot_err *err);
 void tpmiot_uri_free(struct tpmiot_uri *uri); /* wipes */
 
 /* 1 to 64 of [A-Za-z0-9._-], not beginning with a dot: safe as a file name. */

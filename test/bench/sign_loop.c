@@ -60,7 +60,7 @@ signer(EVP_PKEY *key)
 
 	if (ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
 	    (!EVP_PKEY_is_a(key, "RSA") ||
-	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1) &&
+	        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1) &&
 	    EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1)
 		return ctx;
 	EVP_PKEY_CTX_free(ctx);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "ca/seal.h"
+#include "ca/enrol/seal.h"
 #include "fuzz.h"
 
 int

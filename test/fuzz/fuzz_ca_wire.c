@@ -2,7 +2,7 @@
 /* The requests that anybody may send to the CA; the first byte says which. */
 #include <string.h>
 
-#include "ca/wire.h"
+#include "ca/enrol/wire.h"
 #include "fuzz.h"
 
 static void

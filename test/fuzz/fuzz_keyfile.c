@@ -18,9 +18,9 @@ check_round_trip(const struct tpmiot_keyfile *key)
 	FUZZ_ASSERT((again.extra == NULL) == (key->extra == NULL));
 	FUZZ_ASSERT(again.parent == key->parent && again.empty_auth == key->empty_auth);
 	FUZZ_ASSERT(again.pub.raw_len == key->pub.raw_len &&
-	    memcmp(again.pub.raw, key->pub.raw, key->pub.raw_len) == 0);
+	            memcmp(again.pub.raw, key->pub.raw, key->pub.raw_len) == 0);
 	FUZZ_ASSERT(again.priv.size == key->priv.size &&
-	    memcmp(again.priv.buffer, key->priv.buffer, key->priv.size) == 0);
+	            memcmp(again.priv.buffer, key->priv.buffer, key->priv.size) == 0);
 	tpmiot_keyfile_clear(&again);
 	tpmiot_buf_free(&der);
 }

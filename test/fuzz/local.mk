@@ -14,9 +14,7 @@ FUZZ_TARGETS = \
 if ENABLE_CA
 FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_wire
 FUZZ_CA_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) ca/libtpmiot-ca.la
-test_fuzz_fuzz_ca_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 test_fuzz_fuzz_ca_session_LDADD = $(FUZZ_CA_LDADD)
-test_fuzz_fuzz_ca_wire_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 test_fuzz_fuzz_ca_wire_LDADD = $(FUZZ_CA_LDADD)
 endif
 

@@ -91,7 +91,7 @@ for program in tpmiot-enroll tpmiot-ca; do
 done
 
 man_exits() { section "$1" .Sh 'EXIT STATUS' | sed -n 's/^\.It \([0-9]*\)$/\1/p'; }
-code_exits() { sed -n 's/^\tENROLL_[A-Z]* = \([0-9]*\).*/\1/p' "$SRC/enroll/ui.h"; }
+code_exits() { sed -n 's/^\tENROLL_[A-Z]* = \([0-9]*\).*/\1/p' "$SRC/enroll/cmd/ui.h"; }
 same 'tpmiot-enroll: exit codes' code_exits -- man_exits tpmiot-enroll.1
 
 environment() {
@@ -117,7 +117,7 @@ in_man 'provider: key generation options' keygen_options
 
 # ---- The protocol ------------------------------------------------------------------
 
-code_problems() { sed -nE 's/^.*\{ ([45][0-9][0-9]), "([a-z-]+)".*/\2 \1/p' "$SRC/ca/problem.c"; }
+code_problems() { sed -nE 's/^.*\{ ([45][0-9][0-9]), "([a-z-]+)".*/\2 \1/p' "$SRC/ca/enrol/problem.c"; }
 # shellcheck disable=SC2016  # Markdown
 text_problems() { sed -nE 's/^\| `([a-z-]+)` \| ([45][0-9][0-9]) \|.*/\1 \2/p' "$SRC/doc/PROTOCOL.md"; }
 names() { "$1" | cut -d' ' -f1; }

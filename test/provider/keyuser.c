@@ -87,9 +87,8 @@ user_generate(struct user *user, const char *parent)
 static bool
 set_pss(EVP_PKEY_CTX *ctx, bool pss)
 {
-	return !pss ||
-	    (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-	        EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
+	return !pss || (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+	                   EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
 /* By its public key alone, in the process's default context, which knows no tpmiot. */
@@ -105,8 +104,9 @@ holds(EVP_PKEY *key, bool pss, const unsigned char *sig, size_t len, const unsig
 	EVP_PKEY_CTX *pctx = NULL;
 	bool ok;
 
-	ok = public != NULL && EVP_DigestVerifyInit_ex(ctx, &pctx, "SHA256", NULL, NULL, public, NULL) == 1 &&
-	    set_pss(pctx, pss) && EVP_DigestVerify(ctx, sig, len, msg, msg_len) == 1;
+	ok = public != NULL &&
+	     EVP_DigestVerifyInit_ex(ctx, &pctx, "SHA256", NULL, NULL, public, NULL) == 1 &&
+	     set_pss(pctx, pss) && EVP_DigestVerify(ctx, sig, len, msg, msg_len) == 1;
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(public);
 	OPENSSL_free(spki);
@@ -124,7 +124,7 @@ user_sign(struct user *user, EVP_PKEY *key, bool pss)
 
 	RAND_bytes(msg, sizeof(msg));
 	ok = EVP_DigestSignInit_ex(ctx, &pctx, "SHA256", user->libctx, NULL, key, NULL) == 1 &&
-	    set_pss(pctx, pss) && EVP_DigestSign(ctx, sig, &len, msg, sizeof(msg)) == 1;
+	     set_pss(pctx, pss) && EVP_DigestSign(ctx, sig, &len, msg, sizeof(msg)) == 1;
 	EVP_MD_CTX_free(ctx);
 	if (ok && !holds(key, pss, sig, len, msg, sizeof(msg))) {
 		fprintf(stderr, "a signature that was said to be good is not\n");

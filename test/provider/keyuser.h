@@ -15,7 +15,8 @@ struct user {
 bool user_open(struct user *user);
 void user_close(struct user *user);
 
-/* A key by file or URI; its password is in the environment variable KEYUSER_PASS. NULL on failure. */
+/* A key by file or URI; its password is in the environment variable KEYUSER_PASS. NULL on failure.
+ */
 EVP_PKEY *user_load(struct user *user, const char *name);
 
 /* A new EC P-256 key in the TPM. NULL on failure. */

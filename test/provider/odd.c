@@ -2,13 +2,13 @@
 /*
  * An application under odd conditions:
  *
- *	odd lines KEY…          for each line on stdin one signature with each key; prints "ok" or the error
- *	odd many N PARENT       makes N keys under PARENT, keeps them all open, and signs twice with each
- *	odd threads T N KEY…    T threads make N signatures each, over all keys
- *	odd fork C N KEY…       signs, forks C children that make N signatures each, and signs meanwhile
- *	odd early C N KEY…      the same as fork, but for signing before it forks
- *	odd kill C N KEY…       the same, and kills every second child at some moment
- *	odd orphan C N KEY…     the same as fork, and the parent ends first: the last child reports
+ *	odd lines KEY…          for each line on stdin one signature with each key; prints "ok" or
+ *the error odd many N PARENT       makes N keys under PARENT, keeps them all open, and signs twice
+ *with each odd threads T N KEY…    T threads make N signatures each, over all keys odd fork C N
+ *KEY…       signs, forks C children that make N signatures each, and signs meanwhile odd early C N
+ *KEY…      the same as fork, but for signing before it forks odd kill C N KEY…       the same, and
+ *kills every second child at some moment odd orphan C N KEY…     the same as fork, and the parent
+ *ends first: the last child reports
  *
  * Every signature is verified. Exit 0 if every one that had to be made was.
  */

@@ -33,7 +33,8 @@ static fault_sent_fn *sent;
 static unsigned long n_cases, n_errors, n_bad;
 static long outstanding; /* allocations of libcrypto's */
 
-/* One of each class: a format-one code with handle, session and parameter; warnings; what is waited out. */
+/* One of each class: a format-one code with handle, session and parameter; warnings; what is waited
+ * out. */
 static const uint32_t CODES[] = {
 	TPM2_RC_VALUE | TPM2_RC_P | TPM2_RC_1,
 	TPM2_RC_HANDLE | TPM2_RC_H | TPM2_RC_1,
@@ -62,11 +63,23 @@ static const struct {
 	enum fault_kind kind;
 	uint32_t arg;
 } OTHERS[] = {
-	{ FAULT_TRUNCATE, 1 }, { FAULT_TRUNCATE, 7 }, { FAULT_TRUNCATE, 30 }, { FAULT_TRUNCATE, 9999 },
-	{ FAULT_CUT, 1 }, { FAULT_CUT, 20 }, { FAULT_CUT, 9999 },
-	{ FAULT_TRAIL, 1 }, { FAULT_TRAIL, 64 }, { FAULT_TRAIL, 4000 },
-	{ FAULT_SIZE, 0 }, { FAULT_SIZE, 9 }, { FAULT_SIZE, 10 }, { FAULT_SIZE, 0xffffffff },
-	{ FAULT_CLOSED, 0 }, { FAULT_LOST, 0 }, { FAULT_HANG, 0 },
+	{ FAULT_TRUNCATE, 1 },
+	{ FAULT_TRUNCATE, 7 },
+	{ FAULT_TRUNCATE, 30 },
+	{ FAULT_TRUNCATE, 9999 },
+	{ FAULT_CUT, 1 },
+	{ FAULT_CUT, 20 },
+	{ FAULT_CUT, 9999 },
+	{ FAULT_TRAIL, 1 },
+	{ FAULT_TRAIL, 64 },
+	{ FAULT_TRAIL, 4000 },
+	{ FAULT_SIZE, 0 },
+	{ FAULT_SIZE, 9 },
+	{ FAULT_SIZE, 10 },
+	{ FAULT_SIZE, 0xffffffff },
+	{ FAULT_CLOSED, 0 },
+	{ FAULT_LOST, 0 },
+	{ FAULT_HANG, 0 },
 };
 
 /* ---- libcrypto's memory, counted ------------------------------------------------ */
@@ -111,8 +124,8 @@ scenario(const char *what)
 	EVP_PKEY *key = NULL;
 
 	if (user_open(&user)) {
-		key = strncmp(what, "generate=", 9) == 0 ? user_generate(&user, arg) :
-							   user_load(&user, arg);
+		key = strncmp(what, "generate=", 9) == 0 ? user_generate(&user, arg)
+		                                         : user_load(&user, arg);
 		/* Twice: the second signature finds the key loaded. */
 		ok = key != NULL && user_sign(&user, key, pss) && user_sign(&user, key, pss);
 	}

@@ -39,8 +39,8 @@ main(int argc, char **argv)
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_from_file(tpm, &file, &key, &err);
 	if (rc == TPMIOT_OK && argc > 2)
-		rc = tpmiot_key_set_auth(key, (struct tpmiot_bytes){ argv[2], strlen(argv[2]) },
-		    &err);
+		rc = tpmiot_key_set_auth(
+		    key, (struct tpmiot_bytes){ argv[2], strlen(argv[2]) }, &err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_unseal(key, &data, &err);
 	if (rc == TPMIOT_OK)

@@ -19,7 +19,7 @@
 
 enum fault_kind {
 	FAULT_NONE,
-	FAULT_CODE,     /* answered with the response code `arg`; the TPM does not see the command */
+	FAULT_CODE, /* answered with the response code `arg`; the TPM does not see the command */
 	FAULT_TRUNCATE, /* the last `arg` bytes of the response are missing, and its header knows */
 	FAULT_CUT,      /* the same, and its header does not know */
 	FAULT_TRAIL,    /* `arg` bytes too many, and its header knows */

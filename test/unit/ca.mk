@@ -21,74 +21,58 @@ ca_tests = \
 check_PROGRAMS += $(ca_tests)
 TESTS += $(ca_tests)
 
-CA_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 CA_TEST_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
 CA_TEST_LDADD = ca/libtpmiot-ca.la $(CMOCKA_LIBS)
 
-test_unit_test_ca_cli_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_cli_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_cli_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_ekarg_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_ekarg_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_ekarg_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_config_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_config_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_config_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_store_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_store_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_store_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_x509_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_x509_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_x509_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_wire_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_wire_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_wire_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_seal_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_seal_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_seal_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_limit_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_limit_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_limit_LDADD = $(CA_TEST_LDADD)
 
-test_unit_test_ca_admit_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_admit_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_admit_LDADD = $(CA_TEST_LDADD)
 
 # Whole enrolments, with a software TPM.
 test_unit_test_ca_api_SOURCES = test/unit/test_ca_api.c test/unit/enrolkit.c
-test_unit_test_ca_api_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_api_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_api_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_profile_SOURCES = test/unit/test_ca_profile.c test/unit/enrolkit.c
-test_unit_test_ca_profile_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_profile_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_profile_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_crl_SOURCES = test/unit/test_ca_crl.c test/unit/enrolkit.c
-test_unit_test_ca_crl_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_crl_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_crl_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_renew_SOURCES = test/unit/test_ca_renew.c test/unit/enrolkit.c
-test_unit_test_ca_renew_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_renew_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_renew_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 # Whole enrolments, with a software TPM.
 test_unit_test_ca_refusals_SOURCES = test/unit/test_ca_refusals.c test/unit/enrolkit.c
-test_unit_test_ca_refusals_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_refusals_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_refusals_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
-test_unit_test_ca_http_CPPFLAGS = $(CA_TEST_CPPFLAGS)
 test_unit_test_ca_http_CFLAGS = $(CA_TEST_CFLAGS) $(PTHREAD_CFLAGS)
 test_unit_test_ca_http_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD) $(PTHREAD_LIBS)
 endif

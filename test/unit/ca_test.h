@@ -17,32 +17,35 @@
 #include <tpmiot/err.h>
 
 /* The error's own text when it was not expected. */
-#define assert_ok(call) \
-	do { \
-		enum tpmiot_rc rc_ = (call); \
-		if (rc_ != TPMIOT_OK) \
-			fail_msg("%s: %d %s", #call, (int)rc_, err.text); \
+#define assert_ok(call)                                                                            \
+	do {                                                                                       \
+		enum tpmiot_rc rc_ = (call);                                                       \
+		if (rc_ != TPMIOT_OK)                                                              \
+			fail_msg("%s: %d %s", #call, (int)rc_, err.text);                          \
 	} while (0)
 
-#define assert_fails(call, code, part) \
-	do { \
-		assert_int_equal((call), (code)); \
-		if (strstr(err.text, (part)) == NULL) \
-			fail_msg("%s: \"%s\" lacks \"%s\"", #call, err.text, part); \
+#define assert_fails(call, code, part)                                                             \
+	do {                                                                                       \
+		assert_int_equal((call), (code));                                                  \
+		if (strstr(err.text, (part)) == NULL)                                              \
+			fail_msg("%s: \"%s\" lacks \"%s\"", #call, err.text, part);                \
 	} while (0)
 
-static inline void scratch_make(char dir[64])
+static inline void
+scratch_make(char dir[64])
 {
 	strcpy(dir, "/tmp/tpmiot-ca-test.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 }
 
-static inline void scratch_path(const char *dir, const char *name, char out[128])
+static inline void
+scratch_path(const char *dir, const char *name, char out[128])
 {
 	snprintf(out, 128, "%.63s/%.60s", dir, name);
 }
 
-static inline void scratch_write(const char *dir, const char *name, const char *text)
+static inline void
+scratch_write(const char *dir, const char *name, const char *text)
 {
 	char path[128];
 	FILE *f;
@@ -55,7 +58,8 @@ static inline void scratch_write(const char *dir, const char *name, const char *
 }
 
 /* Names that tests make; what else is there is left, and seen. */
-static inline void scratch_remove(const char *dir)
+static inline void
+scratch_remove(const char *dir)
 {
 	static const char *const names[] = { "store.db", "store.db-wal", "store.db-shm",
 		"tpmiot-ca.conf", "a", "b", NULL };

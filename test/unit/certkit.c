@@ -20,7 +20,8 @@ set_common_name(X509_NAME *name, const char *text)
 {
 	if (text != NULL)
 		assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-		                     (const unsigned char *)text, -1, -1, 0), 1);
+		                     (const unsigned char *)text, -1, -1, 0),
+		    1);
 }
 
 static void
@@ -47,10 +48,10 @@ set_key(X509 *cert, const struct certkit_spec *spec)
 	assert_int_equal(X509_set_pubkey(cert, spec->key), 1);
 	if (!spec->oaep)
 		return;
-	assert_int_equal(X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm,
-	                     X509_get_X509_PUBKEY(cert)), 1);
-	assert_int_equal(X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_rsaesOaep), V_ASN1_NULL, NULL),
-	    1);
+	assert_int_equal(
+	    X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(cert)), 1);
+	assert_int_equal(
+	    X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_rsaesOaep), V_ASN1_NULL, NULL), 1);
 }
 
 static void
@@ -94,8 +95,8 @@ certkit_issue(const struct certkit_spec *spec)
 	const EVP_MD *md = EVP_get_digestbyname(spec->digest != NULL ? spec->digest : "SHA256");
 
 	assert_non_null(cert);
-	assert_int_equal(X509_set_version(cert, spec->version != 0 ? spec->version - 1
-								   : X509_VERSION_3), 1);
+	assert_int_equal(
+	    X509_set_version(cert, spec->version != 0 ? spec->version - 1 : X509_VERSION_3), 1);
 	set_serial(cert, spec->serial);
 	set_common_name(X509_get_subject_name(cert), spec->subject);
 	if (!spec->no_issuer)

@@ -29,18 +29,18 @@
 
 /* Zeroed members mean what is usual. */
 struct certkit_spec {
-	const char *subject;      /* common name; NULL: the empty name */
-	EVP_PKEY *key;            /* the subject's, borrowed */
-	X509 *issuer;             /* NULL: self-issued, or nameless if no_issuer */
-	EVP_PKEY *issuer_key;     /* NULL: key */
+	const char *subject;  /* common name; NULL: the empty name */
+	EVP_PKEY *key;        /* the subject's, borrowed */
+	X509 *issuer;         /* NULL: self-issued, or nameless if no_issuer */
+	EVP_PKEY *issuer_key; /* NULL: key */
 	bool no_issuer;
-	const char *serial;       /* decimal; NULL: 4097 */
-	long not_before;          /* seconds from CERTKIT_NOW; 0: a year before */
-	long not_after;           /* the same; 0: a year after */
-	long version;             /* 0: 3 */
-	const char *digest;       /* NULL: SHA256 */
-	bool oaep;                /* RSAES-OAEP as the key's algorithm */
-	const char *extensions;   /* CERTKIT_…; NULL: none */
+	const char *serial;     /* decimal; NULL: 4097 */
+	long not_before;        /* seconds from CERTKIT_NOW; 0: a year before */
+	long not_after;         /* the same; 0: a year after */
+	long version;           /* 0: 3 */
+	const char *digest;     /* NULL: SHA256 */
+	bool oaep;              /* RSAES-OAEP as the key's algorithm */
+	const char *extensions; /* CERTKIT_…; NULL: none */
 };
 
 /* The certificate, decoded again from its DER. The caller owns it. */

@@ -10,7 +10,7 @@
 #include <tpmiot/template.h>
 
 #include "ca/log.h"
-#include "ca/x509.h"
+#include "ca/pki/x509.h"
 
 int64_t kit_now;
 struct kit_device kit_a, kit_b, kit_foreign;

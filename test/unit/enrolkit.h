@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-#include "ca/api.h"
+#include "ca/enrol/api.h"
 
 /* Time stands still where certkit.h has it, until a test moves it. */
 extern int64_t kit_now;

@@ -77,8 +77,8 @@ script_ok(struct script_tcti *script, TPM2_HANDLE handle, const struct tpmiot_bu
 	size_t len = params != NULL ? params->len : 0;
 
 	tpmiot_buf_put_u16(out, authorised ? TPM2_ST_SESSIONS : TPM2_ST_NO_SESSIONS);
-	tpmiot_buf_put_u32(out,
-	    (uint32_t)(10 + (handle != 0 ? 4 : 0) + len + (authorised ? 4 + 5 : 0)));
+	tpmiot_buf_put_u32(
+	    out, (uint32_t)(10 + (handle != 0 ? 4 : 0) + len + (authorised ? 4 + 5 : 0)));
 	tpmiot_buf_put_u32(out, TPM2_RC_SUCCESS);
 	if (handle != 0)
 		tpmiot_buf_put_u32(out, handle);

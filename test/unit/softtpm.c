@@ -44,10 +44,10 @@ set_unique(const EVP_PKEY *pkey, TPMT_PUBLIC *area)
 		return;
 	}
 	size = tpmiot_alg_group_size(area->parameters.eccDetail.curveID);
-	area->unique.ecc.x.size = get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_X,
-	    area->unique.ecc.x.buffer, size);
-	area->unique.ecc.y.size = get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y,
-	    area->unique.ecc.y.buffer, size);
+	area->unique.ecc.x.size =
+	    get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_X, area->unique.ecc.x.buffer, size);
+	area->unique.ecc.y.size =
+	    get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, area->unique.ecc.y.buffer, size);
 }
 
 void
@@ -58,8 +58,7 @@ softkey_make(struct softkey *key, const TPMT_PUBLIC *template)
 	if (area.type == TPM2_ALG_RSA)
 		key->pkey = EVP_RSA_gen(area.parameters.rsaDetail.keyBits);
 	else
-		key->pkey = EVP_EC_gen(
-		    tpmiot_alg_group_name(area.parameters.eccDetail.curveID));
+		key->pkey = EVP_EC_gen(tpmiot_alg_group_name(area.parameters.eccDetail.curveID));
 	assert_non_null(key->pkey);
 	set_unique(key->pkey, &area);
 	softkey_claim(key, &area);
@@ -134,8 +133,9 @@ softkey_sign(const struct softkey *key, TPMI_ALG_SIG_SCHEME scheme, TPMI_ALG_HAS
 	size_t sig_len = sizeof(sig);
 
 	assert_non_null(ctx);
-	assert_int_equal(EVP_DigestSignInit_ex(ctx, &pctx, tpmiot_alg_md_name(hash), NULL, NULL,
-	                     key->pkey, NULL), 1);
+	assert_int_equal(EVP_DigestSignInit_ex(
+	                     ctx, &pctx, tpmiot_alg_md_name(hash), NULL, NULL, key->pkey, NULL),
+	    1);
 	if (scheme == TPM2_ALG_RSAPSS) {
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST), 1);
@@ -231,10 +231,11 @@ recover_seed_rsa(const struct softkey *ek, const uint8_t *data, size_t len, TPM2
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, md, NULL), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, md, NULL), 1);
-	assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(ctx,
-	                     OPENSSL_memdup(label, sizeof(label)), sizeof(label)), 1);
+	assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(
+	                     ctx, OPENSSL_memdup(label, sizeof(label)), sizeof(label)),
+	    1);
 	ok = EVP_PKEY_decrypt(ctx, plain, &plain_len, data, len) == 1 &&
-	    plain_len <= sizeof(seed->buffer);
+	     plain_len <= sizeof(seed->buffer);
 	if (ok) {
 		memcpy(seed->buffer, plain, plain_len);
 		seed->size = (UINT16)plain_len;
@@ -277,17 +278,17 @@ recover_seed_ecc(const struct softkey *ek, const uint8_t *data, size_t len, TPM2
 	bool ok;
 
 	ok = ctx != NULL && parse_share(ek, data, len, &share) &&
-	    tpmiot_public_to_pkey(NULL, &share, &peer, NULL) == TPMIOT_OK &&
-	    EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, peer) == 1 &&
-	    EVP_PKEY_derive(ctx, z, &z_len) == 1;
+	     tpmiot_public_to_pkey(NULL, &share, &peer, NULL) == TPMIOT_OK &&
+	     EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, peer) == 1 &&
+	     EVP_PKEY_derive(ctx, z, &z_len) == 1;
 	if (ok) {
 		const TPM2B_ECC_PARAMETER *theirs = &share.area.unique.ecc.x;
 
 		seed->size = (UINT16)tpmiot_alg_md_size(ek->pub.area.nameAlg);
 		ok = tpmiot_kdfe(NULL, ek->pub.area.nameAlg, (struct tpmiot_bytes){ z, z_len },
-		    "IDENTITY", (struct tpmiot_bytes){ theirs->buffer, theirs->size },
-		    (struct tpmiot_bytes){ ours->buffer, ours->size }, seed->buffer, seed->size,
-		    NULL) == TPMIOT_OK;
+		         "IDENTITY", (struct tpmiot_bytes){ theirs->buffer, theirs->size },
+		         (struct tpmiot_bytes){ ours->buffer, ours->size }, seed->buffer,
+		         seed->size, NULL) == TPMIOT_OK;
 	}
 	EVP_PKEY_free(peer);
 	EVP_PKEY_CTX_free(ctx);
@@ -306,7 +307,7 @@ recover_seed(const struct softkey *ek, struct tpmiot_bytes encrypted_secret, TPM
 	if (!tpmiot_reader_done(&r))
 		return false;
 	return ek->pub.area.type == TPM2_ALG_RSA ? recover_seed_rsa(ek, data, len, seed)
-						 : recover_seed_ecc(ek, data, len, seed);
+	                                         : recover_seed_ecc(ek, data, len, seed);
 }
 
 /* Outer HMAC over the encrypted identity and the Name. */
@@ -320,9 +321,11 @@ is_intact(TPMI_ALG_HASH alg, const TPM2B_DIGEST *seed, const TPM2B_NAME *name,
 	size_t size = tpmiot_alg_md_size(alg), mac_len;
 
 	assert_int_equal(tpmiot_kdfa(NULL, alg, (struct tpmiot_bytes){ seed->buffer, seed->size },
-	                     "INTEGRITY", none, none, key, size, NULL), TPMIOT_OK);
+	                     "INTEGRITY", none, none, key, size, NULL),
+	    TPMIOT_OK);
 	assert_int_equal(tpmiot_hmac(NULL, alg, (struct tpmiot_bytes){ key, size }, parts, 2, mac,
-	                     &mac_len, NULL), TPMIOT_OK);
+	                     &mac_len, NULL),
+	    TPMIOT_OK);
 	return hmac.len == mac_len && CRYPTO_memcmp(mac, hmac.data, mac_len) == 0;
 }
 
@@ -332,17 +335,20 @@ decrypt_identity(const struct softkey *ek, const TPM2B_DIGEST *seed, const TPM2B
 {
 	const TPMU_PUBLIC_PARMS *p = &ek->pub.area.parameters;
 	size_t key_len = (ek->pub.area.type == TPM2_ALG_RSA ? p->rsaDetail.symmetric.keyBits.aes
-							    : p->eccDetail.symmetric.keyBits.aes) / 8u;
+	                                                    : p->eccDetail.symmetric.keyBits.aes) /
+	                 8u;
 	const struct tpmiot_bytes none = { NULL, 0 };
 	const uint8_t iv[BLOCK_SIZE] = { 0 };
 	uint8_t key[32];
 
-	assert_int_equal(tpmiot_kdfa(NULL, ek->pub.area.nameAlg,
-	                     (struct tpmiot_bytes){ seed->buffer, seed->size }, "STORAGE",
-	                     (struct tpmiot_bytes){ name->name, name->size }, none, key, key_len,
-	                     NULL), TPMIOT_OK);
+	assert_int_equal(
+	    tpmiot_kdfa(NULL, ek->pub.area.nameAlg,
+	        (struct tpmiot_bytes){ seed->buffer, seed->size }, "STORAGE",
+	        (struct tpmiot_bytes){ name->name, name->size }, none, key, key_len, NULL),
+	    TPMIOT_OK);
 	assert_int_equal(tpmiot_aes_cfb(NULL, false, (struct tpmiot_bytes){ key, key_len }, iv,
-	                     identity, len, NULL), TPMIOT_OK);
+	                     identity, len, NULL),
+	    TPMIOT_OK);
 }
 
 bool

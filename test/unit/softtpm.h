@@ -32,8 +32,8 @@ void softkey_free(struct softkey *key);
 void softkey_sign(const struct softkey *key, TPMI_ALG_SIG_SCHEME scheme, TPMI_ALG_HASH hash,
     const void *msg, size_t len, struct tpmiot_buf *out);
 /* The same, by the key's own scheme and hash. */
-void softkey_sign_own(const struct softkey *key, const void *msg, size_t len,
-    struct tpmiot_buf *out);
+void softkey_sign_own(
+    const struct softkey *key, const void *msg, size_t len, struct tpmiot_buf *out);
 
 /* A TPMS_ATTEST of TPM2_Certify, every field open to be made wrong. */
 struct soft_attest {
@@ -48,16 +48,16 @@ struct soft_attest {
 };
 
 /* What a sound TPM says when `key` is certified. */
-void soft_attest_init(struct soft_attest *attest, const struct softkey *key,
-    struct tpmiot_bytes nonce);
+void soft_attest_init(
+    struct soft_attest *attest, const struct softkey *key, struct tpmiot_bytes nonce);
 /* Appends the TPMS_ATTEST, without a size. */
 void soft_attest_put(const struct soft_attest *attest, struct tpmiot_buf *out);
 /* Appends data as a TPM2B. */
 void soft_put_tpm2b(const void *data, size_t len, struct tpmiot_buf *out);
 
 /* TPM2_Certify, done right: appends TPM2B_ATTEST and TPMT_SIGNATURE. */
-void softtpm_certify(const struct softkey *ak, const struct softkey *key,
-    struct tpmiot_bytes nonce, struct tpmiot_buf *attest, struct tpmiot_buf *signature);
+void softtpm_certify(const struct softkey *ak, const struct softkey *key, struct tpmiot_bytes nonce,
+    struct tpmiot_buf *attest, struct tpmiot_buf *signature);
 
 /*
  * TPM2_ActivateCredential: gives the secret back if blob and encrypted_secret

@@ -50,7 +50,8 @@ verify_swtpm(const char *type)
 	read_vector(file, &signature);
 	assert_ok(tpmiot_attest_verify_certify(NULL, &signer, &object,
 	              (struct tpmiot_bytes){ nonce, sizeof(nonce) }, bytes_of(&attest),
-	              bytes_of(&signature), &err), &err);
+	              bytes_of(&signature), &err),
+	    &err);
 	tpmiot_buf_free(&attest);
 	tpmiot_buf_free(&signature);
 }
@@ -74,8 +75,8 @@ verify_content(const void *content, size_t len, struct tpmiot_err *err)
 
 	soft_put_tpm2b(content, len, &attest);
 	softkey_sign_own(&ak, content, len, &signature);
-	rc = tpmiot_attest_verify_certify(NULL, &ak.pub, &key.pub, NONCE, bytes_of(&attest),
-	    bytes_of(&signature), err);
+	rc = tpmiot_attest_verify_certify(
+	    NULL, &ak.pub, &key.pub, NONCE, bytes_of(&attest), bytes_of(&signature), err);
 	tpmiot_buf_free(&attest);
 	tpmiot_buf_free(&signature);
 	return rc;
@@ -104,7 +105,8 @@ test_verify_certify_sound(void **state)
 
 		softtpm_certify(signers[i], &key, NONCE, &attest, &signature);
 		assert_ok(tpmiot_attest_verify_certify(NULL, &signers[i]->pub, &key.pub, NONCE,
-		              bytes_of(&attest), bytes_of(&signature), &err), &err);
+		              bytes_of(&attest), bytes_of(&signature), &err),
+		    &err);
 		tpmiot_buf_free(&attest);
 		tpmiot_buf_free(&signature);
 	}
@@ -330,11 +332,11 @@ test_verify_certify_outer_size(void **state)
 	}
 	tpmiot_buf_put_u8(&made->attest, 0);
 	attest = bytes_of(&made->attest);
-	assert_refused(verify_by(&ak.pub, attest, sig, &err), TPMIOT_E_FORMAT, &err,
-	    "TPM2B_ATTEST");
+	assert_refused(
+	    verify_by(&ak.pub, attest, sig, &err), TPMIOT_E_FORMAT, &err, "TPM2B_ATTEST");
 	made->attest.data[0] = 0xff;
-	assert_refused(verify_by(&ak.pub, attest, sig, &err), TPMIOT_E_FORMAT, &err,
-	    "TPM2B_ATTEST");
+	assert_refused(
+	    verify_by(&ak.pub, attest, sig, &err), TPMIOT_E_FORMAT, &err, "TPM2B_ATTEST");
 }
 
 static void
@@ -363,11 +365,11 @@ test_verify_certify_other_ak(void **state)
 	struct certified *made = *state;
 	struct tpmiot_err err = { 0 };
 
-	assert_refused(verify_by(&other_ak.pub, bytes_of(&made->attest),
-	                   bytes_of(&made->signature), &err),
+	assert_refused(
+	    verify_by(&other_ak.pub, bytes_of(&made->attest), bytes_of(&made->signature), &err),
 	    TPMIOT_E_VERIFY, &err, "TPM2_Certify: signature");
-	assert_refused(verify_by(&ak_rsa.pub, bytes_of(&made->attest), bytes_of(&made->signature),
-	                   &err),
+	assert_refused(
+	    verify_by(&ak_rsa.pub, bytes_of(&made->attest), bytes_of(&made->signature), &err),
 	    TPMIOT_E_VERIFY, &err, "TPM2_Certify: signature");
 }
 
@@ -379,8 +381,8 @@ test_verify_certify_other_scheme(void **state)
 	struct tpmiot_buf sig = TPMIOT_BUF_INIT;
 	struct tpmiot_err err = { 0 };
 
-	softkey_sign(&ak, TPM2_ALG_ECDSA, TPM2_ALG_SHA1, made->attest.data + 2,
-	    made->attest.len - 2, &sig);
+	softkey_sign(
+	    &ak, TPM2_ALG_ECDSA, TPM2_ALG_SHA1, made->attest.data + 2, made->attest.len - 2, &sig);
 	assert_refused(verify_by(&ak.pub, bytes_of(&made->attest), bytes_of(&sig), &err),
 	    TPMIOT_E_VERIFY, &err, "hash");
 	tpmiot_buf_reset(&sig);
@@ -418,8 +420,8 @@ activate(const char *profile)
 
 	softkey_make_ek(&ek, profile);
 	assert_ok(tpmiot_credential_make(NULL, &ek.pub, &ak.pub.name, text, 32, &cred, &err), &err);
-	assert_true(softtpm_activate(&ek, &ak.pub.name, bytes_of(&cred.blob),
-	    bytes_of(&cred.encrypted_secret), &secret));
+	assert_true(softtpm_activate(
+	    &ek, &ak.pub.name, bytes_of(&cred.blob), bytes_of(&cred.encrypted_secret), &secret));
 	assert_int_equal(secret.len, 32);
 	assert_memory_equal(secret.data, text, 32);
 	assert_false(softtpm_activate(&ek, &other_ak.pub.name, bytes_of(&cred.blob),

@@ -28,8 +28,8 @@ test_b64_rfc4648(void **state)
 		assert_string_equal(tpmiot_buf_cstr(&out), RFC4648[i].encoded);
 		assert_int_equal(out.len, strlen(RFC4648[i].encoded));
 		tpmiot_buf_reset(&out);
-		assert_ok(tpmiot_b64_decode(RFC4648[i].encoded, strlen(RFC4648[i].encoded), &out,
-		              &err),
+		assert_ok(
+		    tpmiot_b64_decode(RFC4648[i].encoded, strlen(RFC4648[i].encoded), &out, &err),
 		    &err);
 		assert_string_equal(tpmiot_buf_cstr(&out), RFC4648[i].plain);
 		assert_int_equal(out.len, strlen(RFC4648[i].plain));
@@ -78,9 +78,9 @@ test_b64_round_trip(void **state)
 static void
 test_b64_decode_refused(void **state)
 {
-	static const char *const cases[] = { "Z", "Zg", "Zg=", "Z===", "====", "=Zg=", "Zg=v", "Zm9vZg",
-		"Zg==Zg==", "Zm9v\n", "Zm 9", " Zm9", "Zm9-", "Zm9_", "Zm9\x80", "Zm9.", "Zh==",
-		"Zm9=", "Zn9=", "Z/==", "Zm9vZg==\n\n\n\n" };
+	static const char *const cases[] = { "Z", "Zg", "Zg=", "Z===", "====", "=Zg=", "Zg=v",
+		"Zm9vZg", "Zg==Zg==", "Zm9v\n", "Zm 9", " Zm9", "Zm9-", "Zm9_", "Zm9\x80", "Zm9.",
+		"Zh==", "Zm9=", "Zn9=", "Z/==", "Zm9vZg==\n\n\n\n" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -103,8 +103,8 @@ test_b64_decode_nul(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	assert_refused(tpmiot_b64_decode("Zm9\0", 4, &out, &err), TPMIOT_E_FORMAT, &err,
-	    "alphabet");
+	assert_refused(
+	    tpmiot_b64_decode("Zm9\0", 4, &out, &err), TPMIOT_E_FORMAT, &err, "alphabet");
 	tpmiot_buf_free(&out);
 }
 

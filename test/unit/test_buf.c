@@ -4,8 +4,8 @@
 static void
 test_buf_put(void **state)
 {
-	static const uint8_t expected[] = { 'a', 'b', 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,
-		0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, '4', '2', '!' };
+	static const uint8_t expected[] = { 'a', 'b', 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07,
+		0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, '4', '2', '!' };
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	struct tpmiot_err err;
 
@@ -121,8 +121,8 @@ test_buf_move(void **state)
 static void
 test_reader_takes_in_order(void **state)
 {
-	static const uint8_t in[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 0, 2,
-		18, 19 };
+	static const uint8_t in[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 0,
+		2, 18, 19 };
 	struct tpmiot_reader r;
 	const uint8_t *p;
 	size_t len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca_test.h"
 
-#include "ca/admit.h"
+#include "ca/enrol/admit.h"
 
 #define NOW 1000
 

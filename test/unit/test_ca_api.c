@@ -4,7 +4,7 @@
 
 #include <openssl/x509v3.h>
 
-#include "ca/x509.h"
+#include "ca/pki/x509.h"
 
 static void
 assert_extension(X509 *cert, int nid, const char *want)

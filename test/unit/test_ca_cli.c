@@ -3,13 +3,14 @@
 
 #include <sys/stat.h>
 
-#include "ca/cli.h"
+#include "ca/cmd/cli.h"
 #include "ca/file.h"
 
 /* ---- out ---- */
 
 /* What fn's rows look like; the caller frees it. */
-static char *print(bool json, json_t *rows)
+static char *
+print(bool json, json_t *rows)
 {
 	static const struct ca_column columns[] = { { "a", "A" }, { "b", "LONG" }, { NULL, NULL } };
 	struct tpmiot_err err = { 0 };
@@ -23,10 +24,11 @@ static char *print(bool json, json_t *rows)
 	return text;
 }
 
-static void test_out_table(void **state)
+static void
+test_out_table(void **state)
 {
-	char *text = print(false, json_pack("[{s:s, s:i, s:s}, {s:o, s:b}]",
-	    "a", "x\xc3\xa9", "b", 7, "c", "not shown", "a", json_null(), "b", 1));
+	char *text = print(false, json_pack("[{s:s, s:i, s:s}, {s:o, s:b}]", "a", "x\xc3\xa9", "b",
+	                              7, "c", "not shown", "a", json_null(), "b", 1));
 
 	(void)state;
 	assert_string_equal(text, "A   LONG\nx\xc3\xa9  7\n-   yes\n");
@@ -34,7 +36,8 @@ static void test_out_table(void **state)
 }
 
 /* What a device says must not steer the operator's terminal. */
-static void test_out_control_characters(void **state)
+static void
+test_out_control_characters(void **state)
 {
 	char *text = print(false, json_pack("[{s:s}]", "a", "\x1b[2J\n\x7f\xc2\x9bm"));
 
@@ -43,7 +46,8 @@ static void test_out_control_characters(void **state)
 	free(text);
 }
 
-static void test_out_json(void **state)
+static void
+test_out_json(void **state)
 {
 	char *text = print(true, json_pack("[{s:s}]", "a", "\x1b"));
 
@@ -52,7 +56,8 @@ static void test_out_json(void **state)
 	free(text);
 }
 
-static void test_out_values(void **state)
+static void
+test_out_values(void **state)
 {
 	json_t *value = ca_out_text("a\xff");
 
@@ -66,7 +71,8 @@ static void test_out_values(void **state)
 	assert_true(json_is_null(ca_out_text("")));
 }
 
-static void test_out_full_disk(void **state)
+static void
+test_out_full_disk(void **state)
 {
 	static const struct ca_column columns[] = { { "a", "A" }, { NULL, NULL } };
 	struct tpmiot_err err = { 0 };
@@ -90,16 +96,19 @@ struct parsed {
 	struct ca_cli cli;
 };
 
-static enum tpmiot_rc parse(struct parsed *p, int min, int max, struct tpmiot_err *err,
-    const char *a, const char *b, const char *c)
+static enum tpmiot_rc
+parse(struct parsed *p, int min, int max, struct tpmiot_err *err, const char *a, const char *b,
+    const char *c)
 {
 	char copies[3][64];
 	char *argv[5] = { copies[0] }; /* getopt may swap the pointers */
 	char name[] = "cmd";
 	const char *args[] = { a, b, c };
 	const struct ca_cli_option options[] = {
-		{ .name = "note", .value = &p->note }, { .name = "host", .list = &p->hosts },
-		{ .name = "flag", .flag = &p->flag }, { .name = NULL },
+		{ .name = "note", .value = &p->note },
+		{ .name = "host", .list = &p->hosts },
+		{ .name = "flag", .flag = &p->flag },
+		{ .name = NULL },
 	};
 	int argc = 1;
 
@@ -113,7 +122,8 @@ static enum tpmiot_rc parse(struct parsed *p, int min, int max, struct tpmiot_er
 	return ca_cli_options(&p->cli, argc, argv, options, min, max, &p->first, err);
 }
 
-static void test_options(void **state)
+static void
+test_options(void **state)
 {
 	struct tpmiot_err err = { 0 };
 	struct parsed p;
@@ -126,15 +136,18 @@ static void test_options(void **state)
 	assert_int_equal(p.cli.sets.n, 1);
 	assert_ok(parse(&p, 1, 1, &err, "operand", "--note=x", NULL));
 	assert_int_equal(p.first, 2);
-	assert_fails(parse(&p, 0, 0, &err, "--note=x", "--note=y", NULL), TPMIOT_E_USAGE, "only once");
+	assert_fails(
+	    parse(&p, 0, 0, &err, "--note=x", "--note=y", NULL), TPMIOT_E_USAGE, "only once");
 	assert_fails(parse(&p, 0, 0, &err, "--nope", NULL, NULL), TPMIOT_E_USAGE, "--nope");
-	assert_fails(parse(&p, 0, 0, &err, "--note", NULL, NULL), TPMIOT_E_USAGE, "value is missing");
+	assert_fails(
+	    parse(&p, 0, 0, &err, "--note", NULL, NULL), TPMIOT_E_USAGE, "value is missing");
 	assert_fails(parse(&p, 0, 0, &err, "-x", NULL, NULL), TPMIOT_E_USAGE, "-x");
 	assert_fails(parse(&p, 0, 0, &err, "a", NULL, NULL), TPMIOT_E_USAGE, "too many");
 	assert_fails(parse(&p, 1, 1, &err, "--flag", NULL, NULL), TPMIOT_E_USAGE, "missing");
 }
 
-static void test_values(void **state)
+static void
+test_values(void **state)
 {
 	struct tpmiot_err err = { 0 };
 	char text[4], id[CA_DEVICE_ID_MAX + 1];
@@ -157,7 +170,8 @@ static void test_values(void **state)
 
 /* ---- files ---- */
 
-static void test_file(void **state)
+static void
+test_file(void **state)
 {
 	struct tpmiot_buf data = TPMIOT_BUF_INIT, got = TPMIOT_BUF_INIT;
 	struct tpmiot_err err = { 0 };
@@ -189,7 +203,8 @@ static void test_file(void **state)
 	tpmiot_buf_free(&got);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_out_table),

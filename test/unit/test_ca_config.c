@@ -3,25 +3,28 @@
 
 #include <sys/stat.h>
 
-#include "ca/config.h"
+#include "ca/config/config.h"
 
 static char dir[64];
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	(void)state;
 	scratch_make(dir);
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	(void)state;
 	scratch_remove(dir);
 	return 0;
 }
 
-static void expect(const char *text, enum tpmiot_rc code, const char *part)
+static void
+expect(const char *text, enum tpmiot_rc code, const char *part)
 {
 	struct ca_config config;
 	struct tpmiot_err err = { 0 };
@@ -30,7 +33,8 @@ static void expect(const char *text, enum tpmiot_rc code, const char *part)
 	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), code, part);
 }
 
-static void test_load_refuses(void **state)
+static void
+test_load_refuses(void **state)
 {
 	struct ca_config config;
 	struct tpmiot_err err = { 0 };
@@ -54,9 +58,11 @@ static void test_load_refuses(void **state)
 	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), TPMIOT_E_PERM, "chmod");
 }
 
-static void test_load_file_and_sets(void **state)
+static void
+test_load_file_and_sets(void **state)
 {
-	static const char *const sets[] = { "rate_limit=off", "enrolment=open", "ca_key=tpmiot:ca" };
+	static const char *const sets[] = { "rate_limit=off", "enrolment=open",
+		"ca_key=tpmiot:ca" };
 	struct ca_config config;
 	struct tpmiot_err err = { 0 };
 
@@ -77,7 +83,8 @@ static void test_load_file_and_sets(void **state)
 	assert_null(config.ca_key);
 }
 
-static void test_sets_refused(void **state)
+static void
+test_sets_refused(void **state)
 {
 	static const char *const bare[] = { "enrolment" }, *const unknown[] = { "enrol=open" };
 	struct ca_config config;
@@ -85,13 +92,15 @@ static void test_sets_refused(void **state)
 
 	(void)state;
 	assert_fails(ca_config_defaults(dir, bare, 1, &config, &err), TPMIOT_E_USAGE, "KEY=VALUE");
-	assert_fails(ca_config_defaults(dir, unknown, 1, &config, &err), TPMIOT_E_USAGE, "\"enrol\"");
-	assert_fails(ca_config_defaults("/nonexistent", NULL, 0, &config, &err),
-	    TPMIOT_E_NOT_FOUND, "/nonexistent");
+	assert_fails(
+	    ca_config_defaults(dir, unknown, 1, &config, &err), TPMIOT_E_USAGE, "\"enrol\"");
+	assert_fails(ca_config_defaults("/nonexistent", NULL, 0, &config, &err), TPMIOT_E_NOT_FOUND,
+	    "/nonexistent");
 }
 
 /* The file that init writes says exactly the defaults, also with its comments taken off. */
-static void test_write_reads_back(void **state)
+static void
+test_write_reads_back(void **state)
 {
 	static const char *const sets[] = { "listen=127.0.0.1:0", "ca_key=a$b\"c#d\\e'`" };
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
@@ -124,14 +133,19 @@ static void test_write_reads_back(void **state)
 	tpmiot_buf_free(&text);
 }
 
-static void test_path(void **state)
+static void
+test_path(void **state)
 {
 	static const struct {
 		const char *value, *path;
 	} cases[] = {
-		{ "ca.key", "/d/ca.key" }, { "/x/ca.key", "/x/ca.key" }, { "sub/a:b", "/d/sub/a:b" },
-		{ "tpmiot:ca", "tpmiot:ca" }, { "pkcs11:token=x", "pkcs11:token=x" },
-		{ "file:/x", "file:/x" }, { "c:odd", "/d/c:odd" },
+		{ "ca.key", "/d/ca.key" },
+		{ "/x/ca.key", "/x/ca.key" },
+		{ "sub/a:b", "/d/sub/a:b" },
+		{ "tpmiot:ca", "tpmiot:ca" },
+		{ "pkcs11:token=x", "pkcs11:token=x" },
+		{ "file:/x", "file:/x" },
+		{ "c:odd", "/d/c:odd" },
 	};
 
 	(void)state;
@@ -144,9 +158,11 @@ static void test_path(void **state)
 	}
 }
 
-static void test_duration_parse(void **state)
+static void
+test_duration_parse(void **state)
 {
-	static const char *const bad[] = { "", "d", "-1d", "+1", " 1", "1 d", "1dd", "1.5h", "0x10" };
+	static const char *const bad[] = { "", "d", "-1d", "+1", " 1", "1 d", "1dd", "1.5h",
+		"0x10" };
 	struct tpmiot_err err = { 0 };
 	int64_t s = 7;
 
@@ -162,7 +178,8 @@ static void test_duration_parse(void **state)
 	assert_int_equal(s, 31536000);
 }
 
-int main(void)
+int
+main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {

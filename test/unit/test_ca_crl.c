@@ -4,7 +4,7 @@
 
 #include <openssl/x509v3.h>
 
-#include "ca/crl.h"
+#include "ca/pki/crl.h"
 
 static X509_CRL *
 fetch(struct kit *kit)
@@ -340,7 +340,7 @@ test_store_of_version_1(void **state)
 	kit_sql(kit, "DROP TABLE crls; DROP TRIGGER certificates_revoked;"
 	             "DROP INDEX certificates_revoked;"
 	             "DELETE FROM counters WHERE name = 'revocations';"
-		     "ALTER TABLE certificates DROP COLUMN profile; PRAGMA user_version=1");
+	             "ALTER TABLE certificates DROP COLUMN profile; PRAGMA user_version=1");
 	assert_ok(ca_store_open(kit->path, &kit->store, &err));
 	assert_ok(ca_api_new(&kit->config, kit->store, &kit->signer, kit_clock, &kit->api, &err));
 	assert_ok(revoke_cert(kit, a, "superseded", &err));

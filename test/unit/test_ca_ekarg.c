@@ -4,9 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "ca/ekarg.h"
-#include "ca/ident.h"
-#include "ca/x509.h"
+#include "ca/cmd/ekarg.h"
+#include "ca/pki/ident.h"
+#include "ca/pki/x509.h"
 
 /* One key in all its forms. */
 struct fixture {
@@ -17,12 +17,14 @@ struct fixture {
 	struct tpmiot_buf tpm2b;
 };
 
-static void put_tpm2b(struct fixture *f)
+static void
+put_tpm2b(struct fixture *f)
 {
 	uint8_t point[65];
 	size_t len = 0;
 
-	assert_int_equal(EVP_PKEY_get_octet_string_param(f->key, "pub", point, sizeof(point), &len), 1);
+	assert_int_equal(
+	    EVP_PKEY_get_octet_string_param(f->key, "pub", point, sizeof(point), &len), 1);
 	assert_int_equal(len, 65);
 	tpmiot_buf_put_u16(&f->tpm2b, 8 + 2 + 2 + 2 + 2 + 2 + 2 + 2 + 2 * 34);
 	tpmiot_buf_put_u16(&f->tpm2b, TPM2_ALG_ECC);
@@ -41,10 +43,13 @@ static void put_tpm2b(struct fixture *f)
 	tpmiot_buf_put(&f->tpm2b, point + 33, 32);
 }
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct ca_x509_spec spec = { .key_usage = "keyAgreement", .serial = { 1 }, .serial_len = 1 };
+	struct ca_x509_spec spec = {
+		.key_usage = "keyAgreement", .serial = { 1 }, .serial_len = 1
+	};
 	struct tpmiot_err err = { 0 };
 	X509 *cert = NULL;
 
@@ -62,7 +67,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	struct fixture *f = *state;
 
@@ -75,7 +81,8 @@ static int teardown(void **state)
 }
 
 /* Whole: the fingerprint. Cut anywhere, or with something behind it: refused. */
-static void check_form(const struct fixture *f, const uint8_t *data, size_t len)
+static void
+check_form(const struct fixture *f, const uint8_t *data, size_t len)
 {
 	uint8_t got[TPMIOT_SPKI_SHA256_LEN] = { 0 }, longer[4096];
 	struct tpmiot_err err = { 0 };
@@ -93,44 +100,52 @@ static void check_form(const struct fixture *f, const uint8_t *data, size_t len)
 		assert_int_equal(got[i], 0x5a); /* untouched */
 }
 
-static void test_bytes_cert(void **state)
+static void
+test_bytes_cert(void **state)
 {
 	const struct fixture *f = *state;
 
 	check_form(f, f->cert, (size_t)f->cert_len);
 }
 
-static void test_bytes_spki(void **state)
+static void
+test_bytes_spki(void **state)
 {
 	const struct fixture *f = *state;
 
 	check_form(f, f->pub, (size_t)f->pub_len);
 }
 
-static void test_bytes_tpm2b(void **state)
+static void
+test_bytes_tpm2b(void **state)
 {
 	const struct fixture *f = *state;
 
 	check_form(f, f->tpm2b.data, f->tpm2b.len);
 }
 
-static void test_bytes_tpm2b_damaged(void **state)
+static void
+test_bytes_tpm2b_damaged(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
 	uint8_t got[TPMIOT_SPKI_SHA256_LEN];
 
 	f->tpm2b.data[1]++; /* size */
-	assert_fails(ca_ekarg_bytes(f->tpm2b.data, f->tpm2b.len, got, &err), TPMIOT_E_FORMAT, "neither");
+	assert_fails(
+	    ca_ekarg_bytes(f->tpm2b.data, f->tpm2b.len, got, &err), TPMIOT_E_FORMAT, "neither");
 	f->tpm2b.data[1]--;
 	f->tpm2b.data[3] ^= 0x40; /* algorithm */
-	assert_fails(ca_ekarg_bytes(f->tpm2b.data, f->tpm2b.len, got, &err), TPMIOT_E_FORMAT, "neither");
+	assert_fails(
+	    ca_ekarg_bytes(f->tpm2b.data, f->tpm2b.len, got, &err), TPMIOT_E_FORMAT, "neither");
 	f->tpm2b.data[3] ^= 0x40;
 	f->tpm2b.data[f->tpm2b.len - 1] ^= 1; /* off the curve */
-	assert_fails(ca_ekarg_bytes(f->tpm2b.data, f->tpm2b.len, got, &err), TPMIOT_E_FORMAT, "neither");
+	assert_fails(
+	    ca_ekarg_bytes(f->tpm2b.data, f->tpm2b.len, got, &err), TPMIOT_E_FORMAT, "neither");
 }
 
-static void test_parse_hex(void **state)
+static void
+test_parse_hex(void **state)
 {
 	const struct fixture *f = *state;
 	char hex[CA_HEX_SPKI_MAX];
@@ -146,7 +161,8 @@ static void test_parse_hex(void **state)
 	assert_fails(ca_ekarg_parse(hex, got, &err), TPMIOT_E_NOT_FOUND, "SHA-256");
 }
 
-int main(void)
+int
+main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {

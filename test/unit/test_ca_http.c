@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "ca/http.h"
+#include "ca/http/http.h"
 #include "ca/log.h"
 
 #define MAX_BODY 1000

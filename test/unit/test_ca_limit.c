@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca_test.h"
 
-#include "ca/limit.h"
+#include "ca/http/limit.h"
 
 static void
 test_limiter_take_burst_and_refill(void **state)

@@ -3,7 +3,7 @@
 
 #include <tpmiot/template.h>
 
-#include "ca/seal.h"
+#include "ca/enrol/seal.h"
 
 static const struct ca_seal_key key = { .id = 7, .key = { 1, 2, 3 } };
 

@@ -4,7 +4,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include "ca/store.h"
+#include "ca/store/store.h"
 
 #define NOW ((int64_t)1800000000)
 
@@ -14,7 +14,8 @@ struct fixture {
 	struct ca_store *store;
 };
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct tpmiot_err err = { 0 };
@@ -28,7 +29,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	struct fixture *f = *state;
 
@@ -40,7 +42,8 @@ static int teardown(void **state)
 }
 
 /* Runs SQL behind the store's back; returns SQLite's code. */
-static int raw(const struct fixture *f, const char *sql)
+static int
+raw(const struct fixture *f, const char *sql)
 {
 	sqlite3 *db = NULL;
 	int rc;
@@ -51,7 +54,8 @@ static int raw(const struct fixture *f, const char *sql)
 	return rc;
 }
 
-static struct ca_device device(uint8_t n, const char *id)
+static struct ca_device
+device(uint8_t n, const char *id)
 {
 	struct ca_device dev = { .last_seen = NOW + n };
 
@@ -60,7 +64,8 @@ static struct ca_device device(uint8_t n, const char *id)
 	return dev;
 }
 
-static void enrol(struct fixture *f, uint8_t n, const char *id)
+static void
+enrol(struct fixture *f, uint8_t n, const char *id)
 {
 	struct ca_device dev = device(n, id);
 	struct tpmiot_err err = { 0 };
@@ -68,10 +73,12 @@ static void enrol(struct fixture *f, uint8_t n, const char *id)
 	assert_ok(ca_device_enrol(f->store, &dev, &err));
 }
 
-static struct ca_cert certificate(uint8_t serial, uint8_t dev)
+static struct ca_cert
+certificate(uint8_t serial, uint8_t dev)
 {
-	struct ca_cert cert = { .serial_len = 16, .issued = NOW, .not_before = NOW - 60,
-		.not_after = NOW + 3600 };
+	struct ca_cert cert = {
+		.serial_len = 16, .issued = NOW, .not_before = NOW - 60, .not_after = NOW + 3600
+	};
 
 	memset(cert.serial, serial, cert.serial_len);
 	memset(cert.ek_spki, dev, sizeof(cert.ek_spki));
@@ -81,7 +88,8 @@ static struct ca_cert certificate(uint8_t serial, uint8_t dev)
 	return cert;
 }
 
-static void add_cert(struct fixture *f, uint8_t serial, uint8_t dev)
+static void
+add_cert(struct fixture *f, uint8_t serial, uint8_t dev)
 {
 	struct ca_cert cert = certificate(serial, dev);
 	struct tpmiot_err err = { 0 };
@@ -90,27 +98,31 @@ static void add_cert(struct fixture *f, uint8_t serial, uint8_t dev)
 	tpmiot_buf_free(&cert.der);
 }
 
-static bool count_device(void *arg, const struct ca_device *dev)
+static bool
+count_device(void *arg, const struct ca_device *dev)
 {
 	assert_true(dev->id[0] != '\0');
 	++*(int *)arg;
 	return true;
 }
 
-static bool count_cert(void *arg, const struct ca_cert *cert)
+static bool
+count_cert(void *arg, const struct ca_cert *cert)
 {
 	assert_true(cert->device_id[0] != '\0');
 	++*(int *)arg;
 	return true;
 }
 
-static bool count_audit(void *arg, const struct ca_audit *entry)
+static bool
+count_audit(void *arg, const struct ca_audit *entry)
 {
 	(void)entry;
 	return ++*(int *)arg < 100;
 }
 
-static void test_create_is_private(void **state)
+static void
+test_create_is_private(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -121,7 +133,8 @@ static void test_create_is_private(void **state)
 	assert_fails(ca_store_create(f->path, &err), TPMIOT_E_CONFLICT, "there already");
 }
 
-static void test_open_refuses(void **state)
+static void
+test_open_refuses(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -130,7 +143,8 @@ static void test_open_refuses(void **state)
 
 	scratch_path(f->dir, "a", path);
 	assert_fails(ca_store_open(path, &other, &err), TPMIOT_E_NOT_FOUND, "init");
-	scratch_write(f->dir, "a", "this is not a database, and long enough to be seen as one.......");
+	scratch_write(
+	    f->dir, "a", "this is not a database, and long enough to be seen as one.......");
 	assert_fails(ca_store_open(path, &other, &err), TPMIOT_E_FORMAT, "damaged");
 	assert_int_equal(raw(f, "PRAGMA user_version=99"), SQLITE_OK);
 	assert_fails(ca_store_open(f->path, &other, &err), TPMIOT_E_UNSUPPORTED, "newer");
@@ -139,7 +153,8 @@ static void test_open_refuses(void **state)
 	assert_null(other);
 }
 
-static void test_rollback_undoes(void **state)
+static void
+test_rollback_undoes(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -150,7 +165,8 @@ static void test_rollback_undoes(void **state)
 	ca_store_rollback(f->store);
 	ca_store_rollback(f->store);
 	memset(dev.ek_spki, 1, sizeof(dev.ek_spki));
-	assert_fails(ca_device_find(f->store, dev.ek_spki, &dev, &err), TPMIOT_E_NOT_FOUND, "device");
+	assert_fails(
+	    ca_device_find(f->store, dev.ek_spki, &dev, &err), TPMIOT_E_NOT_FOUND, "device");
 	assert_ok(ca_store_begin(f->store, &err));
 	enrol(f, 1, "one");
 	assert_ok(ca_store_commit(f->store, &err));
@@ -158,7 +174,8 @@ static void test_rollback_undoes(void **state)
 }
 
 /* What another process commits is seen at once; what it does not commit is not. */
-static void test_two_connections(void **state)
+static void
+test_two_connections(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -177,7 +194,8 @@ static void test_two_connections(void **state)
 	ca_store_free(&other);
 }
 
-static void test_device_enrol_again(void **state)
+static void
+test_device_enrol_again(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -201,7 +219,8 @@ static void test_device_enrol_again(void **state)
 	tpmiot_buf_free(&dev.ek_cert);
 }
 
-static void test_device_enrol_conflict(void **state)
+static void
+test_device_enrol_conflict(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -218,7 +237,8 @@ static void test_device_enrol_conflict(void **state)
 	assert_int_equal(n, 1);
 }
 
-static void test_ak_belongs_to_one_device(void **state)
+static void
+test_ak_belongs_to_one_device(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -244,7 +264,8 @@ static void test_ak_belongs_to_one_device(void **state)
 	tpmiot_buf_free(&ak.public);
 }
 
-static void test_cert_roundtrip(void **state)
+static void
+test_cert_roundtrip(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -274,7 +295,8 @@ static void test_cert_roundtrip(void **state)
 	tpmiot_buf_free(&cert.der);
 }
 
-static void test_session_is_spent_once(void **state)
+static void
+test_session_is_spent_once(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -293,7 +315,8 @@ static void test_session_is_spent_once(void **state)
 	assert_int_equal(ca_session_find(f->store, session.id, &got, &err), TPMIOT_E_NOT_FOUND);
 }
 
-static void test_allow_conflicts(void **state)
+static void
+test_allow_conflicts(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -315,7 +338,8 @@ static void test_allow_conflicts(void **state)
 	assert_int_equal(ca_allow_find(f->store, allow.ek_spki, &got, &err), TPMIOT_E_NOT_FOUND);
 }
 
-static void test_allow_against_devices(void **state)
+static void
+test_allow_against_devices(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -330,7 +354,8 @@ static void test_allow_against_devices(void **state)
 	assert_fails(ca_allow_add(f->store, &allow, &err), TPMIOT_E_CONFLICT, "one is enrolled");
 }
 
-static bool keep_root(void *arg, const struct ca_root *root)
+static bool
+keep_root(void *arg, const struct ca_root *root)
 {
 	*(int64_t *)arg = root->id;
 	assert_string_equal(root->subject, "CN=x");
@@ -338,7 +363,8 @@ static bool keep_root(void *arg, const struct ca_root *root)
 	return true;
 }
 
-static void test_root_generation(void **state)
+static void
+test_root_generation(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -359,7 +385,8 @@ static void test_root_generation(void **state)
 	tpmiot_buf_free(&root.der);
 }
 
-static void test_token_counts_devices(void **state)
+static void
+test_token_counts_devices(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -384,7 +411,8 @@ static void test_token_counts_devices(void **state)
 	assert_int_equal(got.uses, 0);
 }
 
-static void test_seal_keys_rotate(void **state)
+static void
+test_seal_keys_rotate(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -406,7 +434,8 @@ static void test_seal_keys_rotate(void **state)
 	assert_int_equal(ca_seal_key_find(f->store, first.id, &first, &err), TPMIOT_E_NOT_FOUND);
 }
 
-static void test_settings(void **state)
+static void
+test_settings(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
@@ -423,18 +452,24 @@ static void test_settings(void **state)
 	tpmiot_buf_free(&value);
 }
 
-static bool keep_audit(void *arg, const struct ca_audit *entry)
+static bool
+keep_audit(void *arg, const struct ca_audit *entry)
 {
 	*(struct ca_audit *)arg = *entry;
 	return true;
 }
 
-static void test_audit_only_grows(void **state)
+static void
+test_audit_only_grows(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
-	struct ca_audit entry = { .time = NOW, .event = "attest", .decision = "refused",
-		.reason = "ek-not-listed", .peer = "[::1]:7" }, got = { 0 };
+	struct ca_audit entry = { .time = NOW,
+		.event = "attest",
+		.decision = "refused",
+		.reason = "ek-not-listed",
+		.peer = "[::1]:7" },
+	                got = { 0 };
 	int n = 0;
 
 	assert_ok(ca_audit_add(f->store, &entry, &err));
@@ -443,8 +478,8 @@ static void test_audit_only_grows(void **state)
 	assert_ok(ca_audit_add(f->store, &entry, &err));
 	assert_int_equal(raw(f, "UPDATE audit SET reason = 'x'"), SQLITE_CONSTRAINT);
 	assert_int_equal(raw(f, "DELETE FROM audit"), SQLITE_CONSTRAINT);
-	assert_int_equal(raw(f,
-	    "REPLACE INTO audit (id, time, event, decision) VALUES (1, 1, 'x', 'y')"),
+	assert_int_equal(
+	    raw(f, "REPLACE INTO audit (id, time, event, decision) VALUES (1, 1, 'x', 'y')"),
 	    SQLITE_CONSTRAINT);
 	assert_ok(ca_audit_list(f->store, 0, count_audit, &n, &err));
 	assert_int_equal(n, 2);
@@ -455,7 +490,8 @@ static void test_audit_only_grows(void **state)
 	assert_string_equal(got.device_id, "");
 }
 
-int main(void)
+int
+main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {

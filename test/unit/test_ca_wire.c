@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "ca/wire.h"
+#include "ca/enrol/wire.h"
 
 #define B64 "AAEC"
 #define ATTEST "{\"ek\":{\"public\":\"AAEC\"},\"ak\":{\"public\":\"AwQF\"}}"

@@ -5,16 +5,20 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "ca/ident.h"
-#include "ca/keyuri.h"
-#include "ca/x509.h"
+#include "ca/pki/ident.h"
+#include "ca/pki/keyuri.h"
+#include "ca/pki/x509.h"
 
 #define NOW ((int64_t)1800000000)
 
-static struct ca_x509_spec spec_for(const char *cn, int is_ca)
+static struct ca_x509_spec
+spec_for(const char *cn, int is_ca)
 {
 	struct ca_x509_spec spec = {
-		.is_ca = is_ca, .path_len = -1, .not_before = NOW, .not_after = NOW + 3600,
+		.is_ca = is_ca,
+		.path_len = -1,
+		.not_before = NOW,
+		.not_after = NOW + 3600,
 		.key_usage = is_ca ? "keyCertSign,cRLSign" : "digitalSignature",
 		.ext_key_usage = is_ca ? NULL : "clientAuth",
 	};
@@ -25,7 +29,8 @@ static struct ca_x509_spec spec_for(const char *cn, int is_ca)
 	return spec;
 }
 
-static X509 *issue(const struct ca_x509_spec *spec, EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key)
+static X509 *
+issue(const struct ca_x509_spec *spec, EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key)
 {
 	struct tpmiot_err err = { 0 };
 	X509 *cert = NULL;
@@ -34,7 +39,8 @@ static X509 *issue(const struct ca_x509_spec *spec, EVP_PKEY *key, X509 *ca, EVP
 	return cert;
 }
 
-static void verify(X509 *leaf, X509 *ca)
+static void
+verify(X509 *leaf, X509 *ca)
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -51,7 +57,8 @@ static void verify(X509 *leaf, X509 *ca)
 }
 
 /* A CA and a leaf for each kind of CA key: OpenSSL's strict verification passes. */
-static void test_issue_verifies(void **state)
+static void
+test_issue_verifies(void **state)
 {
 	static const struct {
 		const char *group;
@@ -81,7 +88,8 @@ static void test_issue_verifies(void **state)
 	}
 }
 
-static void test_issue_ed25519(void **state)
+static void
+test_issue_ed25519(void **state)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	struct ca_x509_spec root = spec_for("root", 1);
@@ -94,7 +102,8 @@ static void test_issue_ed25519(void **state)
 	EVP_PKEY_free(key);
 }
 
-static void test_issue_san(void **state)
+static void
+test_issue_san(void **state)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	struct ca_x509_spec spec = spec_for("x", 0);
@@ -125,7 +134,8 @@ static void test_issue_san(void **state)
 	EVP_PKEY_free(key);
 }
 
-static void test_issue_refuses(void **state)
+static void
+test_issue_refuses(void **state)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	struct ca_x509_spec spec = spec_for("x", 0);
@@ -143,7 +153,8 @@ static void test_issue_refuses(void **state)
 	EVP_PKEY_free(key);
 }
 
-static void test_serial(void **state)
+static void
+test_serial(void **state)
 {
 	struct tpmiot_err err = { 0 };
 	uint8_t serial[CA_SERIAL_MAX];
@@ -157,7 +168,8 @@ static void test_serial(void **state)
 	}
 }
 
-static void test_time(void **state)
+static void
+test_time(void **state)
 {
 	struct tpmiot_err err = { 0 };
 	ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)4102444800); /* 2100: GeneralizedTime */
@@ -169,7 +181,8 @@ static void test_time(void **state)
 	ASN1_TIME_free(time);
 }
 
-static void write_key(const char *dir, const char *name, EVP_PKEY *key, const char *passphrase)
+static void
+write_key(const char *dir, const char *name, EVP_PKEY *key, const char *passphrase)
 {
 	char path[128];
 	BIO *bio;
@@ -177,13 +190,15 @@ static void write_key(const char *dir, const char *name, EVP_PKEY *key, const ch
 	scratch_path(dir, name, path);
 	bio = BIO_new_file(path, "w");
 	assert_non_null(bio);
-	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, key,
-	    passphrase != NULL ? EVP_aes_128_cbc() : NULL, passphrase,
-	    passphrase != NULL ? (int)strlen(passphrase) : 0, NULL, NULL), 1);
+	assert_int_equal(
+	    PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase != NULL ? EVP_aes_128_cbc() : NULL,
+	        passphrase, passphrase != NULL ? (int)strlen(passphrase) : 0, NULL, NULL),
+	    1);
 	BIO_free(bio);
 }
 
-static void test_key_load(void **state)
+static void
+test_key_load(void **state)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), *got = NULL;
 	struct tpmiot_err err = { 0 };
@@ -209,7 +224,8 @@ static void test_key_load(void **state)
 	scratch_remove(dir);
 }
 
-static void test_certs_load_refuses(void **state)
+static void
+test_certs_load_refuses(void **state)
 {
 	STACK_OF(X509) *certs = NULL;
 	struct tpmiot_err err = { 0 };
@@ -226,7 +242,8 @@ static void test_certs_load_refuses(void **state)
 	scratch_remove(dir);
 }
 
-static void test_device_id(void **state)
+static void
+test_device_id(void **state)
 {
 	uint8_t ek[TPMIOT_SPKI_SHA256_LEN] = { 0xab, 0xcd };
 	char id[CA_DEVICE_ID_MAX + 1], long_id[CA_DEVICE_ID_MAX + 2];
@@ -247,7 +264,8 @@ static void test_device_id(void **state)
 	assert_true(tpmiot_device_id_valid(long_id));
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_issue_verifies),

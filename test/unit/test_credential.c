@@ -85,7 +85,8 @@ seed_rsa(const struct ek *ek, const uint8_t *enc, size_t len, uint8_t *seed)
 	assert_int_equal(EVP_PKEY_decrypt_init(ctx), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, md, NULL), 1);
-	assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, OPENSSL_memdup("IDENTITY", 9), 9), 1);
+	assert_int_equal(
+	    EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, OPENSSL_memdup("IDENTITY", 9), 9), 1);
 	assert_int_equal(EVP_PKEY_decrypt(ctx, seed, &seed_len, enc, len), 1);
 	EVP_PKEY_CTX_free(ctx);
 	return seed_len;
@@ -157,7 +158,8 @@ activate(const struct ek *ek, const TPM2B_NAME *name, const struct tpmiot_buf *c
 	TPMI_ALG_HASH alg = ek->pub.area.nameAlg;
 	size_t md_len = tpmiot_alg_md_size(alg), blob_len, enc_len, mac_len, len, key_len;
 	uint8_t seed[TPM2_MAX_RSA_KEY_BYTES], key[64], mac[64], identity[256];
-	struct tpmiot_bytes nothing = { NULL, 0 }, seed_bytes, name_bytes = { name->name, name->size };
+	struct tpmiot_bytes nothing = { NULL, 0 }, seed_bytes,
+	                    name_bytes = { name->name, name->size };
 	const uint8_t *blob, *enc, *sent_mac;
 	struct tpmiot_reader r, in;
 	struct tpmiot_err err;
@@ -167,7 +169,8 @@ activate(const struct ek *ek, const TPM2B_NAME *name, const struct tpmiot_buf *c
 	enc = tpmiot_reader_tpm2b(&r, UINT16_MAX, &enc_len);
 	assert_true(tpmiot_reader_done(&r));
 	seed_bytes.data = seed;
-	seed_bytes.len = is_rsa ? seed_rsa(ek, enc, enc_len, seed) : seed_ecc(ek, enc, enc_len, seed);
+	seed_bytes.len =
+	    is_rsa ? seed_rsa(ek, enc, enc_len, seed) : seed_ecc(ek, enc, enc_len, seed);
 	assert_int_equal(seed_bytes.len, md_len);
 
 	tpmiot_reader_init(&in, blob, blob_len);
@@ -175,7 +178,8 @@ activate(const struct ek *ek, const TPM2B_NAME *name, const struct tpmiot_buf *c
 	assert_int_equal(mac_len, md_len);
 	assert_true(in.len <= sizeof(identity));
 	memcpy(identity, in.data, in.len);
-	assert_ok(tpmiot_kdfa(NULL, alg, seed_bytes, "INTEGRITY", nothing, nothing, key, md_len, &err),
+	assert_ok(
+	    tpmiot_kdfa(NULL, alg, seed_bytes, "INTEGRITY", nothing, nothing, key, md_len, &err),
 	    &err);
 	assert_ok(tpmiot_hmac(NULL, alg, (struct tpmiot_bytes){ key, md_len },
 	              (struct tpmiot_bytes[]){ { identity, in.len }, name_bytes }, 2, mac, &mac_len,
@@ -183,10 +187,10 @@ activate(const struct ek *ek, const TPM2B_NAME *name, const struct tpmiot_buf *c
 	    &err);
 	if (memcmp(mac, sent_mac, mac_len) != 0)
 		return false;
-	key_len = is_rsa ? ek->pub.area.parameters.rsaDetail.symmetric.keyBits.aes / 8 :
-			   ek->pub.area.parameters.eccDetail.symmetric.keyBits.aes / 8;
-	assert_ok(tpmiot_kdfa(NULL, alg, seed_bytes, "STORAGE", name_bytes, nothing, key, key_len,
-	              &err),
+	key_len = is_rsa ? ek->pub.area.parameters.rsaDetail.symmetric.keyBits.aes / 8
+	                 : ek->pub.area.parameters.eccDetail.symmetric.keyBits.aes / 8;
+	assert_ok(
+	    tpmiot_kdfa(NULL, alg, seed_bytes, "STORAGE", name_bytes, nothing, key, key_len, &err),
 	    &err);
 	assert_ok(tpmiot_aes_cfb(NULL, false, (struct tpmiot_bytes){ key, key_len }, iv, identity,
 	              in.len, &err),
@@ -288,11 +292,14 @@ test_credential_make_is_random(void **state)
 	for (size_t i = 0; i < COUNT(EKS); i++) {
 		struct ek ek = load_ek(EKS[i]);
 
-		assert_ok(tpmiot_credential_make(NULL, &ek.pub, &name, "secret", 6, &a, &err), &err);
-		assert_ok(tpmiot_credential_make(NULL, &ek.pub, &name, "secret", 6, &b, &err), &err);
+		assert_ok(
+		    tpmiot_credential_make(NULL, &ek.pub, &name, "secret", 6, &a, &err), &err);
+		assert_ok(
+		    tpmiot_credential_make(NULL, &ek.pub, &name, "secret", 6, &b, &err), &err);
 		assert_int_equal(a.blob.len, b.blob.len);
 		assert_memory_not_equal(a.blob.data, b.blob.data, a.blob.len);
-		assert_memory_not_equal(a.encrypted_secret.data + 2, b.encrypted_secret.data + 2, 64);
+		assert_memory_not_equal(
+		    a.encrypted_secret.data + 2, b.encrypted_secret.data + 2, 64);
 		tpmiot_credential_free(&a);
 		tpmiot_credential_free(&b);
 		unload_ek(&ek);

@@ -135,8 +135,8 @@ parse_truncated(const char *file)
 	for (size_t len = 0; len < nv.len; len++) {
 		uint8_t *part = exact_copy(nv.data, len);
 
-		assert_int_equal(tpmiot_ekcert_parse(NULL, part, len, &cert, NULL),
-		    TPMIOT_E_FORMAT);
+		assert_int_equal(
+		    tpmiot_ekcert_parse(NULL, part, len, &cert, NULL), TPMIOT_E_FORMAT);
 		free(part);
 	}
 	assert_null(cert);
@@ -167,8 +167,8 @@ refuse_strip(const void *data, size_t len, const char *word)
 	const uint8_t *der = NULL;
 	size_t der_len = 0;
 
-	assert_refused(tpmiot_ekcert_strip(data, len, &der, &der_len, &err), TPMIOT_E_FORMAT, &err,
-	    word);
+	assert_refused(
+	    tpmiot_ekcert_strip(data, len, &der, &der_len, &err), TPMIOT_E_FORMAT, &err, word);
 	assert_null(der);
 }
 
@@ -233,7 +233,9 @@ refuse_profile(X509 *cert, const char *word)
 static struct certkit_spec
 sound(void)
 {
-	return (struct certkit_spec){ .subject = "ek", .key = ek_rsa.pkey, .issuer_key = ca_key,
+	return (struct certkit_spec){ .subject = "ek",
+		.key = ek_rsa.pkey,
+		.issuer_key = ca_key,
 		.extensions = CERTKIT_EK_RSA };
 }
 
@@ -250,10 +252,10 @@ static void
 test_check_profile_real(void **state)
 {
 	(void)state;
-	accept_profile(read_cert("ekcert/stm-rsa-padded.der"), "id:53544D20", "ST33HTPHAHB4",
-	    "id:00490004");
-	accept_profile(read_cert("ekcert/swtpm-rsa2048.der"), "id:00001014", "swtpm",
-	    "id:20191023");
+	accept_profile(
+	    read_cert("ekcert/stm-rsa-padded.der"), "id:53544D20", "ST33HTPHAHB4", "id:00490004");
+	accept_profile(
+	    read_cert("ekcert/swtpm-rsa2048.der"), "id:00001014", "swtpm", "id:20191023");
 	accept_profile(read_cert("ekcert/swtpm-p384.der"), "id:00001014", "swtpm", "id:20191023");
 }
 
@@ -278,11 +280,13 @@ test_check_profile_platform(void **state)
 	(void)state;
 	refuse_profile(read_cert("ekcert/swtpm-platform.der"), "platform certificate");
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "extendedKeyUsage=2.23.133.8.1,2.23.133.8.4\n"
-	    "subjectAltName=critical,dirName:tpm\n" CERTKIT_TPM), "platform certificate");
+	                               "extendedKeyUsage=2.23.133.8.1,2.23.133.8.4\n"
+	                               "subjectAltName=critical,dirName:tpm\n" CERTKIT_TPM),
+	    "platform certificate");
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "subjectAltName=critical,dirName:p\n"
-	    "[p]\na.2.23.133.5.1.1=Example\nb.2.23.133.5.1.4=Box\n"), "platform certificate");
+	                               "subjectAltName=critical,dirName:p\n"
+	                               "[p]\na.2.23.133.5.1.1=Example\nb.2.23.133.5.1.4=Box\n"),
+	    "platform certificate");
 }
 
 static void
@@ -309,11 +313,15 @@ static void
 test_check_profile_ca(void **state)
 {
 	(void)state;
-	refuse_profile(with_extensions("[ext]\nbasicConstraints=CA:TRUE\n"
-	    "keyUsage=critical,keyEncipherment,keyCertSign\nextendedKeyUsage=2.23.133.8.1\n"),
+	refuse_profile(
+	    with_extensions(
+	        "[ext]\nbasicConstraints=CA:TRUE\n"
+	        "keyUsage=critical,keyEncipherment,keyCertSign\nextendedKeyUsage=2.23.133.8.1\n"),
 	    "CA:FALSE");
-	refuse_profile(with_extensions("[ext]\nbasicConstraints=CA:FALSE\n"
-	    "keyUsage=critical,keyEncipherment,keyCertSign\nextendedKeyUsage=2.23.133.8.1\n"),
+	refuse_profile(
+	    with_extensions(
+	        "[ext]\nbasicConstraints=CA:FALSE\n"
+	        "keyUsage=critical,keyEncipherment,keyCertSign\nextendedKeyUsage=2.23.133.8.1\n"),
 	    "lets it sign certificates");
 	refuse_profile(read_cert("ekcert/swtpm-ca.der"), "CA:FALSE");
 }
@@ -323,12 +331,15 @@ test_check_profile_critical(void **state)
 {
 	(void)state;
 	refuse_profile(with_extensions("[ext]\n1.3.6.1.4.1.99999.1=critical,DER:0500\n"
-	    "keyUsage=critical,keyEncipherment\n"), "critical extension");
+	                               "keyUsage=critical,keyEncipherment\n"),
+	    "critical extension");
 	/* The subject directory attributes must not be critical, either. */
 	refuse_profile(with_extensions("[ext]\n2.5.29.9=critical,DER:3000\n"
-	    "keyUsage=critical,keyEncipherment\n"), "critical extension");
+	                               "keyUsage=critical,keyEncipherment\n"),
+	    "critical extension");
 	accept_profile(with_extensions("[ext]\n1.3.6.1.4.1.99999.1=DER:0500\n"
-	    "keyUsage=critical,keyEncipherment\n"), "", "", "");
+	                               "keyUsage=critical,keyEncipherment\n"),
+	    "", "", "");
 }
 
 static void
@@ -336,11 +347,14 @@ test_check_profile_malformed(void **state)
 {
 	(void)state;
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "2.5.29.19=DER:0500\n"), "malformed");
+	                               "2.5.29.19=DER:0500\n"),
+	    "malformed");
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "2.5.29.37=DER:0500\n"), "malformed");
+	                               "2.5.29.37=DER:0500\n"),
+	    "malformed");
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "2.5.29.17=DER:0500\n"), "malformed");
+	                               "2.5.29.17=DER:0500\n"),
+	    "malformed");
 }
 
 static void
@@ -365,11 +379,14 @@ test_check_profile_extended_key_usage(void **state)
 	(void)state;
 	/* CVE-2026-40097 was a CA that stumbled over this one. */
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "2.5.29.37=DER:3000\n"), "extended key usage is empty");
+	                               "2.5.29.37=DER:3000\n"),
+	    "extended key usage is empty");
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "extendedKeyUsage=clientAuth,2.23.133.8.3\n"), "2.23.133.8.1");
+	                               "extendedKeyUsage=clientAuth,2.23.133.8.3\n"),
+	    "2.23.133.8.1");
 	accept_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "extendedKeyUsage=clientAuth,2.23.133.8.1\n"), "", "", "");
+	                               "extendedKeyUsage=clientAuth,2.23.133.8.1\n"),
+	    "", "", "");
 }
 
 static X509 *
@@ -378,8 +395,8 @@ nameless(const char *extensions)
 	struct certkit_spec spec = sound();
 	X509 *ca, *cert;
 
-	ca = certkit_issue(&(struct certkit_spec){ .subject = "ca", .key = ca_key,
-	    .extensions = CERTKIT_CA });
+	ca = certkit_issue(
+	    &(struct certkit_spec){ .subject = "ca", .key = ca_key, .extensions = CERTKIT_CA });
 	spec.subject = NULL;
 	spec.issuer = ca;
 	spec.extensions = extensions;
@@ -394,7 +411,8 @@ test_check_profile_empty_subject(void **state)
 	(void)state;
 	accept_profile(nameless(CERTKIT_EK_RSA), "id:54534554", "softtpm", "id:00010002");
 	refuse_profile(nameless("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "subjectAltName=dirName:tpm\n" CERTKIT_TPM), "subject is empty");
+	                        "subjectAltName=dirName:tpm\n" CERTKIT_TPM),
+	    "subject is empty");
 	refuse_profile(nameless("[ext]\nkeyUsage=critical,keyEncipherment\n"), "subject is empty");
 }
 
@@ -406,19 +424,27 @@ test_check_profile_san(void **state)
 {
 	(void)state;
 	accept_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.+2.23.133.2.2=m\n"
-	    "c.+2.23.133.2.3=v\n")), "id:1", "m", "v");
-	/* What goes to logs and policies is printable ASCII: one Latin-1 letter is two bytes of UTF-8. */
-	accept_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.2.23.133.2.2=mod\xe8" "le\n"
-	    "c.2.23.133.2.3=v\n")), "id:1", "mod??le", "v");
+	                                      "c.+2.23.133.2.3=v\n")),
+	    "id:1", "m", "v");
+	/* What goes to logs and policies is printable ASCII: one Latin-1 letter is two bytes of
+	 * UTF-8. */
+	accept_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.2.23.133.2.2=mod\xe8"
+	                                      "le\n"
+	                                      "c.2.23.133.2.3=v\n")),
+	    "id:1", "mod??le", "v");
 	refuse_profile(with_extensions(SAN_OF("b.2.23.133.2.2=m\nc.2.23.133.2.3=v\n")), "lacks");
 	refuse_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nc.2.23.133.2.3=v\n")), "lacks");
 	refuse_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.2.23.133.2.2=m\n")), "lacks");
 	refuse_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	    "subjectAltName=DNS:tpm.example\n"), "lacks");
+	                               "subjectAltName=DNS:tpm.example\n"),
+	    "lacks");
 	refuse_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nb.2.23.133.2.1=id:2\n"
-	    "c.2.23.133.2.2=m\nd.2.23.133.2.3=v\n")), "twice");
-	refuse_profile(with_extensions(SAN_OF("a.2.23.133.2.1=id:1\nc.2.23.133.2.3=v\nb.2.23.133.2.2="
-	    "0123456789012345678901234567890123456789012345678901234567890123\n")), "too long");
+	                                      "c.2.23.133.2.2=m\nd.2.23.133.2.3=v\n")),
+	    "twice");
+	refuse_profile(with_extensions(SAN_OF(
+	                   "a.2.23.133.2.1=id:1\nc.2.23.133.2.3=v\nb.2.23.133.2.2="
+	                   "0123456789012345678901234567890123456789012345678901234567890123\n")),
+	    "too long");
 }
 
 /* ---- the key -------------------------------------------------------------------- */
@@ -501,8 +527,8 @@ test_pubkey_unreadable(void **state)
 	spec.key = ek_ecc.pkey; /* an EC point is no RSAPublicKey */
 	spec.oaep = true;
 	cert = certkit_issue(&spec);
-	assert_refused(tpmiot_ekcert_pubkey(NULL, cert, &pkey, &err), TPMIOT_E_FORMAT, &err,
-	    "public key");
+	assert_refused(
+	    tpmiot_ekcert_pubkey(NULL, cert, &pkey, &err), TPMIOT_E_FORMAT, &err, "public key");
 	assert_null(pkey);
 	X509_free(cert);
 }
@@ -514,8 +540,8 @@ struct path {
 	struct certkit_spec root_spec, sub_spec, ek_spec;
 	X509 *root, *sub, *ek;
 	int64_t now;
-	bool without_sub;   /* not sent along */
-	bool trust_sub;     /* instead of the root */
+	bool without_sub; /* not sent along */
+	bool trust_sub;   /* instead of the root */
 	bool trust_nothing;
 	bool trust_ek;
 };
@@ -525,12 +551,14 @@ sound_path(void)
 {
 	struct path path = { .now = CERTKIT_NOW };
 
-	path.root_spec = (struct certkit_spec){ .subject = "root", .key = ca_key,
-		.extensions = CERTKIT_CA };
-	path.sub_spec = (struct certkit_spec){ .subject = "sub", .key = other_key,
-		.issuer_key = ca_key, .extensions = CERTKIT_CA };
-	path.ek_spec = (struct certkit_spec){ .key = ek_rsa.pkey, .issuer_key = other_key,
-		.extensions = CERTKIT_EK_RSA };
+	path.root_spec =
+	    (struct certkit_spec){ .subject = "root", .key = ca_key, .extensions = CERTKIT_CA };
+	path.sub_spec = (struct certkit_spec){
+		.subject = "sub", .key = other_key, .issuer_key = ca_key, .extensions = CERTKIT_CA
+	};
+	path.ek_spec = (struct certkit_spec){
+		.key = ek_rsa.pkey, .issuer_key = other_key, .extensions = CERTKIT_EK_RSA
+	};
 	return path;
 }
 
@@ -751,8 +779,8 @@ test_check_path_swtpm(void **state)
 	for (size_t i = 0; i < COUNT(files); i++) {
 		X509 *cert = read_cert(files[i]);
 
-		assert_ok(tpmiot_ekcert_check_path(NULL, cert, untrusted, roots, SWTPM_NOW, &err),
-		    &err);
+		assert_ok(
+		    tpmiot_ekcert_check_path(NULL, cert, untrusted, roots, SWTPM_NOW, &err), &err);
 		assert_refused(tpmiot_ekcert_check_path(NULL, cert, NULL, roots, SWTPM_NOW, &err),
 		    TPMIOT_E_VERIFY, &err, "/CN=swtpm-localca");
 		X509_free(cert);
@@ -824,8 +852,9 @@ test_bundle_consistent(void **state)
 	for (int i = 0; i < sk_X509_num(roots); i++)
 		assert_int_equal(X509_STORE_add_cert(store, sk_X509_value(roots, i)), 1);
 	for (int i = 0; i < sk_X509_num(links); i++)
-		assert_ok(tpmiot_ekcert_check_path(NULL, sk_X509_value(links, i), links, store,
-		              BUNDLE_NOW, &err), &err);
+		assert_ok(tpmiot_ekcert_check_path(
+		              NULL, sk_X509_value(links, i), links, store, BUNDLE_NOW, &err),
+		    &err);
 	X509_STORE_free(store);
 	sk_X509_pop_free(roots, X509_free);
 	sk_X509_pop_free(links, X509_free);

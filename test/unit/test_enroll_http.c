@@ -11,8 +11,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "enroll/exchange.h"
-#include "enroll/url.h"
+#include "enroll/net/exchange.h"
+#include "enroll/net/url.h"
 #include "unit.h"
 
 #define JSON "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
@@ -217,7 +217,7 @@ test_post_problem(void **state)
 	struct enroll_http_reply reply;
 
 	START(f, "HTTP/1.1 429 No\r\nContent-Type: application/problem+json\r\n"
-	    "Retry-After: 17\r\nContent-Length: 0\r\n\r\n");
+	         "Retry-After: 17\r\nContent-Length: 0\r\n\r\n");
 	assert_ok(post(f, &reply), &f->err);
 	assert_int_equal(reply.status, 429);
 	assert_true(reply.problem);
@@ -231,7 +231,8 @@ test_get_date(void **state)
 	struct fixture *f = *state;
 	struct enroll_http_reply reply;
 
-	START(f, "HTTP/1.1 405 No\r\nDate: Thu, 01 Jan 2026 00:00:10 GMT\r\nContent-Length: 0\r\n\r\n",
+	START(f,
+	    "HTTP/1.1 405 No\r\nDate: Thu, 01 Jan 2026 00:00:10 GMT\r\nContent-Length: 0\r\n\r\n",
 	    "HTTP/1.1 405 No\r\nDate: when the sun is up\r\nContent-Length: 0\r\n\r\n");
 	assert_ok(enroll_http_get(f->http, "/", MAX, &reply, &f->err), &f->err);
 	assert_int_equal(reply.status, 405);
@@ -248,7 +249,8 @@ test_post_does_not_follow(void **state)
 	struct fixture *f = *state;
 	struct enroll_http_reply reply;
 
-	START(f, "HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", GOOD);
+	START(f, "HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+	    GOOD);
 	assert_ok(post(f, &reply), &f->err);
 	assert_int_equal(reply.status, 302);
 	enroll_http_reply_free(&reply);
@@ -267,8 +269,8 @@ test_post_bounds(void **state)
 	memset(data, ' ', sizeof(data) - 1);
 	data[MAX + 1] = '\0';
 	(void)snprintf(fits, sizeof(fits), "%s3e8\r\n%.*s\r\n0\r\n\r\n", head, MAX, data);
-	(void)snprintf(chunked, sizeof(chunked), "%s3e8\r\n%.*s\r\n1\r\n \r\n0\r\n\r\n", head, MAX,
-	    data);
+	(void)snprintf(
+	    chunked, sizeof(chunked), "%s3e8\r\n%.*s\r\n1\r\n \r\n0\r\n\r\n", head, MAX, data);
 	(void)snprintf(plain, sizeof(plain), JSON "Content-Length: 1001\r\n\r\n%s", data);
 	START(f, fits, chunked, plain);
 	assert_ok(post(f, &reply), &f->err);
@@ -393,8 +395,8 @@ test_check_server(void **state)
 	assert_ok(enroll_url_check("https://ca.example:8443/sub", &err), &err);
 	assert_ok(enroll_url_check("HTTPS://[::1]/", &err), &err);
 	for (i = 0; i < COUNT(bad); i++)
-		assert_refused(enroll_url_check(bad[i].url, &err), TPMIOT_E_USAGE, &err,
-		    bad[i].word);
+		assert_refused(
+		    enroll_url_check(bad[i].url, &err), TPMIOT_E_USAGE, &err, bad[i].word);
 }
 
 /* ---- Tries --------------------------------------------------------------------------------- */
@@ -430,8 +432,10 @@ test_exchange_long_wait_is_told(void **state)
 	struct fixture *f = *state;
 	struct enroll_msg_problem problem;
 
-	START(f, "HTTP/1.1 429 No\r\nRetry-After: 900\r\nContent-Type: application/problem+json\r\n"
-	    "Content-Length: 45\r\n\r\n{\"type\": \"urn:tpmiot:problem:rate-limited\"}  ", GOOD);
+	START(f,
+	    "HTTP/1.1 429 No\r\nRetry-After: 900\r\nContent-Type: application/problem+json\r\n"
+	    "Content-Length: 45\r\n\r\n{\"type\": \"urn:tpmiot:problem:rate-limited\"}  ",
+	    GOOD);
 	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "rate-limited");
 }
 

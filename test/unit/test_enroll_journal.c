@@ -5,7 +5,7 @@
 
 #include <tpmiot/template.h>
 
-#include "enroll/journal.h"
+#include "enroll/state/journal.h"
 #include "script_tcti.h"
 #include "unit.h"
 
@@ -112,8 +112,9 @@ write_journal(struct fixture *f, const struct enroll_journal *journal)
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
 
 	assert_ok(enroll_journal_put(journal, &text, &f->err), &f->err);
-	assert_ok(tpmiot_statedir_write(f->dir, ENROLL_JOURNAL_FILE, text.data, text.len, 0600,
-	    (gid_t)-1, &f->err), &f->err);
+	assert_ok(tpmiot_statedir_write(
+	              f->dir, ENROLL_JOURNAL_FILE, text.data, text.len, 0600, (gid_t)-1, &f->err),
+	    &f->err);
 	tpmiot_buf_free(&text);
 }
 
@@ -145,9 +146,12 @@ assert_flushed(const struct fixture *f, size_t i, TPM2_HANDLE handle)
 static void
 test_put_parse(void **state)
 {
-	const struct enroll_journal journal = { .reset_count = UINT32_MAX, .restart_count = 2,
-		.objects = { 0x80000000, 0x80000001 }, .objects_n = 2,
-		.sessions = { 0x03000000 }, .sessions_n = 1 };
+	const struct enroll_journal journal = { .reset_count = UINT32_MAX,
+		.restart_count = 2,
+		.objects = { 0x80000000, 0x80000001 },
+		.objects_n = 2,
+		.sessions = { 0x03000000 },
+		.sessions_n = 1 };
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
 	struct enroll_journal back;
 	struct tpmiot_err err;
@@ -155,8 +159,8 @@ test_put_parse(void **state)
 
 	(void)state;
 	assert_ok(enroll_journal_put(&journal, &text, &err), &err);
-	assert_ok(enroll_journal_parse((struct tpmiot_bytes){ text.data, text.len }, &back, &err),
-	    &err);
+	assert_ok(
+	    enroll_journal_parse((struct tpmiot_bytes){ text.data, text.len }, &back, &err), &err);
 	assert_int_equal(back.reset_count, UINT32_MAX);
 	assert_int_equal(back.restart_count, 2);
 	assert_int_equal(back.objects_n, 2);
@@ -164,8 +168,9 @@ test_put_parse(void **state)
 	assert_int_equal(back.sessions_n, 1);
 	assert_int_equal(back.sessions[0], 0x03000000);
 	for (len = 0; len < text.len; len++)
-		assert_refused(enroll_journal_parse((struct tpmiot_bytes){ text.data, len }, &back,
-		    &err), TPMIOT_E_FORMAT, &err, "journal");
+		assert_refused(
+		    enroll_journal_parse((struct tpmiot_bytes){ text.data, len }, &back, &err),
+		    TPMIOT_E_FORMAT, &err, "journal");
 	tpmiot_buf_free(&text);
 }
 
@@ -186,8 +191,9 @@ test_parse_refusals(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(bad); i++)
-		assert_refused(enroll_journal_parse((struct tpmiot_bytes){ bad[i], strlen(bad[i]) },
-		    &journal, &err), TPMIOT_E_FORMAT, &err, "journal");
+		assert_refused(enroll_journal_parse(
+		                   (struct tpmiot_bytes){ bad[i], strlen(bad[i]) }, &journal, &err),
+		    TPMIOT_E_FORMAT, &err, "journal");
 }
 
 static void
@@ -232,15 +238,19 @@ test_begin_notes_what_is_there(void **state)
 	assert_false(enroll_journal_exists(f->dir));
 }
 
-/* From the last to the first: a storage root key goes, a stranger's key stays, as does what was there before. */
+/* From the last to the first: a storage root key goes, a stranger's key stays, as does what was
+ * there before. */
 static void
 test_begin_repairs(void **state)
 {
 	static const TPM2_HANDLE objects[] = { 0x80000000, 0x80000001, 0x80000002 };
 	static const TPM2_HANDLE sessions[] = { 0x02000000, 0x03000001 };
-	const struct enroll_journal old = { .reset_count = RESETS, .restart_count = RESTARTS,
-		.objects = { 0x80000000 }, .objects_n = 1,
-		.sessions = { 0x02000000 }, .sessions_n = 1 };
+	const struct enroll_journal old = { .reset_count = RESETS,
+		.restart_count = RESTARTS,
+		.objects = { 0x80000000 },
+		.objects_n = 1,
+		.sessions = { 0x02000000 },
+		.sessions_n = 1 };
 	struct fixture *f = *state;
 	struct enroll_journal now;
 	struct tpmiot_public pub;

@@ -5,13 +5,14 @@
 #include <tpmiot/b64.h>
 #include <tpmiot/template.h>
 
-#include "enroll/exchange.h"
-#include "enroll/msg.h"
+#include "enroll/net/exchange.h"
+#include "enroll/net/msg.h"
 #include "unit.h"
 
-#define CHALLENGE                                                                   \
-	"{\"challenge\":{\"credential_blob\":\"AAEC\",\"encrypted_secret\":\"AwQF\"}," \
-	"\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"session\":\"s1.x\",\"expires_in\":300,\"new\":1}"
+#define CHALLENGE                                                                                  \
+	"{\"challenge\":{\"credential_blob\":\"AAEC\",\"encrypted_secret\":\"AwQF\"},"             \
+	"\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"session\":\"s1.x\",\"expires_in\":300,\"new\":"  \
+	"1}"
 #define ISSUED "{\"certificate\":\"c\",\"ca\":\"a\",\"device_id\":\"ek-00:A_b.c\"}"
 
 static struct tpmiot_bytes
@@ -48,8 +49,9 @@ assert_is_public(const json_t *value, const struct tpmiot_public *pub)
 
 	tpmiot_public_put(pub, &want);
 	assert_true(json_is_string(value));
-	assert_ok(tpmiot_b64_decode(json_string_value(value), json_string_length(value), &got,
-	    &err), &err);
+	assert_ok(
+	    tpmiot_b64_decode(json_string_value(value), json_string_length(value), &got, &err),
+	    &err);
 	assert_int_equal(got.len, want.len);
 	assert_memory_equal(got.data, want.data, want.len);
 	tpmiot_buf_free(&want);
@@ -80,8 +82,9 @@ test_put_attestation_least(void **state)
 static void
 test_put_attestation_all(void **state)
 {
-	struct enroll_msg_attestation msg = { .device_id = "d1", .join_token = "t\"1",
-		.ek_cert = text("0123") };
+	struct enroll_msg_attestation msg = {
+		.device_id = "d1", .join_token = "t\"1", .ek_cert = text("0123")
+	};
 	struct tpmiot_buf body = TPMIOT_BUF_INIT;
 	struct tpmiot_public pub;
 	struct tpmiot_err err;
@@ -94,8 +97,9 @@ test_put_attestation_all(void **state)
 	root = parse_request(&body);
 	assert_string_equal(json_string_value(json_object_get(root, "device_id")), "d1");
 	assert_string_equal(json_string_value(json_object_get(root, "join_token")), "t\"1");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "ek"),
-	    "certificate")), "MDEyMw==");
+	assert_string_equal(
+	    json_string_value(json_object_get(json_object_get(root, "ek"), "certificate")),
+	    "MDEyMw==");
 	json_decref(root);
 }
 
@@ -111,8 +115,13 @@ test_put_evidence(void **state)
 	make_public(&pub);
 	tpmiot_buf_put_str(&bytes, "0123");
 	assert_ok(enroll_msg_put_evidence(&(struct enroll_msg_evidence){ .session = &bytes,
-	    .secret = &bytes, .key = &pub, .attest = &bytes, .signature = &bytes, .csr = &bytes },
-	    &body, &err), &err);
+	                                      .secret = &bytes,
+	                                      .key = &pub,
+	                                      .attest = &bytes,
+	                                      .signature = &bytes,
+	                                      .csr = &bytes },
+	              &body, &err),
+	    &err);
 	root = parse_request(&body);
 	key = json_object_get(root, "key");
 	assert_string_equal(json_string_value(json_object_get(root, "session")), "0123");
@@ -146,7 +155,11 @@ test_put_renewal(void **state)
 	json_decref(root);
 	tpmiot_buf_put_str(&bytes, "0123");
 	assert_ok(enroll_msg_put_evidence(&(struct enroll_msg_evidence){ .session = &bytes,
-	    .key = &pub, .attest = &bytes, .signature = &bytes, .csr = &bytes }, &body, &err),
+	                                      .key = &pub,
+	                                      .attest = &bytes,
+	                                      .signature = &bytes,
+	                                      .csr = &bytes },
+	              &body, &err),
 	    &err);
 	root = parse_request(&body);
 	assert_null(json_object_get(root, "secret"));
@@ -202,14 +215,16 @@ test_parse_truncated_at_every_length(void **state)
 	(void)state;
 	for (len = 0; len < strlen(CHALLENGE); len++) {
 		copy = exact_copy(CHALLENGE, len);
-		assert_int_equal(enroll_msg_parse_challenge((struct tpmiot_bytes){ copy, len },
-		    &challenge, &err), TPMIOT_E_FORMAT);
+		assert_int_equal(enroll_msg_parse_challenge(
+		                     (struct tpmiot_bytes){ copy, len }, &challenge, &err),
+		    TPMIOT_E_FORMAT);
 		free(copy);
 	}
 	for (len = 0; len < strlen(ISSUED); len++) {
 		copy = exact_copy(ISSUED, len);
-		assert_int_equal(enroll_msg_parse_issued((struct tpmiot_bytes){ copy, len },
-		    &issued, &err), TPMIOT_E_FORMAT);
+		assert_int_equal(
+		    enroll_msg_parse_issued((struct tpmiot_bytes){ copy, len }, &issued, &err),
+		    TPMIOT_E_FORMAT);
 		free(copy);
 	}
 }
@@ -263,15 +278,18 @@ test_parse_challenge_limits(void **state)
 	tpmiot_buf_put_str(&big, "{\"challenge\":{\"credential_blob\":\"");
 	memset(tpmiot_buf_grow(&big, 1400), 'A', 1400);
 	tpmiot_buf_put_str(&big, "\"}}");
-	assert_refused(enroll_msg_parse_challenge((struct tpmiot_bytes){ big.data, big.len },
-	    &challenge, &err), TPMIOT_E_FORMAT, &err, "credential_blob");
+	assert_refused(enroll_msg_parse_challenge(
+	                   (struct tpmiot_bytes){ big.data, big.len }, &challenge, &err),
+	    TPMIOT_E_FORMAT, &err, "credential_blob");
 	memset(tpmiot_buf_grow(&big, ENROLL_MSG_REPLY_MAX), ' ', ENROLL_MSG_REPLY_MAX);
-	assert_refused(enroll_msg_parse_challenge((struct tpmiot_bytes){ big.data, big.len },
-	    &challenge, &err), TPMIOT_E_FORMAT, &err, "too long");
+	assert_refused(enroll_msg_parse_challenge(
+	                   (struct tpmiot_bytes){ big.data, big.len }, &challenge, &err),
+	    TPMIOT_E_FORMAT, &err, "too long");
 	tpmiot_buf_reset(&big);
 	memset(tpmiot_buf_grow(&big, 60000), '[', 60000); /* as deep as it goes */
-	assert_refused(enroll_msg_parse_challenge((struct tpmiot_bytes){ big.data, big.len },
-	    &challenge, &err), TPMIOT_E_FORMAT, &err, "JSON");
+	assert_refused(enroll_msg_parse_challenge(
+	                   (struct tpmiot_bytes){ big.data, big.len }, &challenge, &err),
+	    TPMIOT_E_FORMAT, &err, "JSON");
 	tpmiot_buf_free(&big);
 }
 
@@ -282,14 +300,15 @@ test_parse_challenge_pcrs(void **state)
 	struct tpmiot_err err;
 
 	static const char *const bad[] = { "[]", "{}", "7", "{\"sha256\":[]}", "{\"sha256\":7}",
-		"{\"sha256\":[24]}", "{\"sha256\":[-1]}", "{\"sha256\":[1,1]}", "{\"sha256\":[1.5]}",
-		"{\"sha257\":[1]}", "{\"sha256\":[\"1\"]}" };
+		"{\"sha256\":[24]}", "{\"sha256\":[-1]}", "{\"sha256\":[1,1]}",
+		"{\"sha256\":[1.5]}", "{\"sha257\":[1]}", "{\"sha256\":[\"1\"]}" };
 	static const char rest[] = "\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"session\":\"s\"}";
 	char reply[200];
 	size_t i;
 
 	(void)state;
-	(void)snprintf(reply, sizeof(reply), "{\"pcrs\":{\"sha256\":[0,7,23],\"sha1\":[1]},%s", rest);
+	(void)snprintf(
+	    reply, sizeof(reply), "{\"pcrs\":{\"sha256\":[0,7,23],\"sha1\":[1]},%s", rest);
 	assert_ok(enroll_msg_parse_renewal(text(reply), &challenge, &err), &err);
 	assert_int_equal(challenge.banks_n, 2);
 	assert_int_equal(challenge.banks[0].alg, TPM2_ALG_SHA256);
@@ -316,9 +335,12 @@ test_parse_issued(void **state)
 	assert_memory_equal(issued.ca.data, "a", 1);
 	enroll_msg_issued_free(&issued);
 	assert_refused(enroll_msg_parse_issued(text("{\"certificate\":\"c\",\"ca\":\"a\","
-	    "\"device_id\":\"\\u001b[2J\"}"), &issued, &err), TPMIOT_E_FORMAT, &err, "device_id");
-	assert_refused(enroll_msg_parse_issued(text("{\"certificate\":\"c\",\"device_id\":\"x\"}"),
-	    &issued, &err), TPMIOT_E_FORMAT, &err, "\"ca\"");
+	                                            "\"device_id\":\"\\u001b[2J\"}"),
+	                   &issued, &err),
+	    TPMIOT_E_FORMAT, &err, "device_id");
+	assert_refused(enroll_msg_parse_issued(
+	                   text("{\"certificate\":\"c\",\"device_id\":\"x\"}"), &issued, &err),
+	    TPMIOT_E_FORMAT, &err, "\"ca\"");
 }
 
 static void
@@ -327,8 +349,10 @@ test_parse_problem_is_cleaned(void **state)
 	struct enroll_msg_problem problem;
 
 	(void)state;
-	enroll_msg_parse_problem(text("{\"type\":\"urn:tpmiot:problem:ek-not-listed\","
-	    "\"detail\":\"a\\u001b[2Jb\\nc\\u00e9\",\"next\":7,\"title\":\"T\"}"), &problem);
+	enroll_msg_parse_problem(
+	    text("{\"type\":\"urn:tpmiot:problem:ek-not-listed\","
+	         "\"detail\":\"a\\u001b[2Jb\\nc\\u00e9\",\"next\":7,\"title\":\"T\"}"),
+	    &problem);
 	assert_string_equal(problem.type, "ek-not-listed");
 	assert_string_equal(problem.detail, "a?[2Jb?c??");
 	assert_string_equal(problem.next, "");
@@ -342,8 +366,9 @@ test_parse_problem_is_cleaned(void **state)
 static void
 judge(long status, bool is_problem, const char *body, enum tpmiot_rc want, const char *word)
 {
-	struct enroll_http_reply reply = { .status = status, .problem = is_problem,
-		.body = TPMIOT_BUF_INIT };
+	struct enroll_http_reply reply = {
+		.status = status, .problem = is_problem, .body = TPMIOT_BUF_INIT
+	};
 	struct enroll_msg_problem problem;
 	struct tpmiot_err err;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: where options may stand, what is refused and how. */
-#include "enroll/ekpick.h"
-#include "enroll/opts.h"
+#include "enroll/enrol/ekpick.h"
+#include "enroll/cmd/opts.h"
 #include "unit.h"
 
 #define PARSE(opts, err, ...) parse(opts, err, (char *[]){ "tpmiot-enroll", __VA_ARGS__, NULL })
@@ -24,7 +24,8 @@ test_parse_options_before_and_behind(void **state)
 
 	(void)state;
 	assert_ok(PARSE(&opts, &err, "--json", "--tcti=swtpm:port=1", "enroll", "--server",
-	    "https://ca", "-v"), &err);
+	              "https://ca", "-v"),
+	    &err);
 	assert_string_equal(opts.command, "enroll");
 	assert_string_equal(opts.tcti, "swtpm:port=1");
 	assert_string_equal(opts.server, "https://ca");
@@ -57,7 +58,8 @@ test_parse_refusals(void **state)
 	assert_refused(PARSE(&opts, &err, "enroll", "now"), TPMIOT_E_USAGE, &err, "'now'");
 	assert_refused(PARSE(&opts, &err, "enroll", "--sever=x"), TPMIOT_E_USAGE, &err,
 	    "unknown option --sever");
-	assert_refused(PARSE(&opts, &err, "enroll", "-x"), TPMIOT_E_USAGE, &err, "unknown option -x");
+	assert_refused(
+	    PARSE(&opts, &err, "enroll", "-x"), TPMIOT_E_USAGE, &err, "unknown option -x");
 	assert_refused(PARSE(&opts, &err, "enroll", "--server"), TPMIOT_E_USAGE, &err,
 	    "--server needs a value");
 	assert_refused(PARSE(&opts, &err, "enroll", "--server="), TPMIOT_E_USAGE, &err,

@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enroll/state.h"
-#include "enroll/token.h"
-#include "enroll/ui.h"
+#include "enroll/state/state.h"
+#include "enroll/enrol/token.h"
+#include "enroll/cmd/ui.h"
 #include "unit.h"
 
 struct fixture {
@@ -88,8 +88,8 @@ test_open_waits_for_the_lock(void **state)
 	assert_ok(enroll_state_open(f->dir, &first, &f->err), &f->err);
 	enroll_signals_hold();
 	assert_int_equal(raise(SIGTERM), 0);
-	assert_refused(enroll_state_open(f->dir, &second, &f->err), TPMIOT_E_IO, &f->err,
-	    "interrupted");
+	assert_refused(
+	    enroll_state_open(f->dir, &second, &f->err), TPMIOT_E_IO, &f->err, "interrupted");
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	assert_int_equal(sigwait(&set, &got), 0);
@@ -120,8 +120,7 @@ test_open_no_directory(void **state)
 	struct enroll_state opened = ENROLL_STATE_INIT;
 
 	put_file(f->file, "");
-	assert_refused(enroll_state_open(f->file, &opened, &f->err), TPMIOT_E_IO, &f->err,
-	    f->file);
+	assert_refused(enroll_state_open(f->file, &opened, &f->err), TPMIOT_E_IO, &f->err, f->file);
 }
 
 static void
@@ -148,11 +147,11 @@ test_read_key_that_is_none(void **state)
 	(void)snprintf(file, sizeof(file), "%s/x.key", f->root);
 	assert_int_equal(enroll_state_read_key(f->root, "x", &key, &f->err), TPMIOT_E_NOT_FOUND);
 	put_file(file, "-----BEGIN TSS2 PRIVATE KEY-----\nAAAA\n-----END TSS2 PRIVATE KEY-----\n");
-	assert_refused(enroll_state_read_key(f->root, "x", &key, &f->err), TPMIOT_E_FORMAT,
-	    &f->err, "x.key");
+	assert_refused(
+	    enroll_state_read_key(f->root, "x", &key, &f->err), TPMIOT_E_FORMAT, &f->err, "x.key");
 	put_file(file, "no PEM");
-	assert_refused(enroll_state_read_key(f->root, "x", &key, &f->err), TPMIOT_E_FORMAT,
-	    &f->err, "reset");
+	assert_refused(
+	    enroll_state_read_key(f->root, "x", &key, &f->err), TPMIOT_E_FORMAT, &f->err, "reset");
 	assert_int_equal(unlink(file), 0);
 }
 
@@ -177,7 +176,8 @@ test_token(void **state)
 	tpmiot_buf_reset(&token);
 	assert_refused(read_token(f, "", &token), TPMIOT_E_USAGE, &f->err, "join add");
 	assert_refused(read_token(f, " \n", &token), TPMIOT_E_USAGE, &f->err, "join add");
-	assert_refused(read_token(f, "one\ntwo\n", &token), TPMIOT_E_USAGE, &f->err, "more than one");
+	assert_refused(
+	    read_token(f, "one\ntwo\n", &token), TPMIOT_E_USAGE, &f->err, "more than one");
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
 	assert_refused(read_token(f, big, &token), TPMIOT_E_USAGE, &f->err, "1 to 128");

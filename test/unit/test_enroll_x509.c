@@ -8,9 +8,9 @@
 
 #include <tpmiot/template.h>
 
-#include "enroll/certs.h"
-#include "enroll/csr.h"
-#include "enroll/renewal.h"
+#include "enroll/enrol/certs.h"
+#include "enroll/enrol/csr.h"
+#include "enroll/enrol/renewal.h"
 #include "unit.h"
 
 #define NOW 1800000000
@@ -44,10 +44,11 @@ new_cert(EVP_PKEY *key, const char *cn, bool is_ca, const X509 *issuer, EVP_PKEY
 	assert_non_null(cert);
 	assert_int_equal(X509_set_version(cert, X509_VERSION_3), 1);
 	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 7), 1);
-	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN",
-	    MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0), 1);
-	assert_int_equal(X509_set_issuer_name(cert,
-	    X509_get_subject_name(issuer != NULL ? issuer : cert)), 1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+	                     (const unsigned char *)cn, -1, -1, 0),
+	    1);
+	assert_int_equal(
+	    X509_set_issuer_name(cert, X509_get_subject_name(issuer != NULL ? issuer : cert)), 1);
 	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(cert), NOW + 3600)); /* clocks differ */
 	assert_non_null(ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)not_after));
 	assert_int_equal(X509_set_pubkey(cert, key), 1);
@@ -79,7 +80,7 @@ setup(void **state)
 	f->issued = sk_X509_new_null();
 	f->ca = sk_X509_new_null();
 	assert_true(sk_X509_push(f->issued, f->leaf) > 0 && sk_X509_push(f->issued, f->inter) > 0 &&
-	    sk_X509_push(f->ca, f->root) > 0);
+	            sk_X509_push(f->ca, f->root) > 0);
 	*state = f;
 	return 0;
 }
@@ -198,8 +199,9 @@ test_parse_pem(void **state)
 	sk_X509_pop_free(certs, X509_free);
 	/* Cut inside the second: broken, not "one certificate". */
 	for (len = pem.len - 2; len > pem.len - 300; len -= 7)
-		assert_refused(enroll_certs_parse((struct tpmiot_bytes){ pem.data, len }, &certs,
-		    &f->err), TPMIOT_E_FORMAT, &f->err, "broken");
+		assert_refused(
+		    enroll_certs_parse((struct tpmiot_bytes){ pem.data, len }, &certs, &f->err),
+		    TPMIOT_E_FORMAT, &f->err, "broken");
 	tpmiot_buf_free(&pem);
 	assert_refused(enroll_certs_parse((struct tpmiot_bytes){ "nothing", 7 }, &certs, &f->err),
 	    TPMIOT_E_FORMAT, &f->err, "no PEM certificate");
@@ -217,8 +219,9 @@ test_parse_pem_too_many(void **state)
 
 	for (i = 0; i < 5; i++)
 		assert_ok(enroll_certs_put_pem(f->issued, &pem, &f->err), &f->err);
-	assert_refused(enroll_certs_parse((struct tpmiot_bytes){ pem.data, pem.len }, &certs,
-	    &f->err), TPMIOT_E_FORMAT, &f->err, "more than 8");
+	assert_refused(
+	    enroll_certs_parse((struct tpmiot_bytes){ pem.data, pem.len }, &certs, &f->err),
+	    TPMIOT_E_FORMAT, &f->err, "more than 8");
 	tpmiot_buf_free(&pem);
 }
 
@@ -249,11 +252,13 @@ test_split(void **state)
 	    &f->err);
 	assert_int_equal(sk_X509_num(certs), 2);
 	sk_X509_pop_free(certs, X509_free);
-	assert_refused(enroll_certs_split((struct tpmiot_bytes){ der.data, two - 1 }, &certs,
-	    &f->err), TPMIOT_E_CRYPTO, &f->err, "not a certificate");
+	assert_refused(
+	    enroll_certs_split((struct tpmiot_bytes){ der.data, two - 1 }, &certs, &f->err),
+	    TPMIOT_E_CRYPTO, &f->err, "not a certificate");
 	tpmiot_buf_put_u8(&der, 1);
-	assert_refused(enroll_certs_split((struct tpmiot_bytes){ der.data, der.len }, &certs,
-	    &f->err), TPMIOT_E_CRYPTO, &f->err, "not a certificate");
+	assert_refused(
+	    enroll_certs_split((struct tpmiot_bytes){ der.data, der.len }, &certs, &f->err),
+	    TPMIOT_E_CRYPTO, &f->err, "not a certificate");
 	tpmiot_buf_free(&der);
 }
 
@@ -277,8 +282,8 @@ sign(void *arg, const void *msg, size_t len, struct tpmiot_buf *signature, struc
 		return tpmiot_err_set(err, TPMIOT_E_TPM, "the TPM said no");
 	ctx = EVP_MD_CTX_new();
 	assert_non_null(ctx);
-	assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, signer->md, NULL, NULL, signer->key,
-	    NULL), 1);
+	assert_int_equal(
+	    EVP_DigestSignInit_ex(ctx, NULL, signer->md, NULL, NULL, signer->key, NULL), 1);
 	assert_int_equal(EVP_DigestSign(ctx, sig, &sig_len, msg, len), 1);
 	EVP_MD_CTX_free(ctx);
 	tpmiot_buf_put(signature, sig, sig_len);
@@ -348,8 +353,8 @@ test_csr_scheme_unsupported(void **state)
 	(void)state;
 	tpmiot_template_key(TPMIOT_KEY_EC_P256, &area);
 	area.parameters.eccDetail.curveID = TPM2_ECC_BN_P256;
-	assert_refused(enroll_csr_scheme(&area, &scheme, &nid, &err), TPMIOT_E_UNSUPPORTED, &err,
-	    "P-256");
+	assert_refused(
+	    enroll_csr_scheme(&area, &scheme, &nid, &err), TPMIOT_E_UNSUPPORTED, &err, "P-256");
 }
 
 #define WITH_CERTS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -357,8 +362,8 @@ test_csr_scheme_unsupported(void **state)
 static void
 test_renewal_before(void **state)
 {
-	static const char *const bad[] = { "", "d", "-1d", "1w", "1dd", "30d ", " 1", "99999999999d",
-		"1e3", "+1" };
+	static const char *const bad[] = { "", "d", "-1d", "1w", "1dd", "30d ", " 1",
+		"99999999999d", "1e3", "+1" };
 	int64_t seconds = 0;
 	struct tpmiot_err err;
 	size_t i;

@@ -12,7 +12,8 @@ test_err_set(void **state)
 	struct tpmiot_err err = { .tss = 0x902 };
 
 	(void)state;
-	assert_int_equal(tpmiot_err_set(&err, TPMIOT_E_FORMAT, "%s %d", "text", 7), TPMIOT_E_FORMAT);
+	assert_int_equal(
+	    tpmiot_err_set(&err, TPMIOT_E_FORMAT, "%s %d", "text", 7), TPMIOT_E_FORMAT);
 	assert_int_equal(err.rc, TPMIOT_E_FORMAT);
 	assert_int_equal(err.tss, 0);
 	assert_string_equal(err.text, "text 7");

@@ -118,12 +118,11 @@ test_kdfe_is_sskdf(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(HASHES); i++)
 		for (size_t len = 1; len <= 200; len += 7) {
-			OSSL_PARAM params[] = {
-				text(OSSL_KDF_PARAM_DIGEST, tpmiot_alg_md_name(HASHES[i])),
+			OSSL_PARAM params[] = { text(OSSL_KDF_PARAM_DIGEST,
+				                    tpmiot_alg_md_name(HASHES[i])),
 				octets(OSSL_KDF_PARAM_KEY, "shared z", 8),
 				octets(OSSL_KDF_PARAM_INFO, "DUPLICATE\0party uparty v", 24),
-				OSSL_PARAM_construct_end()
-			};
+				OSSL_PARAM_construct_end() };
 			uint8_t ours[200], theirs[200];
 			struct tpmiot_err err;
 
@@ -148,8 +147,8 @@ test_kdf_empty_inputs(void **state)
 	assert_ok(tpmiot_kdfa(NULL, TPM2_ALG_SHA256, NOTHING, "CFB", NOTHING, NOTHING, b, 32, &err),
 	    &err);
 	assert_memory_not_equal(a, b, 32);
-	assert_ok(tpmiot_kdfe(NULL, TPM2_ALG_SHA256, NOTHING, "X", NOTHING, NOTHING, a, 32, &err),
-	    &err);
+	assert_ok(
+	    tpmiot_kdfe(NULL, TPM2_ALG_SHA256, NOTHING, "X", NOTHING, NOTHING, a, 32, &err), &err);
 }
 
 static void
@@ -160,11 +159,11 @@ test_kdf_unsupported_hash(void **state)
 	struct tpmiot_err err;
 
 	(void)state;
-	assert_refused(tpmiot_kdfa(NULL, TPM2_ALG_NULL, STR("k"), "L", NOTHING, NOTHING, out, 16,
-	                   &err),
+	assert_refused(
+	    tpmiot_kdfa(NULL, TPM2_ALG_NULL, STR("k"), "L", NOTHING, NOTHING, out, 16, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "0x0010");
-	assert_refused(tpmiot_kdfe(NULL, TPM2_ALG_NULL, STR("k"), "L", NOTHING, NOTHING, out, 16,
-	                   &err),
+	assert_refused(
+	    tpmiot_kdfe(NULL, TPM2_ALG_NULL, STR("k"), "L", NOTHING, NOTHING, out, 16, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "0x0010");
 	assert_refused(tpmiot_hmac(NULL, TPM2_ALG_NULL, STR("k"), NULL, 0, out, &len, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "0x0010");
@@ -214,8 +213,9 @@ test_aes_cfb_sp800_38a(void **state)
 		    "dc7e84bfda79164b7ecd8486985d386039ffed143b28b1c832113c6331e5407b"
 		    "df10132415e54b92a13ed0a8267ae2f975a385741ab9cef82031623d55b1e471" },
 	};
-	static const char plain[] = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
-				    "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
+	static const char plain[] =
+	    "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+	    "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
 	uint8_t iv[16];
 
 	(void)state;
@@ -294,7 +294,8 @@ test_secret_share_sizes(void **state)
 		struct tpmiot_err err;
 
 		for (size_t n = 0; n < 2; n++) {
-			assert_ok(tpmiot_secret_share(NULL, &pub, "SECRET", &secret[n], &enc[n], &err),
+			assert_ok(
+			    tpmiot_secret_share(NULL, &pub, "SECRET", &secret[n], &enc[n], &err),
 			    &err);
 			assert_int_equal(secret[n].size, cases[i].secret);
 			assert_int_equal(enc[n].size, cases[i].encrypted);

@@ -167,8 +167,8 @@ put_tlv(struct tpmiot_buf *out, uint8_t tag, const void *data, size_t len)
 
 /* The SEQUENCE of: head as it stands, public area, private area, tail as it stands. */
 static void
-put_key(struct tpmiot_buf *out, const char *head, size_t head_len, const char *tail,
-    size_t tail_len)
+put_key(
+    struct tpmiot_buf *out, const char *head, size_t head_len, const char *tail, size_t tail_len)
 {
 	struct tpmiot_buf body = TPMIOT_BUF_INIT, part = TPMIOT_BUF_INIT;
 	struct tpmiot_keyfile key = vector(0);
@@ -225,14 +225,15 @@ test_keyfile_parse_der_harmless_fields(void **state)
 
 	(void)state;
 	assert_ok(parse_head(HEAD(LOADABLE EMPTY_AUTH "\xa4\x06\x0c\x04"
-						      "mine" PARENT),
+	                                              "mine" PARENT),
 	              &key, &err),
 	    &err);
 	tpmiot_keyfile_clear(&key);
-	assert_ok(parse_head(HEAD(LOADABLE EMPTY_AUTH "\xa1\x02\x30\x00" PARENT), &key, &err), &err);
+	assert_ok(
+	    parse_head(HEAD(LOADABLE EMPTY_AUTH "\xa1\x02\x30\x00" PARENT), &key, &err), &err);
 	tpmiot_keyfile_clear(&key);
-	assert_ok(parse_head(HEAD(LOADABLE EMPTY_AUTH "\xa5\x03\x01\x01\x00" PARENT), &key, &err),
-	    &err);
+	assert_ok(
+	    parse_head(HEAD(LOADABLE EMPTY_AUTH "\xa5\x03\x01\x01\x00" PARENT), &key, &err), &err);
 	assert_int_equal(key.parent, 0x81000001);
 }
 
@@ -252,28 +253,30 @@ test_keyfile_parse_der_fields_refused(void **state)
 		{ HEAD("\x06\x03\x55\x04\x03" PARENT), TPMIOT_E_UNSUPPORTED, "2.5.4.3" },
 		/* the key has no authPolicy */
 		{ HEAD(LOADABLE EMPTY_AUTH POLICY_FIELD PARENT), TPMIOT_E_FORMAT, "does not lead" },
-		{ HEAD(LOADABLE "\xa1\x0e\x30\x0c\x30\x0a\xa0\x04\x02\x02\x01\x87\xa1\x02\x04\x00"
-				PARENT),
+		{ HEAD(LOADABLE
+		      "\xa1\x0e\x30\x0c\x30\x0a\xa0\x04\x02\x02\x01\x87\xa1\x02\x04\x00" PARENT),
 		    TPMIOT_E_UNSUPPORTED, "0x187" },
-		{ HEAD(LOADABLE "\xa1\x0d\x30\x0b\x30\x09\xa0\x03\x02\x01\xff\xa1\x02\x04\x00" PARENT),
+		{ HEAD(LOADABLE
+		      "\xa1\x0d\x30\x0b\x30\x09\xa0\x03\x02\x01\xff\xa1\x02\x04\x00" PARENT),
 		    TPMIOT_E_FORMAT, "command code" },
-		{ HEAD(LOADABLE "\xa1\x0f\x30\x0d\x30\x0b\xa0\x04\x02\x02\x01\x6b\xa1\x03\x04\x01\x55"
-				PARENT),
+		{ HEAD(LOADABLE "\xa1\x0f\x30\x0d\x30\x0b\xa0\x04\x02\x02\x01\x6b\xa1\x03\x04\x01"
+		                "\x55" PARENT),
 		    TPMIOT_E_FORMAT, "TPM2_PolicyAuthValue" },
 		/* a body that is no OCTET STRING */
 		{ HEAD(LOADABLE "\xa1\x0c\x30\x0a\x30\x08\xa0\x04\x02\x02\x01\x6b\xa1\x00" PARENT),
 		    TPMIOT_E_FORMAT, "ASN.1" },
-		{ HEAD(LOADABLE "\xa3\x19\x30\x17\x30\x15\xa0\x03\x0c\x01n\xa1\x0e\x30\x0c" AUTHVALUE
-				PARENT),
+		{ HEAD(LOADABLE
+		      "\xa3\x19\x30\x17\x30\x15\xa0\x03\x0c\x01n\xa1\x0e\x30\x0c" AUTHVALUE PARENT),
 		    TPMIOT_E_FORMAT, "authPolicy" },
 		{ HEAD(LOADABLE "\xa2\x05\x04\x03\x00\x01\x55" PARENT), TPMIOT_E_FORMAT, "secret" },
 		{ HEAD(OID "\x04" PARENT), TPMIOT_E_FORMAT, "secret" },
 		{ HEAD(OID "\x04\xa2\x05\x04\x03\x00\x02\x55" PARENT), TPMIOT_E_FORMAT, "secret" },
 		{ HEAD(OID "\x04\xa2\x04\x04\x02\x00\x00" PARENT), TPMIOT_E_FORMAT, "secret" },
-		{ HEAD(OID "\x04\xa2\x06\x04\x04\x00\x01\x55\x55" PARENT), TPMIOT_E_FORMAT, "secret" },
+		{ HEAD(OID "\x04\xa2\x06\x04\x04\x00\x01\x55\x55" PARENT), TPMIOT_E_FORMAT,
+		    "secret" },
 		{ HEAD(OID "\x05" PARENT), TPMIOT_E_FORMAT, "a key's" },
 		{ HEAD(LOADABLE "\xa4\x05\x0c\x03"
-				"a\0b" PARENT),
+		                "a\0b" PARENT),
 		    TPMIOT_E_FORMAT, "description" },
 		{ HEAD(LOADABLE "\xa5\x03\x01\x01\xff" PARENT), TPMIOT_E_FORMAT, "rsaParent" },
 		{ HEAD(LOADABLE "\xa6\x02\x04\x00" PARENT), TPMIOT_E_FORMAT, "parentName" },
@@ -310,11 +313,11 @@ test_keyfile_parse_der_parent(void **state)
 		{ HEAD(LOADABLE "\x02\x04\x40\x00\x00\x0b"), TPM2_RH_ENDORSEMENT },
 		{ HEAD(LOADABLE "\x02\x04\x40\x00\x00\x0c"), TPM2_RH_PLATFORM },
 		{ HEAD(LOADABLE "\x02\x01\x00"), 0 },
-		{ HEAD(LOADABLE "\x02\x04\x40\x00\x00\x09"), 0 },             /* TPM_RS_PW */
-		{ HEAD(LOADABLE "\x02\x05\x00\x80\x00\x00\x01"), 0 },         /* transient */
+		{ HEAD(LOADABLE "\x02\x04\x40\x00\x00\x09"), 0 },     /* TPM_RS_PW */
+		{ HEAD(LOADABLE "\x02\x05\x00\x80\x00\x00\x01"), 0 }, /* transient */
 		{ HEAD(LOADABLE "\x02\x05\x00\x82\x00\x00\x00"), 0 },
-		{ HEAD(LOADABLE "\x02\x04\x81\x00\x00\x01"), 0 },             /* negative */
-		{ HEAD(LOADABLE "\x02\x05\x01\x81\x00\x00\x01"), 0 },         /* 33 bits */
+		{ HEAD(LOADABLE "\x02\x04\x81\x00\x00\x01"), 0 },                     /* negative */
+		{ HEAD(LOADABLE "\x02\x05\x01\x81\x00\x00\x01"), 0 },                 /* 33 bits */
 		{ HEAD(LOADABLE "\x02\x09\x01\x00\x00\x00\x00\x81\x00\x00\x01"), 0 }, /* 65 bits */
 	};
 
@@ -394,8 +397,8 @@ test_keyfile_parse_der_bad_sizes(void **state)
 		uint8_t *copy = exact_copy(der.data, der.len);
 		struct tpmiot_err err = { 0 };
 
-		assert_int_equal(copy[at] << 8 | copy[at + 1],
-		    i < 2 ? key.pub.raw_len : key.priv.size);
+		assert_int_equal(
+		    copy[at] << 8 | copy[at + 1], i < 2 ? key.pub.raw_len : key.priv.size);
 		copy[at + 1] = (uint8_t)(copy[at + 1] + (i % 2 == 0 ? 1 : -1));
 		assert_refused(tpmiot_keyfile_parse_der(NULL, copy, der.len, &key, &err),
 		    TPMIOT_E_FORMAT, &err, i < 2 ? "pubkey" : "privkey");
@@ -428,7 +431,8 @@ test_keyfile_parse_der_empty_private(void **state)
 static void
 test_keyfile_parse_pem_between_others(void **state)
 {
-	static const char other[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+	static const char other[] =
+	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
 	struct tpmiot_keyfile key;
 	struct tpmiot_err err;
@@ -470,8 +474,8 @@ test_keyfile_parse_pem_refused(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct tpmiot_keyfile key;
 		struct tpmiot_err err = { 0 };
-		enum tpmiot_rc rc = tpmiot_keyfile_parse_pem(NULL, cases[i].pem,
-		    strlen(cases[i].pem), &key, &err);
+		enum tpmiot_rc rc =
+		    tpmiot_keyfile_parse_pem(NULL, cases[i].pem, strlen(cases[i].pem), &key, &err);
 
 		assert_refused(rc, cases[i].rc, &err, cases[i].word);
 	}
@@ -488,8 +492,8 @@ reread(struct tpmiot_keyfile *key, struct tpmiot_err *err)
 	struct tpmiot_keyfile again;
 	enum tpmiot_rc rc;
 
-	if (tpmiot_policy_digest(NULL, &key->extra->policy, TPM2_ALG_SHA256, &area.authPolicy,
-	        NULL) == TPMIOT_OK)
+	if (tpmiot_policy_digest(
+	        NULL, &key->extra->policy, TPM2_ALG_SHA256, &area.authPolicy, NULL) == TPMIOT_OK)
 		assert_ok(tpmiot_public_from_area(NULL, &area, &key->pub, err), err);
 	assert_ok(tpmiot_keyfile_put_der(key, &der, err), err);
 	rc = tpmiot_keyfile_parse_der(NULL, der.data, der.len, &again, err);
@@ -618,8 +622,10 @@ test_keyfile_parse_der_reference_refused(void **state)
 		    "version 2" },
 		{ HEAD(MAGIC "\x02\x01\xff\x02\x05\x00\x81\x00\x00\x10"), TPMIOT_E_UNSUPPORTED,
 		    "version" },
-		{ HEAD(MAGIC "\x02\x01\x01\x02\x04\x40\x00\x00\x01"), TPMIOT_E_FORMAT, "0x40000001" },
-		{ HEAD(MAGIC "\x02\x01\x01\x02\x05\x00\x80\x00\x00\x01"), TPMIOT_E_FORMAT, "handle" },
+		{ HEAD(MAGIC "\x02\x01\x01\x02\x04\x40\x00\x00\x01"), TPMIOT_E_FORMAT,
+		    "0x40000001" },
+		{ HEAD(MAGIC "\x02\x01\x01\x02\x05\x00\x80\x00\x00\x01"), TPMIOT_E_FORMAT,
+		    "handle" },
 		{ HEAD(MAGIC "\x02\x05\x00\x81\x00\x00\x10"), TPMIOT_E_FORMAT,
 		    TPMIOT_KEYREF_PEM_NAME },
 		{ HEAD("\x0c\x14TPMIOT KEY RXFERENCE\x02\x01\x01\x02\x05\x00\x81\x00\x00\x10"),
@@ -646,8 +652,8 @@ test_keyfile_parse_der_reference_refused(void **state)
 			assert_refused(rc, cases[i].rc, &err, cases[i].word);
 		}
 		tpmiot_buf_put_u8(&der, 0);
-		assert_int_not_equal(tpmiot_keyfile_parse_der(NULL, der.data, der.len, &key, &err),
-		    TPMIOT_OK);
+		assert_int_not_equal(
+		    tpmiot_keyfile_parse_der(NULL, der.data, der.len, &key, &err), TPMIOT_OK);
 		tpmiot_buf_free(&body);
 		tpmiot_buf_free(&der);
 	}
@@ -663,8 +669,8 @@ test_keyfile_put_refused(void **state)
 
 	(void)state;
 	key.parent = 0x80000001;
-	assert_refused(tpmiot_keyfile_put_der(&key, &out, &err), TPMIOT_E_USAGE, &err,
-	    "0x80000001");
+	assert_refused(
+	    tpmiot_keyfile_put_der(&key, &out, &err), TPMIOT_E_USAGE, &err, "0x80000001");
 	key = vector(0);
 	key.priv.size = 0;
 	assert_refused(tpmiot_keyfile_put_pem(&key, &out, &err), TPMIOT_E_USAGE, &err, "private");
@@ -672,8 +678,8 @@ test_keyfile_put_refused(void **state)
 	assert_refused(tpmiot_keyfile_put_der(&key, &out, &err), TPMIOT_E_USAGE, &err, "private");
 	key = vector(REFERENCE);
 	key.parent = TPM2_RH_OWNER;
-	assert_refused(tpmiot_keyfile_put_der(&key, &out, &err), TPMIOT_E_USAGE, &err,
-	    "0x40000001");
+	assert_refused(
+	    tpmiot_keyfile_put_der(&key, &out, &err), TPMIOT_E_USAGE, &err, "0x40000001");
 	assert_int_equal(out.len, 0);
 	tpmiot_buf_free(&out);
 }

@@ -64,8 +64,8 @@ refuse_not_resident(check_fn *check, const struct softkey *key)
 {
 	refuse_flipped(check, key, TPMA_OBJECT_FIXEDTPM, "fixedTPM must be set");
 	refuse_flipped(check, key, TPMA_OBJECT_FIXEDPARENT, "fixedParent must be set");
-	refuse_flipped(check, key, TPMA_OBJECT_SENSITIVEDATAORIGIN,
-	    "sensitiveDataOrigin must be set");
+	refuse_flipped(
+	    check, key, TPMA_OBJECT_SENSITIVEDATAORIGIN, "sensitiveDataOrigin must be set");
 }
 
 /* Rules of strength that EK, AK and device key share. */

@@ -86,8 +86,8 @@ setup(void **state)
 	(void)state;
 	read_vector("keyfile/ec-p256-owner.pem", &in.pem);
 	read_vector("keyfile/ec-signed-policy.pem", &in.signed_pem);
-	assert_ok(tpmiot_keyfile_parse_pem(NULL, in.signed_pem.data, in.signed_pem.len,
-	              &in.signed_key, &err),
+	assert_ok(tpmiot_keyfile_parse_pem(
+	              NULL, in.signed_pem.data, in.signed_pem.len, &in.signed_key, &err),
 	    &err);
 	read_vector("signature/ak-ecc-ecdsa-sha256.sig", &in.sig_raw);
 	read_vector("signature/message", &in.msg);
@@ -129,8 +129,8 @@ static enum tpmiot_rc
 parse_signed_policy(void)
 {
 	struct tpmiot_keyfile key = { .parent = 0x55 };
-	enum tpmiot_rc rc = tpmiot_keyfile_parse_pem(NULL, in.signed_pem.data, in.signed_pem.len,
-	    &key, NULL);
+	enum tpmiot_rc rc =
+	    tpmiot_keyfile_parse_pem(NULL, in.signed_pem.data, in.signed_pem.len, &key, NULL);
 
 	assert_int_equal(key.parent, rc == TPMIOT_OK ? 0x81000001 : 0x55);
 	tpmiot_keyfile_clear(&key);
@@ -241,7 +241,8 @@ derive(void)
 
 	rc = tpmiot_kdfa(NULL, TPM2_ALG_SHA256, key, "L", none, none, out, sizeof(out), NULL);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_kdfe(NULL, TPM2_ALG_SHA256, key, "L", none, none, out, sizeof(out), NULL);
+		rc = tpmiot_kdfe(
+		    NULL, TPM2_ALG_SHA256, key, "L", none, none, out, sizeof(out), NULL);
 	return rc;
 }
 
@@ -261,8 +262,7 @@ fingerprint(void)
 }
 
 /* Runs the operation with the n-th allocation failing, until it has no n-th. */
-static void
-run_dry(enum tpmiot_rc (*op)(void))
+static void run_dry(enum tpmiot_rc (*op)(void))
 {
 	unsigned long refused = 0;
 

@@ -106,17 +106,18 @@ test_policy_step_parse_others(void **state)
 	              &again, &err),
 	    &err);
 	assert_memory_equal(&body.timer, &again.timer, sizeof(body.timer));
-	assert_ok(parse(TPM2_CC_PolicyOR,
-	              BODY("\x00\x00\x00\x02\x00\x20" DIGEST "\x00\x20" DIGEST), &body, &err),
+	assert_ok(parse(TPM2_CC_PolicyOR, BODY("\x00\x00\x00\x02\x00\x20" DIGEST "\x00\x20" DIGEST),
+	              &body, &err),
 	    &err);
 	assert_int_equal(body.branches.count, 2);
 	for (int is_signed = 0; is_signed < 2; is_signed++) {
 		put_authorize(&authorize, is_signed);
-		assert_ok(parse(TPM2_CC_PolicyAuthorize, authorize.data, authorize.len, &body, &err),
+		assert_ok(
+		    parse(TPM2_CC_PolicyAuthorize, authorize.data, authorize.len, &body, &err),
 		    &err);
 		assert_int_equal(body.authorize.ref.size, 2);
-		assert_int_equal(body.authorize.signature.sigAlg,
-		    is_signed ? TPM2_ALG_ECDSA : TPM2_ALG_NULL);
+		assert_int_equal(
+		    body.authorize.signature.sigAlg, is_signed ? TPM2_ALG_ECDSA : TPM2_ALG_NULL);
 		tpmiot_buf_reset(&authorize);
 	}
 	tpmiot_buf_free(&authorize);
@@ -131,12 +132,10 @@ test_policy_step_parse_secret_of_lockout(void **state)
 
 	(void)state;
 	assert_refused(parse(TPM2_CC_PolicySecret,
-	                   BODY("\x40\x00\x00\x0a\x00\x04\x40\x00\x00\x0a\x00\x00"), &body,
-	                   &err),
+	                   BODY("\x40\x00\x00\x0a\x00\x04\x40\x00\x00\x0a\x00\x00"), &body, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "lockout");
 	assert_refused(parse(TPM2_CC_PolicySecret,
-	                   BODY("\x40\x00\x00\x0c\x00\x04\x40\x00\x00\x0c\x00\x00"), &body,
-	                   &err),
+	                   BODY("\x40\x00\x00\x0c\x00\x04\x40\x00\x00\x0c\x00\x00"), &body, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "platform");
 }
 
@@ -266,8 +265,8 @@ check_digest(const struct digest_case *c)
 	char hex[2 * sizeof(digest.buffer) + 1] = "";
 
 	for (; policy.n < COUNT(c->steps) && c->steps[policy.n].code != 0; policy.n++) {
-		steps[policy.n] = step(c->steps[policy.n].code, c->steps[policy.n].body,
-		    c->steps[policy.n].len);
+		steps[policy.n] =
+		    step(c->steps[policy.n].code, c->steps[policy.n].body, c->steps[policy.n].len);
 		if (steps[policy.n].code == TPM2_CC_PolicyAuthorize)
 			put_authorize(&steps[policy.n].body, false);
 	}
@@ -284,26 +283,39 @@ static void
 test_policy_digest_as_the_tpm(void **state)
 {
 	static const struct digest_case cases[] = {
-		{ TPM2_ALG_SHA256, "2aa20d10266e2597a0c0c14ae1d5db0ea93b4c20d76c66d032e4910413cb5fa8",
+		{ TPM2_ALG_SHA256,
+		    "2aa20d10266e2597a0c0c14ae1d5db0ea93b4c20d76c66d032e4910413cb5fa8",
 		    { { TPM2_CC_PolicyPCR, BODY(PCR_ZERO) } } },
-		{ TPM2_ALG_SHA256, "8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e",
+		{ TPM2_ALG_SHA256,
+		    "8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e",
 		    { { TPM2_CC_PolicyAuthValue, BODY("") } } },
-		{ TPM2_ALG_SHA256, "8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e",
+		{ TPM2_ALG_SHA256,
+		    "8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e",
 		    { { TPM2_CC_PolicyPassword, BODY("") } } },
-		{ TPM2_ALG_SHA256, "b825ab7da5b321aec265ca92d6b4e6c38dea18c2fee84b88d8db8793a8a92fd9",
-		    { { TPM2_CC_PolicyPCR, BODY(PCR_ZERO) }, { TPM2_CC_PolicyAuthValue, BODY("") } } },
-		{ TPM2_ALG_SHA256, "f533704a2cd9226b2317107d3542a9b3eb9c63e5f0875e2ba104d8db30b48284",
+		{ TPM2_ALG_SHA256,
+		    "b825ab7da5b321aec265ca92d6b4e6c38dea18c2fee84b88d8db8793a8a92fd9",
+		    { { TPM2_CC_PolicyPCR, BODY(PCR_ZERO) },
+		        { TPM2_CC_PolicyAuthValue, BODY("") } } },
+		{ TPM2_ALG_SHA256,
+		    "f533704a2cd9226b2317107d3542a9b3eb9c63e5f0875e2ba104d8db30b48284",
 		    { { TPM2_CC_PolicySecret, BODY(SECRET) } } },
-		{ TPM2_ALG_SHA256, "a8ff3ed6a6da41499d401f90cbd3aaef7f429aa47618dfb2dcc13d19787ff8d3",
+		{ TPM2_ALG_SHA256,
+		    "a8ff3ed6a6da41499d401f90cbd3aaef7f429aa47618dfb2dcc13d19787ff8d3",
 		    { { TPM2_CC_PolicyCounterTimer, BODY("\x00\x00\x03\xe8\x00\x10\x00\x05") } } },
-		{ TPM2_ALG_SHA256, "7764491d5afe719035c0c09faa90c3490a7475d6df422b804e8f68aa65f8934f",
+		{ TPM2_ALG_SHA256,
+		    "7764491d5afe719035c0c09faa90c3490a7475d6df422b804e8f68aa65f8934f",
 		    { { TPM2_CC_PolicyLocality, BODY("\x08") } } },
-		{ TPM2_ALG_SHA256, "06aba2f09ff484354e5c07bb70e9c9e8ec563086ef45f37df36ac13c726c5769",
-		    { { TPM2_CC_PolicyPCR, BODY(PCR_ZERO) }, { TPM2_CC_PolicyOR, BODY(BRANCHES) } } },
-		{ TPM2_ALG_SHA256, "58eee5d64724c767fa0806ad56cfdcc52263b8e207254655529eb39e90a17472",
-		    { { TPM2_CC_PolicyAuthorize, BODY("") }, { TPM2_CC_PolicyLocality, BODY("\x08") } } },
+		{ TPM2_ALG_SHA256,
+		    "06aba2f09ff484354e5c07bb70e9c9e8ec563086ef45f37df36ac13c726c5769",
+		    { { TPM2_CC_PolicyPCR, BODY(PCR_ZERO) },
+		        { TPM2_CC_PolicyOR, BODY(BRANCHES) } } },
+		{ TPM2_ALG_SHA256,
+		    "58eee5d64724c767fa0806ad56cfdcc52263b8e207254655529eb39e90a17472",
+		    { { TPM2_CC_PolicyAuthorize, BODY("") },
+		        { TPM2_CC_PolicyLocality, BODY("\x08") } } },
 		{ TPM2_ALG_SHA384,
-		    "7521fbec526117f7cb5c01a6b47b2741e4d29153bb10d1d12912ff9babf46160659e5cac981f7dd6"
+		    "7521fbec526117f7cb5c01a6b47b2741e4d29153bb10d1d12912ff9babf46160659e5cac981f7d"
+		    "d6"
 		    "150b8dd5bcafca19",
 		    { { TPM2_CC_PolicyLocality, BODY("\x08") } } },
 	};

@@ -203,7 +203,8 @@ test_sign_asks_the_tpm(void **state)
 	unsigned char sig[128];
 	size_t len = 0;
 
-	assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", w->libctx, NULL, pkey, NULL), 1);
+	assert_int_equal(
+	    EVP_DigestSignInit_ex(ctx, NULL, "SHA256", w->libctx, NULL, pkey, NULL), 1);
 	assert_int_equal(EVP_DigestSign(ctx, NULL, &len, (const unsigned char *)"abc", 3), 1);
 	assert_in_range(len, 64, sizeof(sig));
 	assert_int_equal(EVP_DigestSign(ctx, sig, &len, (const unsigned char *)"abc", 3), 0);
@@ -289,7 +290,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_match_across_providers, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(test_params, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(test_sign_asks_the_tpm, setup_both, teardown),
-		cmocka_unit_test_setup_teardown(test_store_file_follows_default, setup_alone, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_store_file_follows_default, setup_alone, teardown),
 		cmocka_unit_test_setup_teardown(test_store_file_is_default_s, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(test_offers_nothing_else, setup_both, teardown),
 	};

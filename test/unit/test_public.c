@@ -7,8 +7,8 @@
 #include <tpmiot/public.h>
 
 /* What TPMs made: test/vectors/README.md. */
-static const char *const VECTORS[] = { "ek-l1", "ek-l2", "ek-h3", "ek-h4", "ek-h6", "srk-ecc", "ak-rsa",
-	"ak-ecc", "rsa-2048", "pss-rsa", "ecc-p256", "ecc-p384" };
+static const char *const VECTORS[] = { "ek-l1", "ek-l2", "ek-h3", "ek-h4", "ek-h6", "srk-ecc",
+	"ak-rsa", "ak-ecc", "rsa-2048", "pss-rsa", "ecc-p256", "ecc-p384" };
 
 static void
 read_part(const char *object, const char *suffix, struct tpmiot_buf *out)
@@ -179,9 +179,8 @@ test_public_to_pkey_short_coordinate(void **state)
 		EVP_PKEY_free(pkey);
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 		assert_non_null(pkey);
-		assert_int_equal(EVP_PKEY_get_octet_string_param(pkey, "pub", octets, sizeof(octets),
-		                     &len),
-		    1);
+		assert_int_equal(
+		    EVP_PKEY_get_octet_string_param(pkey, "pub", octets, sizeof(octets), &len), 1);
 		assert_int_equal(len, sizeof(octets));
 		found = octets[33] == 0;
 		memcpy(point->x.buffer, octets + 1, 32);
@@ -382,7 +381,8 @@ test_spki_sha256(void **state)
 		read_part(VECTORS[i], "pem", &pem);
 		bio = BIO_new_mem_buf(pem.data, (int)pem.len);
 		assert_int_equal(PEM_read_bio(bio, &name, &header, &der, &len), 1);
-		assert_int_equal(EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)len, expected, NULL), 1);
+		assert_int_equal(
+		    EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)len, expected, NULL), 1);
 		assert_ok(tpmiot_public_to_pkey(NULL, &pub, &ours, &err), &err);
 		assert_ok(tpmiot_spki_sha256(NULL, ours, out, &err), &err);
 		assert_memory_equal(out, expected, 32);

@@ -78,8 +78,8 @@ quote_put(const struct soft_quote *q, struct tpmiot_buf *out)
 }
 
 static enum tpmiot_rc
-verify_content(const struct softkey *signer, const void *content, size_t len,
-    struct tpmiot_err *err)
+verify_content(
+    const struct softkey *signer, const void *content, size_t len, struct tpmiot_err *err)
 {
 	struct tpmiot_buf attest = TPMIOT_BUF_INIT, signature = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
@@ -139,16 +139,16 @@ test_verify_quote_swtpm(void **state)
 		bank[0].selected |= (uint32_t)1 << pcrs[i];
 		memcpy(bank[0].values[pcrs[i]], values.data + 32 * i, 32);
 	}
-	assert_ok(tpmiot_attest_verify_quote(NULL, &signer, bank, 1, qualifying,
-	              bytes_of(&attest), bytes_of(&sig), &err),
+	assert_ok(tpmiot_attest_verify_quote(
+	              NULL, &signer, bank, 1, qualifying, bytes_of(&attest), bytes_of(&sig), &err),
 	    &err);
 	/* A bank that the TPM does not have is in its list, with no PCR. */
 	assert_refused(tpmiot_attest_verify_quote(NULL, &signer, bank, 2, qualifying,
-			   bytes_of(&attest), bytes_of(&sig), &err),
+	                   bytes_of(&attest), bytes_of(&sig), &err),
 	    TPMIOT_E_VERIFY, &err, "not about all");
 	bank[0].values[1][0] ^= 1;
 	assert_refused(tpmiot_attest_verify_quote(NULL, &signer, bank, 1, qualifying,
-			   bytes_of(&attest), bytes_of(&sig), &err),
+	                   bytes_of(&attest), bytes_of(&sig), &err),
 	    TPMIOT_E_VERIFY, &err, "values");
 	tpmiot_buf_free(&pub);
 	tpmiot_buf_free(&attest);
@@ -262,8 +262,8 @@ test_verify_quote_truncated_and_extended(void **state)
 	for (size_t n = 0; n < content.len; n++)
 		assert_int_not_equal(verify_content(&ak, content.data, n, &err), TPMIOT_OK);
 	tpmiot_buf_put_u8(&content, 0);
-	assert_refused(verify_content(&ak, content.data, content.len, &err), TPMIOT_E_FORMAT, &err,
-	    "behind");
+	assert_refused(
+	    verify_content(&ak, content.data, content.len, &err), TPMIOT_E_FORMAT, &err, "behind");
 	tpmiot_buf_free(&content);
 }
 
@@ -276,19 +276,15 @@ test_verify_quote_no_question(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	assert_refused(
-	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 2, NONCE, none, none, &err),
+	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 2, NONCE, none, none, &err),
 	    TPMIOT_E_USAGE, &err, "PCRs");
-	assert_refused(
-	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 0, NONCE, none, none, &err),
+	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 0, NONCE, none, none, &err),
 	    TPMIOT_E_USAGE, &err, "PCRs");
 	bad[0].selected = 1 << TPMIOT_PCRS;
-	assert_refused(
-	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, NONCE, none, none, &err),
+	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, NONCE, none, none, &err),
 	    TPMIOT_E_USAGE, &err, "PCRs");
 	bad[0].selected = 1;
-	assert_refused(
-	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, none, none, none, &err),
+	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, none, none, none, &err),
 	    TPMIOT_E_USAGE, &err, "nonce");
 }
 

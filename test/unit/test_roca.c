@@ -62,8 +62,8 @@ test_roca_fingerprint_sound(void **state)
 
 		read_vector(files[i], &tpm2b);
 		assert_ok(tpmiot_public_parse(NULL, tpm2b.data, tpm2b.len, &pub, &err), &err);
-		assert_false(tpmiot_roca_fingerprint(pub.area.unique.rsa.buffer,
-		    pub.area.unique.rsa.size));
+		assert_false(
+		    tpmiot_roca_fingerprint(pub.area.unique.rsa.buffer, pub.area.unique.rsa.size));
 		tpmiot_buf_free(&tpm2b);
 	}
 }

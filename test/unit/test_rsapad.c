@@ -53,8 +53,9 @@ decode_pkcs1(const uint8_t em[SIZE], const uint8_t ciphertext[SIZE], struct tpmi
 	struct tpmiot_err err;
 
 	tpmiot_buf_reset(out);
-	assert_ok(tpmiot_rsapad_pkcs1_decode(NULL, secret, (struct tpmiot_bytes){ ciphertext, SIZE },
-		      (struct tpmiot_bytes){ em, SIZE }, out, &err),
+	assert_ok(
+	    tpmiot_rsapad_pkcs1_decode(NULL, secret, (struct tpmiot_bytes){ ciphertext, SIZE },
+	        (struct tpmiot_bytes){ em, SIZE }, out, &err),
 	    &err);
 }
 
@@ -164,8 +165,8 @@ test_pkcs1_decode_synthetic(void **state)
 	assert_true(shortest < 20);
 	assert_true(longest > SIZE - 31 && longest <= SIZE - 11);
 	assert_ok(tpmiot_rsapad_pkcs1_decode(NULL, (struct tpmiot_bytes){ other_secret, 32 },
-		      (struct tpmiot_bytes){ ciphertext, SIZE }, (struct tpmiot_bytes){ em, SIZE },
-		      &other, &err),
+	              (struct tpmiot_bytes){ ciphertext, SIZE }, (struct tpmiot_bytes){ em, SIZE },
+	              &other, &err),
 	    &err);
 	assert_false(out.len == other.len && memcmp(out.data, other.data, out.len) == 0);
 	tpmiot_buf_free(&out);
@@ -181,10 +182,11 @@ test_pkcs1_decode_sizes(void **state)
 
 	(void)state;
 	assert_refused(tpmiot_rsapad_pkcs1_decode(NULL, secret, (struct tpmiot_bytes){ em, 10 },
-			   (struct tpmiot_bytes){ em, 10 }, &out, &err),
+	                   (struct tpmiot_bytes){ em, 10 }, &out, &err),
 	    TPMIOT_E_USAGE, &err, "10 bytes");
-	assert_refused(tpmiot_rsapad_pkcs1_decode(NULL, secret, (struct tpmiot_bytes){ em, SIZE - 1 },
-			   (struct tpmiot_bytes){ em, SIZE }, &out, &err),
+	assert_refused(
+	    tpmiot_rsapad_pkcs1_decode(NULL, secret, (struct tpmiot_bytes){ em, SIZE - 1 },
+	        (struct tpmiot_bytes){ em, SIZE }, &out, &err),
 	    TPMIOT_E_USAGE, &err, "256 bytes");
 	assert_int_equal(out.len, 0);
 }
@@ -196,8 +198,8 @@ decode_tls(const uint8_t em[SIZE], unsigned int alternative, uint8_t out[48])
 {
 	struct tpmiot_err err;
 
-	assert_ok(tpmiot_rsapad_tls_decode(NULL, (struct tpmiot_bytes){ em, SIZE }, 0x0303,
-		      alternative, out, &err),
+	assert_ok(tpmiot_rsapad_tls_decode(
+	              NULL, (struct tpmiot_bytes){ em, SIZE }, 0x0303, alternative, out, &err),
 	    &err);
 }
 
@@ -270,8 +272,9 @@ encrypt_oaep(const char *md, const char *mgf1, const char *label, size_t len, ui
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, md, NULL), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, mgf1, NULL), 1);
 	if (label != NULL)
-		assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, OPENSSL_strdup(label),
-				     (int)strlen(label)), 1);
+		assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(
+		                     ctx, OPENSSL_strdup(label), (int)strlen(label)),
+		    1);
 	memset(message, 1, len); /* ones: the separator's own value */
 	assert_int_equal(EVP_PKEY_encrypt(ctx, ciphertext, &size, message, len), 1);
 	EVP_PKEY_CTX_free(ctx);
@@ -297,7 +300,8 @@ decode_oaep(const char *md_name, const char *mgf1_name, const char *label, const
 static void
 test_oaep_decode_good(void **state)
 {
-	static const char *const names[] = { "SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "SHA3-256" };
+	static const char *const names[] = { "SHA1", "SHA224", "SHA256", "SHA384", "SHA512",
+		"SHA3-256" };
 	struct tpmiot_buf out = TPMIOT_BUF_INIT;
 	uint8_t em[SIZE];
 	struct tpmiot_err err;
@@ -324,16 +328,16 @@ test_oaep_decode_wrong(void **state)
 
 	(void)state;
 	encrypt_oaep("SHA256", "SHA256", "a label", 20, em);
-	assert_refused(decode_oaep("SHA256", "SHA256", NULL, em, &out, &err), TPMIOT_E_VERIFY, &err,
-	    "label");
+	assert_refused(
+	    decode_oaep("SHA256", "SHA256", NULL, em, &out, &err), TPMIOT_E_VERIFY, &err, "label");
 	assert_refused(decode_oaep("SHA256", "SHA1", "a label", em, &out, &err), TPMIOT_E_VERIFY,
 	    &err, "label");
 	assert_refused(decode_oaep("SHA384", "SHA256", "a label", em, &out, &err), TPMIOT_E_VERIFY,
 	    &err, "label");
 	for (size_t i = 0; i < SIZE - 20; i += 5) { /* anywhere but in the message */
 		em[i] ^= 0x10;
-		assert_int_equal(decode_oaep("SHA256", "SHA256", "a label", em, &out, &err),
-		    TPMIOT_E_VERIFY);
+		assert_int_equal(
+		    decode_oaep("SHA256", "SHA256", "a label", em, &out, &err), TPMIOT_E_VERIFY);
 		em[i] ^= 0x10;
 	}
 	assert_int_equal(out.len, 0);
@@ -366,8 +370,8 @@ test_pss_encode(void **state)
 		struct tpmiot_buf em = TPMIOT_BUF_INIT;
 		EVP_PKEY_CTX *ctx = verifier(RSA_PKCS1_PSS_PADDING, md);
 
-		assert_ok(tpmiot_rsapad_pss_encode(NULL, md, sha1, (struct tpmiot_bytes){ digest, 32 },
-			      salts[i], SIZE * 8, &em, &err),
+		assert_ok(tpmiot_rsapad_pss_encode(NULL, md, sha1,
+		              (struct tpmiot_bytes){ digest, 32 }, salts[i], SIZE * 8, &em, &err),
 		    &err);
 		assert_int_equal(em.len, SIZE);
 		bare(em.data, signature);
@@ -395,10 +399,10 @@ test_pss_encode_refused(void **state)
 
 	(void)state;
 	assert_refused(tpmiot_rsapad_pss_encode(NULL, md, md, (struct tpmiot_bytes){ digest, 32 },
-			   SIZE - 33, SIZE * 8, &em, &err),
+	                   SIZE - 33, SIZE * 8, &em, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "does not fit");
 	assert_refused(tpmiot_rsapad_pss_encode(NULL, md, md, (struct tpmiot_bytes){ digest, 31 },
-			   32, SIZE * 8, &em, &err),
+	                   32, SIZE * 8, &em, &err),
 	    TPMIOT_E_USAGE, &err, "31 bytes");
 	assert_int_equal(em.len, 0);
 	EVP_MD_free(md);
@@ -418,16 +422,17 @@ test_pkcs1_encode(void **state)
 		EVP_PKEY_CTX *ctx = verifier(RSA_PKCS1_PADDING, md);
 		struct tpmiot_buf em = TPMIOT_BUF_INIT;
 
-		assert_ok(tpmiot_rsapad_pkcs1_encode(md, (struct tpmiot_bytes){ digest, len },
-			      SIZE * 8, &em, &err),
+		assert_ok(tpmiot_rsapad_pkcs1_encode(
+		              md, (struct tpmiot_bytes){ digest, len }, SIZE * 8, &em, &err),
 		    &err);
 		bare(em.data, signature);
 		assert_int_equal(EVP_PKEY_verify(ctx, signature, SIZE, digest, len), 1);
 		assert_int_equal(tpmiot_rsapad_pkcs1_encode(md,
-				     (struct tpmiot_bytes){ digest, len - 1 }, SIZE * 8, &em, &err),
+		                     (struct tpmiot_bytes){ digest, len - 1 }, SIZE * 8, &em, &err),
 		    TPMIOT_E_USAGE);
-		assert_int_equal(tpmiot_rsapad_pkcs1_encode(md,
-				     (struct tpmiot_bytes){ digest, len }, 8 * (len + 20), &em, &err),
+		assert_int_equal(
+		    tpmiot_rsapad_pkcs1_encode(
+		        md, (struct tpmiot_bytes){ digest, len }, 8 * (len + 20), &em, &err),
 		    TPMIOT_E_UNSUPPORTED);
 		EVP_PKEY_CTX_free(ctx);
 		tpmiot_buf_free(&em);

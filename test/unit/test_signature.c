@@ -221,8 +221,8 @@ test_signature_sizes_out_of_bounds(void **state)
 	assert_refused(tpmiot_signature_put(&rsa.sig, &out, &err), TPMIOT_E_FORMAT, &err, "longer");
 	ecc.sig.signature.ecdsa.signatureS.size = 0xffff;
 	assert_refused(verify(&ecc, &err), TPMIOT_E_FORMAT, &err, "longer");
-	assert_refused(tpmiot_signature_put_openssl(&ecc.sig, &out, &err), TPMIOT_E_FORMAT, &err,
-	    "longer");
+	assert_refused(
+	    tpmiot_signature_put_openssl(&ecc.sig, &out, &err), TPMIOT_E_FORMAT, &err, "longer");
 	assert_int_equal(out.len, 0);
 	tpmiot_buf_free(&out);
 	unload(&rsa);
@@ -336,8 +336,8 @@ test_signature_parse_refused(void **state)
 		TPMT_SIGNATURE sig;
 		struct tpmiot_err err = { 0 };
 
-		assert_refused(tpmiot_signature_parse(bytes, cases[i].len, &sig, &err),
-		    cases[i].rc, &err, cases[i].word);
+		assert_refused(tpmiot_signature_parse(bytes, cases[i].len, &sig, &err), cases[i].rc,
+		    &err, cases[i].word);
 	}
 }
 

@@ -30,8 +30,8 @@ group_teardown(void **state)
 static void
 write_str(const char *name, const char *text)
 {
-	assert_int_equal(tpmiot_statedir_write(dir, name, text, strlen(text), 0600, (gid_t)-1, &err),
-	    TPMIOT_OK);
+	assert_int_equal(
+	    tpmiot_statedir_write(dir, name, text, strlen(text), 0600, (gid_t)-1, &err), TPMIOT_OK);
 }
 
 static void
@@ -107,8 +107,8 @@ test_read_missing(void **state)
 
 	(void)state;
 	assert_int_equal(tpmiot_statedir_read(dir, "none.key", &content, &err), TPMIOT_E_NOT_FOUND);
-	assert_int_equal(tpmiot_statedir_read("/nonexistent", "none.key", &content, &err),
-	    TPMIOT_E_NOT_FOUND);
+	assert_int_equal(
+	    tpmiot_statedir_read("/nonexistent", "none.key", &content, &err), TPMIOT_E_NOT_FOUND);
 	assert_int_equal(content.len, 0);
 }
 

@@ -92,7 +92,8 @@ policy_a(TPMI_ALG_HASH alg)
 static TPM2B_DIGEST
 policy_c(TPMI_ALG_HASH alg, TPM2_HANDLE index)
 {
-	TPM2B_DIGEST policy = { .size = (UINT16)tpmiot_alg_md_size(alg) }, a = policy_a(alg), digest;
+	TPM2B_DIGEST policy = { .size = (UINT16)tpmiot_alg_md_size(alg) }, a = policy_a(alg),
+	             digest;
 	struct tpmiot_buf nv = TPMIOT_BUF_INIT, name = TPMIOT_BUF_INIT;
 	struct tpmiot_err err;
 
@@ -114,9 +115,9 @@ policy_c(TPMI_ALG_HASH alg, TPM2_HANDLE index)
 static TPM2B_DIGEST
 policy_b(TPMI_ALG_HASH alg)
 {
-	TPM2_HANDLE index = alg == TPM2_ALG_SHA256 ? 0x01c07f01 :
-	    alg == TPM2_ALG_SHA384		   ? 0x01c07f02 :
-						     0x01c07f03;
+	TPM2_HANDLE index = alg == TPM2_ALG_SHA256   ? 0x01c07f01
+	                    : alg == TPM2_ALG_SHA384 ? 0x01c07f02
+	                                             : 0x01c07f03;
 	TPM2B_DIGEST a = policy_a(alg), c = policy_c(alg, index);
 	TPM2B_DIGEST policy = { .size = a.size };
 	struct tpmiot_buf both = TPMIOT_BUF_INIT;
@@ -135,7 +136,8 @@ test_template_ek_policies(void **state)
 
 	(void)state;
 	for (size_t i = 0; (p = tpmiot_ek_profile_at(i)) != NULL; i++) {
-		TPM2B_DIGEST expected = p->high_range ? policy_b(p->name_alg) : policy_a(p->name_alg);
+		TPM2B_DIGEST expected =
+		    p->high_range ? policy_b(p->name_alg) : policy_a(p->name_alg);
 		TPMT_PUBLIC area;
 
 		tpmiot_template_ek(p, &area);
@@ -214,9 +216,9 @@ test_ek_profile_match_differences(void **state)
 	for (size_t i = 0; i < COUNT(EKS); i++) {
 		const TPMT_PUBLIC good = load(EKS[i].file);
 		TPMT_PUBLIC area = good;
-		TPMT_SYM_DEF_OBJECT *sym = good.type == TPM2_ALG_RSA ?
-		    &area.parameters.rsaDetail.symmetric :
-		    &area.parameters.eccDetail.symmetric;
+		TPMT_SYM_DEF_OBJECT *sym = good.type == TPM2_ALG_RSA
+		                               ? &area.parameters.rsaDetail.symmetric
+		                               : &area.parameters.eccDetail.symmetric;
 
 		for (int bit = 0; bit < 32; bit++) {
 			area.objectAttributes = good.objectAttributes ^ 1u << bit;
@@ -388,7 +390,8 @@ test_template_key(void **state)
 static void
 test_key_kind_parse_refused(void **state)
 {
-	static const char *const names[] = { "", "ec", "ec-p25", "ec-p2566", "EC-P256", "rsa-1024" };
+	static const char *const names[] = { "", "ec", "ec-p25", "ec-p2566", "EC-P256",
+		"rsa-1024" };
 	enum tpmiot_key_kind kind = TPMIOT_KEY_RSA_3072;
 
 	(void)state;

@@ -20,8 +20,8 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	assert_int_equal(tpmiot_tpm_new_on(script_init(&f->script), NULL, &f->tpm, &f->err),
-	    TPMIOT_OK);
+	assert_int_equal(
+	    tpmiot_tpm_new_on(script_init(&f->script), NULL, &f->tpm, &f->err), TPMIOT_OK);
 	*state = f;
 	return 0;
 }
@@ -150,7 +150,8 @@ test_codes_become_reasons(void **state)
 	}
 }
 
-/* Nothing of ours to give up, and nothing of ours left over: another program's slot is waited for. */
+/* Nothing of ours to give up, and nothing of ours left over: another program's slot is waited for.
+ */
 static void
 test_full_tpm_waited_for(void **state)
 {
@@ -194,8 +195,8 @@ test_response_truncated_at_every_length(void **state)
 		struct script_tcti script;
 		struct tpmiot_tpm *tpm = NULL;
 
-		assert_int_equal(tpmiot_tpm_new_on(script_init(&script), NULL, &tpm, &f->err),
-		    TPMIOT_OK);
+		assert_int_equal(
+		    tpmiot_tpm_new_on(script_init(&script), NULL, &tpm, &f->err), TPMIOT_OK);
 		script_clock(&script);
 		assert_int_equal(script.steps[0].response.len, 35);
 		script.steps[0].response.len = len;
@@ -211,10 +212,12 @@ test_child_does_not_flush_what_its_parent_loaded(void **state)
 	struct fixture *f = *state;
 	struct tpmiot_buf params = TPMIOT_BUF_INIT;
 	static const struct tpmiot_public pub = {
-		.area = { .type = TPM2_ALG_RSA, .nameAlg = TPM2_ALG_SHA256,
+		.area = { .type = TPM2_ALG_RSA,
+		    .nameAlg = TPM2_ALG_SHA256,
 		    .parameters.rsaDetail = { .symmetric.algorithm = TPM2_ALG_NULL,
 		        .scheme.scheme = TPM2_ALG_NULL } },
-		.name = { 3, "abc" } };
+		.name = { 3, "abc" }
+	};
 	static const TPM2B_PRIVATE priv = { 1, "x" };
 	TPM2_HANDLE handle = 0;
 	int status;
@@ -263,9 +266,11 @@ test_session_hmac_wrong(void **state)
 	struct fixture *f = *state;
 	struct tpmiot_session *session = NULL;
 	struct tpmiot_buf params = TPMIOT_BUF_INIT, secret = TPMIOT_BUF_INIT;
-	TPMT_PUBLIC area = { .type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256,
+	TPMT_PUBLIC area = { .type = TPM2_ALG_ECC,
+		.nameAlg = TPM2_ALG_SHA256,
 		.parameters.eccDetail = { .symmetric.algorithm = TPM2_ALG_NULL,
-		    .scheme.scheme = TPM2_ALG_NULL, .curveID = TPM2_ECC_NIST_P256,
+		    .scheme.scheme = TPM2_ALG_NULL,
+		    .curveID = TPM2_ECC_NIST_P256,
 		    .kdf.scheme = TPM2_ALG_NULL } };
 	struct tpmiot_public pub;
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
@@ -280,8 +285,8 @@ test_session_hmac_wrong(void **state)
 	tpmiot_buf_put_u16(&params, 32);
 	(void)tpmiot_buf_grow(&params, 32);
 	script_ok(&f->script, 0x03000000, &params, false);
-	assert_int_equal(tpmiot_session_start(f->tpm, TPM2_SE_POLICY, 0x80000000, &pub, &session,
-	                     &f->err),
+	assert_int_equal(
+	    tpmiot_session_start(f->tpm, TPM2_SE_POLICY, 0x80000000, &pub, &session, &f->err),
 	    TPMIOT_OK);
 	/* ActivateCredential's answer with two password-like authorisations. */
 	tpmiot_buf_reset(&params);

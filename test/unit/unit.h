@@ -27,8 +27,8 @@ assert_ok(enum tpmiot_rc rc, const struct tpmiot_err *err)
 
 /* A refusal: the code, in both places, and a word that its text must have. */
 static inline void
-assert_refused(enum tpmiot_rc rc, enum tpmiot_rc expected, const struct tpmiot_err *err,
-    const char *word)
+assert_refused(
+    enum tpmiot_rc rc, enum tpmiot_rc expected, const struct tpmiot_err *err, const char *word)
 {
 	assert_int_equal(rc, expected);
 	assert_int_equal(err->rc, expected);
@@ -45,8 +45,8 @@ read_vector(const char *name, struct tpmiot_buf *out)
 	size_t len;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "%s/test/vectors/%s", srcdir != NULL ? srcdir : ".",
-	    name);
+	(void)snprintf(
+	    path, sizeof(path), "%s/test/vectors/%s", srcdir != NULL ? srcdir : ".", name);
 	file = fopen(path, "rb");
 	if (file == NULL)
 		fail_msg("cannot open %s", path);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tpmiot-ca check: whether `serve` would start, and do what the operator means. */
+#include "ca/cmd/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <openssl/x509v3.h>
+
+#include "ca/pki/keyuri.h"
+#include "ca/http/tls.h"
+#include "ca/pki/x509.h"
+
+#define SOON (30 * (int64_t)86400)
+
+struct checks {
+	struct ca_cli *cli;
+	struct ca_config config;
+	json_t *rows;
+	int wrong;
+};
+
+static void
+put(struct checks *c, const char *what, const char *result, const char *detail)
+{
+	(void)ca_out_append(&c->rows, json_pack("{s:s, s:s, s:o}", "check", what, "result", result,
+	                                  "detail", ca_out_text(detail)));
+}
+
+static void
+fine(struct checks *c, const char *what)
+{
+	put(c, what, "ok", "");
+}
+
+static void warn(struct checks *c, const char *what, const char *fmt, ...) TPMIOT_PRINTF(3, 4);
+
+static void
+warn(struct checks *c, const char *what, const char *fmt, ...)
+{
+	char text[TPMIOT_ERR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put(c, what, "warning", text);
+}
+
+/* True if it went well; says so only if it did not. */
+static bool
+went(struct checks *c, const char *what, enum tpmiot_rc rc, const struct tpmiot_err *err)
+{
+	if (rc == TPMIOT_OK)
+		return true;
+	put(c, what, "wrong", err->text);
+	c->wrong++;
+	return false;
+}
+
+/* ---- Keys and certificates --------------------------------------------------------------- */
+
+static void
+check_end(struct checks *c, const char *what, const X509 *cert)
+{
+	struct tpmiot_err err = { .text = "" };
+	int64_t end = 0;
+
+	if (!went(c, what, ca_x509_time(X509_get0_notAfter(cert), &end, &err), &err))
+		return;
+	if (end <= c->cli->now) {
+		(void)tpmiot_err_set(
+		    &err, TPMIOT_E_VERIFY, "the certificate has expired; renew it");
+		(void)went(c, what, TPMIOT_E_VERIFY, &err);
+	} else if (end - c->cli->now < SOON) {
+		warn(c, what, "the certificate ends in %lld days",
+		    (long long)((end - c->cli->now) / 86400));
+	} else {
+		fine(c, what);
+	}
+}
+
+static void
+check_keys(struct checks *c)
+{
+	struct ca_signer signer = { NULL, NULL, NULL };
+	struct tpmiot_err err = { .text = "" };
+	SSL_CTX *tls = NULL;
+
+	if (!went(c, "CA key and certificate", ca_signer_load(&c->config, &signer, &err), &err))
+		return;
+	check_end(c, "CA key and certificate", signer.cert);
+	if ((X509_get_key_usage(signer.cert) & KU_CRL_SIGN) == 0)
+		warn(c, "revocation lists", "the CA's key usage lacks cRLSign: there will be none");
+	if (went(c, "TLS key and certificate", ca_tls_new(&c->config, &signer, &tls, &err), &err))
+		check_end(c, "TLS key and certificate", SSL_CTX_get0_certificate(tls));
+	SSL_CTX_free(tls);
+	ca_signer_free(&signer);
+}
+
+/* ---- The store against the configuration --------------------------------------------------- */
+
+struct tally {
+	struct checks *c;
+	const char *what;
+	int64_t rows, lost; /* of a group that the configuration does not have */
+	char group[CA_GROUP_MAX + 1];
+};
+
+static void
+count(struct tally *t, const char *group)
+{
+	struct ca_group found;
+
+	t->rows++;
+	if (ca_config_group(&t->c->config, group, &found))
+		return;
+	t->lost++;
+	snprintf(t->group, sizeof(t->group), "%s", group);
+}
+
+static bool
+count_allow(void *arg, const struct ca_allow *allow)
+{
+	count(arg, allow->group);
+	return true;
+}
+
+static bool
+count_token(void *arg, const struct ca_token *token)
+{
+	count(arg, token->group);
+	return true;
+}
+
+static bool
+count_root(void *arg, const struct ca_root *root)
+{
+	struct tally *t = arg;
+
+	t->rows += root->kind == CA_ROOT_ANCHOR;
+	return true;
+}
+
+static void
+judge_groups(struct checks *c, const struct tally *t)
+{
+	struct tpmiot_err err;
+
+	if (t->lost == 0) {
+		fine(c, t->what);
+		return;
+	}
+	(void)tpmiot_err_set(&err, TPMIOT_E_NOT_FOUND,
+	    "%lld of a group that is not in the configuration, such as [group %s]: devices that "
+	    "need them get no certificate",
+	    (long long)t->lost, t->group);
+	(void)went(c, t->what, TPMIOT_E_NOT_FOUND, &err);
+}
+
+static void
+check_store(struct checks *c)
+{
+	struct tally allow = { .c = c, .what = "allow-list" };
+	struct tally tokens = { .c = c, .what = "join tokens" };
+	struct tally roots = { .c = c, .what = "TPM makers" };
+	struct tpmiot_err err = { .text = "" };
+	struct ca_store *store;
+
+	if (!went(c, "store", ca_cli_store(c->cli, &err), &err))
+		return;
+	store = c->cli->store;
+	if (!went(c, "store", ca_allow_list(store, count_allow, &allow, &err), &err) ||
+	    !went(c, "store", ca_token_list(store, count_token, &tokens, &err), &err) ||
+	    !went(c, "store", ca_root_list(store, count_root, &roots, &err), &err))
+		return;
+	fine(c, "store");
+	judge_groups(c, &allow);
+	judge_groups(c, &tokens);
+	if (c->config.enrolment == CA_ENROLMENT_LISTED && allow.rows == 0)
+		warn(c, "enrolment",
+		    "listed, and the allow-list is empty: nobody can enrol "
+		    "(tpmiot-ca allow add)");
+	if (c->config.enrolment != CA_ENROLMENT_LISTED && roots.rows == 0)
+		warn(c, "enrolment",
+		    "no TPM maker is trusted, so only listed devices can enrol "
+		    "(tpmiot-ca trust add)");
+}
+
+enum tpmiot_rc
+ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
+{
+	static const struct ca_column columns[] = {
+		{ "check", "CHECK" },
+		{ "result", "RESULT" },
+		{ "detail", "DETAIL" },
+		{ NULL, NULL },
+	};
+	struct checks c = { .cli = cli };
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
+
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_config(cli, &c.config, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	c.rows = json_array();
+	fine(&c, "configuration");
+	check_keys(&c);
+	check_store(&c);
+	ca_config_free(&c.config);
+	rc = ca_out_rows(stdout, cli->json, c.rows, columns, err);
+	if (rc == TPMIOT_OK && c.wrong > 0)
+		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "%d thing%s to be put right", c.wrong,
+		    c.wrong == 1 ? " has" : "s have");
+	return rc;
+}

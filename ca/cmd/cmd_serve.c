@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tpmiot-ca serve: configuration, providers and store for the server. */
+#include "ca/cmd/cli.h"
+
+#include "ca/pki/keyuri.h"
+#include "ca/http/server.h"
+
+static enum tpmiot_rc
+set_listen(struct ca_cli *cli, const char *listen, struct tpmiot_buf *set, struct tpmiot_err *err)
+{
+	if (cli->sets.n == CA_CLI_LIST_MAX)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "--set: at most %d times", CA_CLI_LIST_MAX);
+	tpmiot_buf_printf(set, "listen=%s", listen);
+	if (tpmiot_buf_done(set, err) != TPMIOT_OK)
+		return TPMIOT_E_MEMORY;
+	cli->sets.items[cli->sets.n++] = tpmiot_buf_cstr(set);
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+ca_cmd_serve(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
+{
+	const char *listen = NULL;
+	const struct ca_cli_option options[] = {
+		{ .name = "listen", .value = &listen },
+		{ .name = NULL },
+	};
+	struct tpmiot_buf set = TPMIOT_BUF_INIT;
+	struct ca_config config = { .dir = NULL };
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 0, 0, &first, err);
+
+	if (rc == TPMIOT_OK && listen != NULL)
+		rc = set_listen(cli, listen, &set, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_config(cli, &config, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_providers_load(config.providers, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_store(cli, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_server_run(&config, cli->store, err);
+	ca_config_free(&config);
+	tpmiot_buf_free(&set);
+	return rc;
+}

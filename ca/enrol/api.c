@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routing, and what is the same for every request: its reply, its log line, its audit entry. */
+#include "ca/enrol/api.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "ca/enrol/api_int.h"
+#include "ca/pki/crl.h"
+#include "ca/log.h"
+#include "ca/enrol/wire.h"
+
+/*
+ * Anybody can be refused as often as he likes, and the audit log is kept for
+ * ever. So at most this many refusals are written, and how many were left out
+ * with the next one; what was accepted is always written, and the log on standard
+ * error has every request.
+ */
+#define AUDIT_BURST 2000
+#define AUDIT_PER_MINUTE 20
+
+static int64_t
+system_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+/* ---- Sealing keys ------------------------------------------------------------------ */
+
+/* Sees to it that there is a sealing key, and a young one; old ones go when no session needs them.
+ */
+static enum tpmiot_rc
+renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
+{
+	const struct ca_config *config = api->config;
+	struct ca_seal_key newest = { 0 };
+	uint8_t key[CA_SEAL_KEY_LEN];
+	enum tpmiot_rc rc = ca_seal_key_newest(api->store, &newest, err);
+	const bool old = rc == TPMIOT_OK && newest.added + config->seal_key_lifetime <= now;
+
+	OPENSSL_cleanse(&newest, sizeof(newest));
+	if (rc == TPMIOT_OK && !old)
+		return TPMIOT_OK;
+	if (rc != TPMIOT_OK && rc != TPMIOT_E_NOT_FOUND)
+		return rc;
+	if (RAND_priv_bytes_ex(api->libctx, key, sizeof(key), 0) != 1)
+		return tpmiot_err_crypto(err, "no random bytes");
+	rc = ca_seal_key_add(api->store, key, now, err);
+	OPENSSL_cleanse(key, sizeof(key));
+	if (rc == TPMIOT_OK)
+		rc = ca_seal_key_purge(api->store,
+		    now - config->seal_key_lifetime - config->session_lifetime - config->clock_skew,
+		    err);
+	return rc;
+}
+
+void
+ca_api_tick(struct ca_api *api)
+{
+	const int64_t now = api->now();
+	struct tpmiot_err err = { 0 };
+
+	if (renew_seal_key(api, now, &err) != TPMIOT_OK ||
+	    ca_session_purge(api->store, now, &err) != TPMIOT_OK)
+		ca_log(CA_LOG_ERROR, "housekeeping: %s", err.text);
+}
+
+/* ---- Life ---------------------------------------------------------------------------- */
+
+enum tpmiot_rc
+ca_api_new(const struct ca_config *config, struct ca_store *store, const struct ca_signer *signer,
+    int64_t (*now)(void), struct ca_api **out, struct tpmiot_err *err)
+{
+	struct ca_api *api = calloc(1, sizeof(*api));
+	enum tpmiot_rc rc;
+
+	if (api == NULL)
+		return tpmiot_err_memory(err);
+	api->config = config;
+	api->store = store;
+	api->signer = signer;
+	api->now = now != NULL ? now : system_now;
+	rc = ca_roots_refresh(store, &api->roots, err);
+	if (rc == TPMIOT_OK && config->rate_limit > 0)
+		rc = ca_limiter_new(config->rate_limit, &api->limiter, err);
+	if (rc == TPMIOT_OK)
+		rc = renew_seal_key(api, api->now(), err);
+	if (rc == TPMIOT_OK) {
+		*out = api;
+		api = NULL;
+	}
+	ca_api_free(&api);
+	return rc;
+}
+
+void
+ca_api_free(struct ca_api **apip)
+{
+	if (*apip == NULL)
+		return;
+	ca_roots_free(&(*apip)->roots);
+	ca_limiter_free(&(*apip)->limiter);
+	free(*apip);
+	*apip = NULL;
+}
+
+/* ---- What is served ---------------------------------------------------------------------- */
+
+static bool
+get_crl(struct ca_api *api, struct ca_exchange *x)
+{
+	struct ca_crl crl = { .der = TPMIOT_BUF_INIT };
+	struct tpmiot_err err = { 0 };
+
+	if (ca_crl_current(api->config, api->signer, api->store, x->now, &crl, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	snprintf(x->note, sizeof(x->note), "CRL %" PRId64, crl.number);
+	x->content_type = "application/pkix-crl";
+	tpmiot_buf_move(&x->body, &crl.der);
+	return true;
+}
+
+static const struct route {
+	const char *path;
+	const char *method; /* the only one */
+	const char *event;  /* in the audit log */
+	bool (*step)(struct ca_api *api, struct ca_exchange *x);
+} routes[] = {
+	{ "/v1/attestations", "POST", "attest", ca_step_attest },
+	{ "/v1/renewals", "POST", "renew", ca_step_renew },
+	{ "/v1/certificates", "POST", "issue", ca_step_issue },
+	{ "/v1/crl", "GET", "crl", get_crl },
+};
+
+/* ---- What is written down -------------------------------------------------------------- */
+
+void
+ca_audit_of(
+    const struct ca_exchange *x, const char *event, const char *decision, struct ca_audit *out)
+{
+	*out = (struct ca_audit){ .time = x->now, .has_ek = x->has_ek };
+	snprintf(out->event, sizeof(out->event), "%s", event);
+	snprintf(out->decision, sizeof(out->decision), "%s", decision);
+	snprintf(out->reason, sizeof(out->reason), "%s", ca_problem_name(x->problem.type));
+	snprintf(out->device_id, sizeof(out->device_id), "%s", x->device_id);
+	memcpy(out->ek_spki, x->ek_spki, sizeof(out->ek_spki));
+	snprintf(out->peer, sizeof(out->peer), "[%s]:%u", x->req->peer_host, x->req->peer_port);
+	snprintf(out->detail, sizeof(out->detail), "%s", x->problem.detail);
+}
+
+/* Requests that say nothing of a device (malformed ones, for instance) are for the log only. */
+static void
+audit_refusal(struct ca_api *api, const struct ca_exchange *x, const char *event)
+{
+	struct ca_audit entry;
+	struct tpmiot_err err = { 0 };
+	size_t used;
+
+	if (x->limited || x->problem.type == CA_PROBLEM_MALFORMED_REQUEST)
+		return;
+	if (ca_bucket_take(&api->audit, AUDIT_PER_MINUTE, AUDIT_BURST, x->now * 1000) > 0) {
+		api->audit_left_out++;
+		return;
+	}
+	ca_audit_of(x, event, "refused", &entry);
+	used = strlen(entry.detail);
+	if (api->audit_left_out > 0)
+		snprintf(entry.detail + used, sizeof(entry.detail) - used,
+		    " (%" PRIu64 " refusals before this one were not written)",
+		    api->audit_left_out);
+	if (ca_audit_add(api->store, &entry, &err) != TPMIOT_OK)
+		ca_log(CA_LOG_ERROR, "audit log: %s", err.text);
+	else
+		api->audit_left_out = 0;
+}
+
+static void
+log_exchange(const struct ca_exchange *x, int status)
+{
+	const struct ca_problem *p = &x->problem;
+	const enum ca_log_level level =
+	    p->type == CA_PROBLEM_SERVER_ERROR ? CA_LOG_ERROR : CA_LOG_INFO;
+	const char *detail = p->type == CA_PROBLEM_NONE ? x->note
+	                     : p->cause[0] != '\0'      ? p->cause
+	                                                : p->detail;
+	char ek[CA_HEX_SPKI_MAX] = "-";
+
+	if (x->has_ek)
+		ca_hex(x->ek_spki, sizeof(x->ek_spki), ek);
+	ca_log(level, "%s port %u: %s %.64s %d %s device=%s ek=%s: %s", x->req->peer_host,
+	    x->req->peer_port, x->req->method, x->req->path, status, ca_problem_name(p->type),
+	    x->device_id[0] != '\0' ? x->device_id : "-", ek, detail);
+}
+
+/* ---- Requests ------------------------------------------------------------------------------ */
+
+static bool
+is_json(const char *content_type)
+{
+	static const char json[] = "application/json";
+	const size_t len = sizeof(json) - 1;
+
+	return content_type != NULL && strncasecmp(content_type, json, len) == 0 &&
+	       strchr("; \t", content_type[len]) != NULL;
+}
+
+/* What has to be so of any request. */
+static bool
+check(const struct ca_api *api, const struct route *route, struct ca_exchange *x)
+{
+	const struct ca_http_request *req = x->req;
+
+	if (route == NULL)
+		return ca_refuse(
+		    &x->problem, CA_PROBLEM_NOT_FOUND, "nothing is served under this path");
+	if (strcmp(req->method, route->method) != 0)
+		return ca_refuse(&x->problem, CA_PROBLEM_METHOD_NOT_ALLOWED, "%s is for %s only",
+		    route->path, route->method);
+	if (req->too_large)
+		return ca_refuse(&x->problem, CA_PROBLEM_TOO_LARGE,
+		    "the body is larger than %" PRId64 " bytes", api->config->max_body);
+	if (strcmp(route->method, "POST") == 0 && !is_json(req->content_type))
+		return ca_refuse(&x->problem, CA_PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+		    "the body has to be application/json");
+	return true;
+}
+
+static void
+fill_reply(struct ca_exchange *x, const struct route *route, struct ca_http_reply *reply)
+{
+	struct tpmiot_err err = { 0 };
+
+	reply->status = ca_problem_status(x->problem.type);
+	if (x->problem.type == CA_PROBLEM_NONE) {
+		reply->content_type =
+		    x->content_type != NULL ? x->content_type : "application/json";
+		tpmiot_buf_move(&reply->body, &x->body);
+		return;
+	}
+	reply->content_type = "application/problem+json";
+	reply->retry_after = x->problem.retry_after;
+	if (x->problem.type == CA_PROBLEM_METHOD_NOT_ALLOWED)
+		reply->allow = route->method;
+	tpmiot_buf_reset(&reply->body);
+	if (ca_problem_put(&x->problem, &reply->body, &err) != TPMIOT_OK)
+		ca_log(CA_LOG_ERROR, "%s", err.text);
+}
+
+void
+ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply)
+{
+	struct ca_exchange x = { .req = req, .now = api->now() };
+	const struct route *route = NULL;
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (strcmp(req->path, routes[i].path) == 0)
+			route = &routes[i];
+	if (check(api, route, &x) && !route->step(api, &x))
+		audit_refusal(api, &x, route->event);
+	fill_reply(&x, route, reply);
+	log_exchange(&x, reply->status);
+	tpmiot_buf_free(&x.body);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The protocol of doc/PROTOCOL.md over plain requests and replies: no socket
+ * here, and the clock comes in, so that tests run an enrolment through it.
+ */
+#ifndef CA_API_H
+#define CA_API_H
+
+#include "ca/config/config.h"
+#include "ca/http/http.h"
+#include "ca/pki/keyuri.h"
+#include "ca/store/store.h"
+
+struct ca_api;
+
+/*
+ * config, store and signer are borrowed. now: seconds since the epoch; NULL for
+ * the system's clock. Makes a session sealing key if the store has none.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_api_new(const struct ca_config *config, struct ca_store *store,
+    const struct ca_signer *signer, int64_t (*now)(void), struct ca_api **out,
+    struct tpmiot_err *err);
+void ca_api_free(struct ca_api **api);
+
+/* One request, to the end: what it changed is durable when this returns. */
+void ca_api_handle(
+    struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply);
+
+/* What has to be done now and then: new sealing keys, old sessions. */
+void ca_api_tick(struct ca_api *api);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two steps share with the router. */
+#ifndef CA_API_INT_H
+#define CA_API_INT_H
+
+#include "ca/enrol/admit.h"
+#include "ca/enrol/api.h"
+#include "ca/http/limit.h"
+#include "ca/enrol/problem.h"
+#include "ca/pki/roots.h"
+#include "ca/enrol/seal.h"
+
+struct ca_api {
+	OSSL_LIB_CTX *libctx;
+	const struct ca_config *config;
+	struct ca_store *store;
+	const struct ca_signer *signer;
+	int64_t (*now)(void);
+	struct ca_roots roots;
+	struct ca_limiter *limiter; /* NULL: off */
+	struct ca_bucket audit;     /* how many refusals may be written */
+	uint64_t audit_left_out;    /* refusals that were not */
+};
+
+/* One request on its way: what it is about, as far as that is known, and where it ends. */
+struct ca_exchange {
+	const struct ca_http_request *req;
+	int64_t now;
+	bool has_ek;
+	uint8_t ek_spki[CA_SHA256_LEN];
+	char device_id[CA_DEVICE_ID_MAX + 1];
+	char note[128]; /* for the log: what was done */
+	bool limited;   /* refused before anything was looked at: not for the audit log */
+	struct ca_problem problem;
+	struct tpmiot_buf body;   /* of the reply */
+	const char *content_type; /* static; NULL: JSON */
+};
+
+/* The steps. False: x->problem says why. */
+TPMIOT_MUST_USE bool ca_step_attest(struct ca_api *api, struct ca_exchange *x);
+TPMIOT_MUST_USE bool ca_step_renew(struct ca_api *api, struct ca_exchange *x);
+TPMIOT_MUST_USE bool ca_step_issue(struct ca_api *api, struct ca_exchange *x);
+
+/* ---- what they share: steps.c ---- */
+
+/* Whether this address may begin now. */
+TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
+
+/* A group that a row of the store names: it has to be in the configuration. *out is borrowed. */
+TPMIOT_MUST_USE bool ca_steps_group(
+    struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem);
+
+/* Gives a ticket its id, nonce and end. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_steps_new_ticket(
+    struct ca_api *api, int64_t now, struct ca_ticket *out, struct tpmiot_err *err);
+/* Sealed with the newest key. Appends. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_steps_seal(struct ca_api *api, const struct ca_ticket *ticket,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
+/* What a device brought back. */
+TPMIOT_MUST_USE bool ca_steps_unseal(struct ca_api *api, struct ca_exchange *x,
+    const struct tpmiot_buf *session, struct ca_ticket *out);
+
+/* ---- client.c ---- */
+
+/*
+ * The certificate that the client showed in the TLS handshake: one that this CA recorded,
+ * to the byte, in its validity, not revoked, and its device not blocked. *out as from
+ * ca_cert_find().
+ */
+TPMIOT_MUST_USE bool ca_client(struct ca_api *api, struct ca_exchange *x, struct ca_cert *out);
+
+/* Who asks: what the store is asked about. */
+struct ca_applicant {
+	const uint8_t *ek_spki; /* CA_SHA256_LEN */
+	bool has_cert;
+	const struct ca_problem *cert_problem;
+	const uint8_t *token_sha256; /* first step: CA_SHA256_LEN; NULL: none given */
+	int64_t token;               /* second step: its number; 0: none */
+	const char *claimed_id;
+	const char *sealed_id; /* second step: what it was let in as; NULL before */
+	const struct tpmiot_ekcert_info *tpm;
+	const struct tpmiot_public *ak;
+	const uint8_t *key_spki; /* second step; NULL before */
+};
+
+/* Fetches the facts and decides: enrolment. */
+TPMIOT_MUST_USE bool ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now,
+    struct ca_admission *out, struct ca_problem *problem);
+
+/*
+ * The same for a device that has a certificate: whether it may enrol is not asked again, only
+ * whether device, id, AK and key still belong together.
+ */
+TPMIOT_MUST_USE bool ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who,
+    const char *device_id, struct ca_admission *out, struct ca_problem *problem);
+
+/* An entry of the audit log about this exchange. */
+void ca_audit_of(
+    const struct ca_exchange *x, const char *event, const char *decision, struct ca_audit *out);
+
+#endif

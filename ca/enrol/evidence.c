@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ca/enrol/evidence.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include <tpmiot/alg.h>
+#include <tpmiot/attest.h>
+#include <tpmiot/keyrules.h>
+
+static bool
+no_memory(struct ca_problem *problem)
+{
+	struct tpmiot_err err;
+
+	(void)tpmiot_err_memory(&err);
+	return ca_fail(problem, &err);
+}
+
+static enum tpmiot_rc
+sha256(OSSL_LIB_CTX *libctx, const void *data, size_t len, uint8_t *out, struct tpmiot_err *err)
+{
+	TPM2B_DIGEST digest;
+	enum tpmiot_rc rc = tpmiot_alg_digest(libctx, TPM2_ALG_SHA256, data, len, &digest, err);
+
+	if (rc == TPMIOT_OK)
+		memcpy(out, digest.buffer, CA_SHA256_LEN);
+	return rc;
+}
+
+enum tpmiot_rc
+ca_evidence_spki(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, uint8_t out[CA_SHA256_LEN],
+    struct tpmiot_err *err)
+{
+	EVP_PKEY *pkey = NULL;
+	enum tpmiot_rc rc = tpmiot_public_to_pkey(libctx, pub, &pkey, err);
+
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_spki_sha256(libctx, pkey, out, err);
+	EVP_PKEY_free(pkey);
+	return rc;
+}
+
+/* ---- EK --------------------------------------------------------------------- */
+
+bool
+ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct ca_ek *out,
+    struct ca_problem *problem)
+{
+	struct ca_ek ek = { 0 };
+	struct tpmiot_err err = { 0 };
+
+	if (tpmiot_public_parse(libctx, req->ek_public.data, req->ek_public.len, &ek.pub, &err) !=
+	        TPMIOT_OK ||
+	    tpmiot_keyrules_check_ek(libctx, &ek.pub, NULL, &err) != TPMIOT_OK ||
+	    ca_evidence_spki(libctx, &ek.pub, ek.spki, &err) != TPMIOT_OK)
+		return ca_refuse_err(problem, CA_PROBLEM_EK_UNSUPPORTED, &err);
+	*out = ek;
+	return true;
+}
+
+/* Header and padding of NV content, which may stand between certificates as well. */
+static size_t
+skip_padding(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && (p[n] == 0x00 || p[n] == 0xff))
+		n++;
+	if (len - n >= 5 && p[n] == 0x10 && p[n + 1] == 0x01 && p[n + 2] == 0x00)
+		n += 5;
+	return n;
+}
+
+/* One entry of ek.chain: certificates in a row. */
+static bool
+add_links(const struct tpmiot_buf *entry, STACK_OF(X509) *untrusted, struct ca_problem *problem)
+{
+	const uint8_t *p = entry->data, *end = entry->data + entry->len;
+	X509 *cert;
+
+	for (p += skip_padding(p, entry->len); p < end; p += skip_padding(p, (size_t)(end - p))) {
+		if (sk_X509_num(untrusted) >= TPMIOT_EKCERT_CHAIN_MAX)
+			return ca_refuse(problem, CA_PROBLEM_EK_CERTIFICATE_INVALID,
+			    "ek.chain holds more than %d certificates", TPMIOT_EKCERT_CHAIN_MAX);
+		if ((cert = d2i_X509(NULL, &p, end - p)) == NULL)
+			return ca_refuse(problem, CA_PROBLEM_EK_CERTIFICATE_INVALID,
+			    "ek.chain holds something that is no certificate");
+		if (sk_X509_push(untrusted, cert) <= 0) {
+			X509_free(cert);
+			return no_memory(problem);
+		}
+	}
+	return true;
+}
+
+/* What the device sent first, then the links that the operator added. */
+static bool
+collect_links(const struct ca_attest_request *req, STACK_OF(X509) *links, STACK_OF(X509) **out,
+    struct ca_problem *problem)
+{
+	STACK_OF(X509) *all = sk_X509_new_null();
+	bool ok = all != NULL || no_memory(problem);
+
+	for (size_t i = 0; ok && i < req->ek_chain_n; i++)
+		ok = add_links(&req->ek_chain[i], all, problem);
+	for (int i = 0; ok && i < sk_X509_num(links); i++) {
+		X509 *link = sk_X509_value(links, i);
+
+		ok = X509_up_ref(link) == 1 && sk_X509_push(all, link) > 0;
+		if (!ok)
+			(void)no_memory(problem);
+	}
+	if (ok)
+		*out = all;
+	else
+		sk_X509_pop_free(all, X509_free);
+	return ok;
+}
+
+bool
+ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X509_STORE *roots,
+    STACK_OF(X509) *links, int64_t now, struct ca_ek *ek, struct ca_problem *problem)
+{
+	STACK_OF(X509) *untrusted = NULL;
+	struct tpmiot_err err = { 0 };
+	const uint8_t *der;
+	size_t der_len;
+	X509 *cert = NULL;
+	bool ok = false;
+
+	if (req->ek_certificate.len == 0)
+		return true;
+	if (tpmiot_ekcert_strip(req->ek_certificate.data, req->ek_certificate.len, &der, &der_len,
+	        &err) != TPMIOT_OK ||
+	    tpmiot_ekcert_parse(libctx, der, der_len, &cert, &err) != TPMIOT_OK ||
+	    sha256(libctx, der, der_len, ek->cert_sha256, &err) != TPMIOT_OK) {
+		ca_refuse_err(problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
+		goto out;
+	}
+	if (tpmiot_ekcert_check_key(libctx, cert, &ek->pub, &err) != TPMIOT_OK) {
+		ca_refuse_err(problem, CA_PROBLEM_EK_CERTIFICATE_MISMATCH, &err);
+		goto out;
+	}
+	if (!collect_links(req, links, &untrusted, problem))
+		goto out;
+	ek->has_cert = true;
+	if (tpmiot_ekcert_check_profile(cert, &ek->info, &err) != TPMIOT_OK)
+		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
+	else if (tpmiot_ekcert_check_path(libctx, cert, untrusted, roots, now, &err) != TPMIOT_OK)
+		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_UNTRUSTED, &err);
+	ok = true;
+out:
+	sk_X509_pop_free(untrusted, X509_free);
+	X509_free(cert);
+	return ok;
+}
+
+/* ---- AK and device key ------------------------------------------------------- */
+
+bool
+ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct tpmiot_public *out,
+    struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+	struct tpmiot_public ak;
+
+	if (tpmiot_public_parse(libctx, req->ak_public.data, req->ak_public.len, &ak, &err) !=
+	        TPMIOT_OK ||
+	    tpmiot_keyrules_check_ak(libctx, &ak, &err) != TPMIOT_OK)
+		return ca_refuse_err(problem, CA_PROBLEM_AK_UNSUITABLE, &err);
+	*out = ak;
+	return true;
+}
+
+bool
+ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
+    const struct ca_issue_request *req, struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+	uint8_t digest[CA_SHA256_LEN];
+
+	if (sha256(libctx, req->secret.data, req->secret.len, digest, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	if (CRYPTO_memcmp(digest, ticket->secret_sha256, sizeof(digest)) != 0)
+		return ca_refuse(problem, CA_PROBLEM_SECRET_WRONG,
+		    "the secret is not the one that the challenge holds");
+	return true;
+}
+
+static bool
+check_csr(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *der, const struct tpmiot_public *key,
+    struct ca_problem *problem)
+{
+	const uint8_t *p = der->data;
+	X509_REQ *csr = X509_REQ_new_ex(libctx, NULL);
+	EVP_PKEY *pkey;
+	bool ok = false;
+
+	if (csr == NULL) {
+		no_memory(problem);
+	} else if (d2i_X509_REQ(&csr, &p, (long)der->len) == NULL || p != der->data + der->len) {
+		ca_refuse(problem, CA_PROBLEM_CSR_INVALID,
+		    "csr is not one PKCS #10 request in DER (RFC 2986)");
+	} else if ((pkey = X509_REQ_get0_pubkey(csr)) == NULL ||
+	           !tpmiot_public_is_key(libctx, key, pkey)) {
+		ca_refuse(problem, CA_PROBLEM_CSR_KEY_MISMATCH,
+		    "the request's public key is not the one that the AK certified");
+	} else if (X509_REQ_verify_ex(csr, pkey, libctx, NULL) != 1) {
+		ca_refuse(problem, CA_PROBLEM_CSR_INVALID,
+		    "the request's signature does not hold (RFC 2986 section 4.2)");
+	} else {
+		ok = true;
+	}
+	ERR_clear_error();
+	X509_REQ_free(csr);
+	return ok;
+}
+
+bool
+ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
+    const struct ca_issue_request *req, bool is_ak, EVP_PKEY **out, struct ca_problem *problem)
+{
+	const struct tpmiot_bytes nonce = { ticket->nonce, sizeof(ticket->nonce) };
+	const struct tpmiot_bytes attest = { req->key_attest.data, req->key_attest.len };
+	const struct tpmiot_bytes sig = { req->key_signature.data, req->key_signature.len };
+	struct tpmiot_err err = { 0 };
+	struct tpmiot_public key;
+
+	if (tpmiot_public_parse(libctx, req->key_public.data, req->key_public.len, &key, &err) !=
+	        TPMIOT_OK ||
+	    (!is_ak && tpmiot_keyrules_check_key(libctx, &key, &err) != TPMIOT_OK))
+		return ca_refuse_err(problem, CA_PROBLEM_KEY_UNSUITABLE, &err);
+	if (is_ak && (key.raw_len != ticket->ak.raw_len ||
+	                 memcmp(key.raw, ticket->ak.raw, key.raw_len) != 0))
+		return ca_refuse(problem, CA_PROBLEM_KEY_UNSUITABLE,
+		    "the profile is for attestation keys, and the key is not the session's AK");
+	if (tpmiot_attest_verify_certify(libctx, &ticket->ak, &key, nonce, attest, sig, &err) !=
+	    TPMIOT_OK)
+		return ca_refuse_err(problem, CA_PROBLEM_CERTIFY_INVALID, &err);
+	if (!check_csr(libctx, &req->csr, &key, problem))
+		return false;
+	if (tpmiot_public_to_pkey(libctx, &key, out, &err) != TPMIOT_OK)
+		return ca_refuse_err(problem, CA_PROBLEM_KEY_UNSUITABLE, &err);
+	return true;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /v1/certificates: everything checked again, issued, recorded: one transaction. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ca/enrol/api_int.h"
+#include "ca/enrol/evidence.h"
+#include "ca/pki/issue.h"
+
+/* What the request proved. */
+struct proven {
+	struct ca_ticket ticket;
+	EVP_PKEY *key;
+	uint8_t key_spki[CA_SHA256_LEN];
+};
+
+/* ---- The evidence ----------------------------------------------------------------- */
+
+static bool
+is_renewal(const struct proven *p)
+{
+	return p->ticket.renews_len > 0;
+}
+
+/* A renewal stands on the certificate that it was begun with, in this connection as well. */
+static bool
+prove_client(struct ca_api *api, struct ca_exchange *x, const struct proven *p)
+{
+	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
+	bool ok = ca_client(api, x, &cert);
+
+	if (ok && (cert.serial_len != p->ticket.renews_len ||
+	              memcmp(cert.serial, p->ticket.renews, cert.serial_len) != 0))
+		ok = ca_refuse(&x->problem, CA_PROBLEM_CLIENT_CERTIFICATE_INVALID,
+		    "the client certificate is not the one that the session was made for");
+	tpmiot_buf_free(&cert.der);
+	return ok;
+}
+
+static bool
+prove_secret(struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req,
+    const struct proven *p)
+{
+	if (req->secret.len == 0)
+		return ca_refuse(
+		    &x->problem, CA_PROBLEM_MALFORMED_REQUEST, "\"secret\" is missing");
+	return ca_evidence_secret(api->libctx, &p->ticket, req, &x->problem);
+}
+
+/* Whether the certificate is to be for the AK itself. */
+static bool
+for_ak(const struct ca_api *api, const struct proven *p)
+{
+	struct ca_profile profile;
+
+	return ca_profile_find(api->config, p->ticket.profile, &profile, NULL) == TPMIOT_OK &&
+	       ca_profile_is_ak(&profile);
+}
+
+static bool
+prove(
+    struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req, struct proven *p)
+{
+	struct tpmiot_err err = { 0 };
+
+	if (!ca_steps_unseal(api, x, &req->session, &p->ticket))
+		return false;
+	memcpy(x->ek_spki, p->ticket.ek_spki, sizeof(x->ek_spki));
+	x->has_ek = true;
+	snprintf(x->device_id, sizeof(x->device_id), "%s", p->ticket.device_id);
+	if (!(is_renewal(p) ? prove_client(api, x, p) : prove_secret(api, x, req, p)) ||
+	    !ca_evidence_key(api->libctx, &p->ticket, req, for_ak(api, p), &p->key, &x->problem))
+		return false;
+	if (tpmiot_spki_sha256(api->libctx, p->key, p->key_spki, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	return true;
+}
+
+/* ---- A session that was spent -------------------------------------------------------- */
+
+/* The certificate that was issued then, if it may still be handed out. */
+static bool
+replay(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
+    const struct ca_session *spent, struct ca_cert *cert)
+{
+	struct ca_device device = { 0 };
+	struct tpmiot_err err = { 0 };
+	bool blocked;
+
+	if (memcmp(spent->key_spki, p->key_spki, CA_SHA256_LEN) != 0)
+		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_SPENT,
+		    "the session gave a certificate for another device key");
+	if (ca_device_find(api->store, p->ticket.ek_spki, &device, &err) != TPMIOT_OK ||
+	    ca_cert_find(api->store, spent->serial, spent->serial_len, cert, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	blocked = device.state == CA_DEVICE_BLOCKED;
+	tpmiot_buf_free(&device.ek_cert);
+	if (blocked)
+		return ca_refuse(&x->problem, CA_PROBLEM_DEVICE_BLOCKED,
+		    "the device \"%s\" is blocked", cert->device_id);
+	if (cert->state != CA_CERT_GOOD)
+		return ca_refuse(&x->problem, CA_PROBLEM_CERTIFICATE_REVOKED,
+		    "the certificate that this session gave was revoked");
+	snprintf(x->note, sizeof(x->note), "certificate sent again");
+	return true;
+}
+
+/* ---- A new certificate ---------------------------------------------------------------- */
+
+/* The certificate itself is not here any more: what was found holds for the roots of that time. */
+static bool
+judge_cert(struct ca_api *api, const struct ca_ticket *t, struct ca_problem *verdict,
+    struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+	int64_t roots;
+
+	if (ca_root_generation(api->store, &roots, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	if (roots != t->roots)
+		ca_refuse(verdict, CA_PROBLEM_SESSION_EXPIRED,
+		    "the TPM makers that this CA trusts changed after the session began");
+	return true;
+}
+
+static bool
+decide(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_admission *out)
+{
+	const struct ca_ticket *t = &p->ticket;
+	struct ca_problem cert_problem = { .type = CA_PROBLEM_NONE };
+	const struct ca_applicant who = { .ek_spki = p->ticket.ek_spki,
+		.has_cert = t->ek_trusted,
+		.cert_problem = &cert_problem,
+		.token = t->token,
+		.claimed_id = "",
+		.sealed_id = t->device_id,
+		.tpm = &t->info,
+		.ak = &t->ak,
+		.key_spki = p->key_spki };
+
+	if (is_renewal(p))
+		return ca_decide_renewal(api, &who, t->device_id, out, &x->problem);
+	if (!judge_cert(api, t, &cert_problem, &x->problem) ||
+	    !ca_decide(api, &who, x->now, out, &x->problem))
+		return false;
+	if (strcmp(out->device_id, t->device_id) != 0)
+		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,
+		    "the device was \"%s\" when the session began and is \"%s\" now", t->device_id,
+		    out->device_id);
+	return true;
+}
+
+static enum tpmiot_rc
+record_device(struct ca_api *api, const struct ca_exchange *x, const struct proven *p,
+    const struct ca_admission *as, struct tpmiot_err *err)
+{
+	struct ca_device d = { .last_seen = x->now };
+
+	memcpy(d.ek_spki, p->ticket.ek_spki, sizeof(d.ek_spki));
+	snprintf(d.id, sizeof(d.id), "%s", as->device_id);
+	snprintf(d.group, sizeof(d.group), "%s", as->group);
+	snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", p->ticket.info.manufacturer);
+	snprintf(d.model, sizeof(d.model), "%s", p->ticket.info.model);
+	snprintf(d.version, sizeof(d.version), "%s", p->ticket.info.version);
+	return ca_device_enrol(api->store, &d, err);
+}
+
+static enum tpmiot_rc
+record_ak(
+    struct ca_api *api, const struct ca_exchange *x, const struct proven *p, struct tpmiot_err *err)
+{
+	const struct tpmiot_public *pub = &p->ticket.ak;
+	struct ca_ak ak = { .last_seen = x->now, .name_len = pub->name.size };
+	enum tpmiot_rc rc;
+
+	if ((rc = ca_evidence_spki(api->libctx, pub, ak.spki, err)) != TPMIOT_OK)
+		return rc;
+	memcpy(ak.ek_spki, p->ticket.ek_spki, sizeof(ak.ek_spki));
+	memcpy(ak.name, pub->name.name, ak.name_len);
+	tpmiot_public_put(pub, &ak.public);
+	if ((rc = tpmiot_buf_done(&ak.public, err)) == TPMIOT_OK)
+		rc = ca_ak_enrol(api->store, &ak, err);
+	tpmiot_buf_free(&ak.public);
+	return rc;
+}
+
+static enum tpmiot_rc
+record_cert(
+    struct ca_api *api, const struct proven *p, const struct ca_cert *cert, struct tpmiot_err *err)
+{
+	struct ca_session spent = {
+		.expires = p->ticket.expires + api->config->clock_skew,
+		.serial_len = cert->serial_len,
+	};
+	enum tpmiot_rc rc;
+
+	memcpy(spent.id, p->ticket.id, sizeof(spent.id));
+	memcpy(spent.ek_spki, p->ticket.ek_spki, sizeof(spent.ek_spki));
+	memcpy(spent.key_spki, p->key_spki, sizeof(spent.key_spki));
+	memcpy(spent.serial, cert->serial, cert->serial_len);
+	if ((rc = ca_cert_add(api->store, cert, err)) == TPMIOT_OK)
+		rc = ca_session_spend(api->store, &spent, err);
+	return rc;
+}
+
+static enum tpmiot_rc
+record_audit(struct ca_api *api, const struct ca_exchange *x, const struct proven *p,
+    const struct ca_cert *cert, struct tpmiot_err *err)
+{
+	char serial[2 * CA_SERIAL_MAX + 1], renews[2 * CA_SERIAL_MAX + 1];
+	struct ca_audit entry;
+
+	ca_hex(cert->serial, cert->serial_len, serial);
+	ca_hex(p->ticket.renews, p->ticket.renews_len, renews);
+	ca_audit_of(x, is_renewal(p) ? "renew" : "issue", "accepted", &entry);
+	snprintf(entry.detail, sizeof(entry.detail), "certificate %s%s%s", serial,
+	    is_renewal(p) ? " after " : "", renews);
+	return ca_audit_add(api->store, &entry, err);
+}
+
+static bool
+make(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
+    const struct ca_admission *as, struct ca_cert *cert)
+{
+	const struct ca_profile_facts facts = { .device_id = as->device_id,
+		.group = as->group,
+		.serial_number = as->serial_number,
+		.model = as->model,
+		.ek_spki = p->ticket.ek_spki,
+		.tpm = &p->ticket.info };
+	struct ca_profile profile;
+	struct tpmiot_err err = { 0 };
+	struct ca_group group;
+
+	if (!ca_steps_group(api, as->group, &group, &x->problem))
+		return false;
+	if (ca_profile_choose(api->config, &group, p->ticket.profile, &profile, &err) !=
+	        TPMIOT_OK ||
+	    ca_issue(api->config, api->signer, &profile, &facts, p->key, x->now, cert, &err) !=
+	        TPMIOT_OK)
+		return ca_refuse_err(&x->problem, CA_PROBLEM_PROFILE_REFUSED, &err);
+	return true;
+}
+
+static bool
+issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
+{
+	struct ca_admission as;
+	struct tpmiot_err err = { 0 };
+
+	if (!decide(api, x, p, &as))
+		return false;
+	if (as.token != 0 &&
+	    ca_token_use(api->store, as.token, p->ticket.ek_spki, x->now, &err) != TPMIOT_OK)
+		return ca_refuse_err(&x->problem, CA_PROBLEM_JOIN_TOKEN_SPENT, &err);
+	if (!make(api, x, p, &as, cert))
+		return false;
+	memcpy(cert->ek_spki, p->ticket.ek_spki, sizeof(cert->ek_spki));
+	memcpy(cert->key_spki, p->key_spki, sizeof(cert->key_spki));
+	memcpy(cert->session, p->ticket.id, sizeof(cert->session));
+	if (record_device(api, x, p, &as, &err) != TPMIOT_OK ||
+	    record_ak(api, x, p, &err) != TPMIOT_OK ||
+	    record_cert(api, p, cert, &err) != TPMIOT_OK ||
+	    record_audit(api, x, p, cert, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	snprintf(
+	    x->note, sizeof(x->note), is_renewal(p) ? "certificate renewed" : "certificate issued");
+	return true;
+}
+
+/* The whole second half under the store's write lock: nothing changes between check and record. */
+static bool
+settle(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
+{
+	struct ca_session spent;
+	struct tpmiot_err err = { 0 };
+	enum tpmiot_rc rc;
+	bool ok;
+
+	if (ca_store_begin(api->store, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	rc = ca_session_find(api->store, p->ticket.id, &spent, &err);
+	if (rc == TPMIOT_OK)
+		ok = replay(api, x, p, &spent, cert);
+	else if (rc == TPMIOT_E_NOT_FOUND)
+		ok = issue(api, x, p, cert);
+	else
+		ok = ca_fail(&x->problem, &err);
+	if (ok && ca_store_commit(api->store, &err) != TPMIOT_OK)
+		ok = ca_fail(&x->problem, &err);
+	if (!ok)
+		ca_store_rollback(api->store);
+	return ok;
+}
+
+static bool
+answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert)
+{
+	struct tpmiot_buf chain = TPMIOT_BUF_INIT, root = TPMIOT_BUF_INIT;
+	struct tpmiot_err err = { 0 };
+	const char *chain_pem, *root_pem;
+	bool ok;
+
+	ok = ca_issue_put_chain(api->signer, &cert->der, &chain, &err) == TPMIOT_OK &&
+	     ca_issue_put_root(api->signer, &root, &err) == TPMIOT_OK;
+	if (ok && ((chain_pem = tpmiot_buf_cstr(&chain)) == NULL ||
+	              (root_pem = tpmiot_buf_cstr(&root)) == NULL ||
+	              ca_issue_reply_put(chain_pem, root_pem, cert->device_id, &x->body, &err) !=
+	                  TPMIOT_OK))
+		ok = false;
+	if (!ok)
+		ca_fail(&x->problem, &err);
+	tpmiot_buf_free(&chain);
+	tpmiot_buf_free(&root);
+	return ok;
+}
+
+bool
+ca_step_issue(struct ca_api *api, struct ca_exchange *x)
+{
+	struct ca_issue_request req = { 0 };
+	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
+	struct proven p = { .key = NULL };
+	bool ok;
+
+	ok = ca_issue_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
+	     prove(api, x, &req, &p) && settle(api, x, &p, &cert) && answer(api, x, &cert);
+	EVP_PKEY_free(p.key);
+	tpmiot_buf_free(&cert.der);
+	ca_issue_request_free(&req);
+	return ok;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the steps share: who may begin, and sessions. */
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "ca/enrol/api_int.h"
+
+bool
+ca_steps_limit(struct ca_api *api, struct ca_exchange *x)
+{
+	unsigned wait;
+
+	if (api->limiter == NULL)
+		return true;
+	wait = ca_limiter_take(api->limiter, x->req->peer_host, x->now * 1000);
+	if (wait == 0)
+		return true;
+	x->limited = true;
+	ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED,
+	    "%s began more than %lld enrolments in a minute", x->req->peer_host,
+	    (long long)api->config->rate_limit);
+	x->problem.retry_after = wait;
+	return false;
+}
+
+bool
+ca_steps_group(
+    struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+
+	if (ca_config_group(api->config, name, out))
+		return true;
+	(void)tpmiot_err_set(&err, TPMIOT_E_NOT_FOUND,
+	    "a device is of the group \"%s\", and the configuration has no [group %s]", name, name);
+	return ca_fail(problem, &err);
+}
+
+enum tpmiot_rc
+ca_steps_new_ticket(struct ca_api *api, int64_t now, struct ca_ticket *out, struct tpmiot_err *err)
+{
+	if (RAND_bytes_ex(api->libctx, out->id, sizeof(out->id), 0) != 1 ||
+	    RAND_bytes_ex(api->libctx, out->nonce, sizeof(out->nonce), 0) != 1)
+		return tpmiot_err_crypto(err, "no random bytes");
+	out->expires = now + api->config->session_lifetime;
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+ca_steps_seal(struct ca_api *api, const struct ca_ticket *ticket, struct tpmiot_buf *out,
+    struct tpmiot_err *err)
+{
+	struct ca_seal_key key;
+	enum tpmiot_rc rc = ca_seal_key_newest(api->store, &key, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = ca_seal(api->libctx, &key, ticket, out, err);
+	OPENSSL_cleanse(&key, sizeof(key));
+	return rc;
+}
+
+bool
+ca_steps_unseal(struct ca_api *api, struct ca_exchange *x, const struct tpmiot_buf *session,
+    struct ca_ticket *out)
+{
+	struct tpmiot_err err = { 0 };
+	struct ca_seal_key key;
+	enum tpmiot_rc rc;
+	uint32_t id;
+
+	if (ca_seal_key_id(session->data, session->len, &id, &err) != TPMIOT_OK)
+		return ca_refuse_err(&x->problem, CA_PROBLEM_SESSION_INVALID, &err);
+	rc = ca_seal_key_find(api->store, id, &key, &err);
+	if (rc == TPMIOT_E_NOT_FOUND)
+		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_INVALID,
+		    "the session was sealed with a key that this CA does not have, or has no more");
+	if (rc != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	rc = ca_unseal(api->libctx, &key, session->data, session->len, out, &err);
+	OPENSSL_cleanse(&key, sizeof(key));
+	if (rc != TPMIOT_OK)
+		return ca_refuse_err(&x->problem, CA_PROBLEM_SESSION_INVALID, &err);
+	if (out->expires <= x->now)
+		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,
+		    "the session expired %lld seconds ago", (long long)(x->now - out->expires));
+	return true;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ca/http/http.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+
+#include <openssl/err.h>
+
+#include "ca/http/address.h"
+#include "ca/http/handshake.h"
+#include "ca/log.h"
+
+#define MAX_HEADER 8192
+#define BACKLOG 512
+#define TICK_SECONDS 60
+#define GRACE_SECONDS 5
+#define PATIENCE_SECONDS 3 /* with who holds a place and does nothing, when there is no other */
+#define OTHER_FILES 64     /* store, libraries, libevent's own */
+/*
+ * libevent answers what is over *its* limit by itself, in HTML. So that is set
+ * higher, and clients that are a little over ours get a problem document.
+ */
+#define HARD_BODY_FACTOR 4
+
+/* One connection; lives in its SSL's ex_data and goes with it. */
+struct conn {
+	TAILQ_ENTRY(conn) link;
+	struct ca_http *http;
+	SSL *ssl;
+	struct event *deadline;
+	time_t since;       /* when it was accepted, or its last request was done */
+	uint64_t read_mark; /* bytes received when the last request was done; 0 before that */
+};
+
+struct ca_http {
+	struct ca_http_options opt;
+	struct event_base *base;
+	struct evhttp *evhttp;
+	struct evhttp_bound_socket *bound; /* NULL once we have stopped listening */
+	struct evconnlistener *listener;   /* owned by bound */
+	struct event *sigterm, *sigint, *tick;
+	TAILQ_HEAD(, conn) conns; /* by `since`, the oldest first */
+	int conns_n;
+	bool stopping;
+	char url[96];
+};
+
+/* ---- Connections -------------------------------------------------------------- */
+
+static int conn_index = -1; /* of struct conn in an SSL's ex_data; made once */
+
+static void
+hang_up(const struct conn *c)
+{
+	/* evhttp sees the end of the stream and frees the connection itself. */
+	shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
+}
+
+static void
+conn_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	hang_up(arg);
+}
+
+static time_t
+monotonic(void)
+{
+	struct timespec now = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * At the limit newcomers wait in the kernel's queue, and the connection that has done nothing
+ * for longest has a short time left: else a stranger keeps everybody out who just opens enough.
+ */
+static void
+make_way(struct ca_http *http)
+{
+	const time_t patience =
+	    http->opt.timeout < PATIENCE_SECONDS ? http->opt.timeout : PATIENCE_SECONDS;
+	struct conn *oldest = TAILQ_FIRST(&http->conns);
+	struct timeval tv = { 0, 0 };
+	time_t waited;
+
+	if (http->stopping || oldest == NULL || http->conns_n < http->opt.max_connections)
+		return;
+	waited = monotonic() - oldest->since;
+	if (waited < patience)
+		tv.tv_sec = patience - waited;
+	evtimer_add(oldest->deadline, &tv);
+}
+
+static void
+conn_rearm(struct conn *c)
+{
+	const struct timeval tv = { c->http->opt.timeout, 0 };
+
+	c->since = monotonic();
+	TAILQ_REMOVE(&c->http->conns, c, link);
+	TAILQ_INSERT_TAIL(&c->http->conns, c, link);
+	evtimer_add(c->deadline, &tv);
+	make_way(c->http);
+}
+
+static void
+conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	struct conn *c = ptr;
+	struct ca_http *http;
+
+	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+	if (c == NULL)
+		return;
+	http = c->http;
+	TAILQ_REMOVE(&http->conns, c, link);
+	http->conns_n--;
+	if (c->deadline != NULL)
+		event_free(c->deadline);
+	free(c);
+	if (http->stopping && http->conns_n == 0)
+		event_base_loopexit(http->base, NULL);
+	else if (!http->stopping && http->conns_n < http->opt.max_connections)
+		evconnlistener_enable(http->listener);
+}
+
+static bool
+conn_new(struct ca_http *http, SSL *ssl)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return false;
+	c->http = http;
+	c->ssl = ssl;
+	c->deadline = evtimer_new(http->base, conn_late, c);
+	if (c->deadline == NULL || SSL_set_ex_data(ssl, conn_index, c) != 1) {
+		if (c->deadline != NULL)
+			event_free(c->deadline);
+		free(c);
+		return false;
+	}
+	TAILQ_INSERT_TAIL(&http->conns, c, link);
+	if (++http->conns_n >= http->opt.max_connections)
+		evconnlistener_disable(http->listener);
+	conn_rearm(c);
+	return true;
+}
+
+/* libevent: a bufferevent for a connection just accepted. NULL would make it a plain one. */
+static struct bufferevent *
+conn_bufferevent(struct event_base *base, void *arg)
+{
+	struct ca_http *http = arg;
+	struct bufferevent *bev = NULL;
+	SSL *ssl = SSL_new(http->opt.tls);
+
+	if (ssl != NULL && conn_new(http, ssl))
+		bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+		    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	if (bev == NULL) {
+		SSL_free(ssl);
+		return NULL; /* serve() refuses connections without TLS */
+	}
+	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+/* ---- Requests -------------------------------------------------------------------- */
+
+static const char *
+method_name(struct evhttp_request *req)
+{
+	switch (evhttp_request_get_command(req)) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_HEAD:
+		return "HEAD";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	default:
+		return "OTHER";
+	}
+}
+
+static void
+describe(struct ca_http *http, struct evhttp_request *req, SSL *ssl, struct ca_http_request *out)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	char *host = NULL;
+
+	out->method = method_name(req);
+	out->path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	if (out->path == NULL)
+		out->path = "";
+	out->content_type =
+	    evhttp_find_header(evhttp_request_get_input_headers(req), "Content-Type");
+	out->too_large = evbuffer_get_length(body) > http->opt.max_body;
+	if (!out->too_large) {
+		out->body_len = evbuffer_get_length(body);
+		out->body = evbuffer_pullup(body, -1);
+	}
+	evhttp_connection_get_peer(evhttp_request_get_connection(req), &host, &out->peer_port);
+	out->peer_host = host != NULL ? host : "";
+	out->peer_cert = SSL_get0_peer_certificate(ssl);
+}
+
+static void
+request_done(struct evhttp_request *req, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)req;
+	c->read_mark = BIO_number_read(SSL_get_rbio(c->ssl));
+	conn_rearm(c);
+}
+
+static void
+send_reply(struct ca_http *http, struct evhttp_request *req, const struct ca_http_reply *reply)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *body = evbuffer_new();
+	char seconds[16];
+
+	if (body == NULL || evbuffer_add(body, reply->body.data, reply->body.len) != 0) {
+		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
+		goto out;
+	}
+	if (reply->content_type != NULL)
+		evhttp_add_header(headers, "Content-Type", reply->content_type);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (reply->allow != NULL)
+		evhttp_add_header(headers, "Allow", reply->allow);
+	if (reply->retry_after > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", reply->retry_after);
+		evhttp_add_header(headers, "Retry-After", seconds);
+	}
+	if (http->stopping)
+		evhttp_add_header(headers, "Connection", "close");
+	evhttp_send_reply(req, reply->status, NULL, body);
+out:
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+static void
+serve(struct evhttp_request *req, void *arg)
+{
+	struct ca_http *http = arg;
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
+	struct ca_http_request in = { 0 };
+	struct ca_http_reply reply = { .status = 503 };
+
+	if (ssl == NULL) {
+		evhttp_connection_free(evcon);
+		return;
+	}
+	describe(http, req, ssl, &in);
+	evhttp_request_set_on_complete_cb(req, request_done, SSL_get_ex_data(ssl, conn_index));
+	http->opt.handler(http->opt.arg, &in, &reply);
+	send_reply(http, req, &reply);
+	tpmiot_buf_free(&reply.body);
+	ERR_clear_error();
+}
+
+/* ---- Life -------------------------------------------------------------------------- */
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	const struct timeval grace = { GRACE_SECONDS, 0 };
+	struct ca_http *http = arg;
+	struct conn *c;
+
+	(void)sig;
+	(void)what;
+	if (http->stopping)
+		return;
+	http->stopping = true;
+	evhttp_del_accept_socket(http->evhttp, http->bound);
+	http->bound = NULL;
+	http->listener = NULL;
+	/* Between two requests: nothing came in since the last reply. */
+	TAILQ_FOREACH(c, &http->conns, link)
+	if (c->read_mark != 0 && BIO_number_read(SSL_get_rbio(c->ssl)) == c->read_mark)
+		hang_up(c);
+	event_base_loopexit(http->base, http->conns_n > 0 ? &grace : NULL);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct ca_http *http = arg;
+
+	(void)fd;
+	(void)what;
+	if (http->opt.tick != NULL)
+		http->opt.tick(http->opt.arg);
+}
+
+/* Accepting into a full table of files would spin: as many connections as there is room for. */
+static void
+make_room(struct ca_http *http)
+{
+	const rlim_t want = (rlim_t)http->opt.max_connections + OTHER_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+		return;
+	limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= want)
+		return;
+	http->opt.max_connections =
+	    limit.rlim_cur > 2 * OTHER_FILES ? (int)(limit.rlim_cur - OTHER_FILES) : OTHER_FILES;
+	ca_log(CA_LOG_WARNING, "max_connections is %d: the limit of open files is %llu",
+	    http->opt.max_connections, (unsigned long long)limit.rlim_cur);
+}
+
+static void
+libevent_log(int severity, const char *msg)
+{
+	if (severity >= EVENT_LOG_WARN)
+		ca_log(CA_LOG_WARNING, "libevent: %s", msg);
+}
+
+static enum tpmiot_rc
+bind_listener(struct ca_http *http, struct tpmiot_err *err)
+{
+	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
+	struct addrinfo *ai = NULL;
+	enum tpmiot_rc rc;
+
+	if ((rc = ca_address_resolve(http->opt.listen, &ai, err)) != TPMIOT_OK)
+		return rc;
+	http->listener = evconnlistener_new_bind(
+	    http->base, NULL, NULL, flags, BACKLOG, ai->ai_addr, (int)ai->ai_addrlen);
+	freeaddrinfo(ai);
+	if (http->listener == NULL) {
+		(void)tpmiot_err_errno(err, "cannot listen on %s", http->opt.listen);
+		err->rc = TPMIOT_E_NET;
+		return TPMIOT_E_NET;
+	}
+	http->bound = evhttp_bind_listener(http->evhttp, http->listener);
+	if (http->bound == NULL) {
+		evconnlistener_free(http->listener);
+		return tpmiot_err_memory(err);
+	}
+	return TPMIOT_OK;
+}
+
+static bool
+make_events(struct ca_http *http)
+{
+	const uint16_t methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+	                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+	                         EVHTTP_REQ_PATCH;
+
+	if ((http->base = event_base_new()) == NULL ||
+	    (http->evhttp = evhttp_new(http->base)) == NULL ||
+	    (http->sigterm = evsignal_new(http->base, SIGTERM, on_signal, http)) == NULL ||
+	    (http->sigint = evsignal_new(http->base, SIGINT, on_signal, http)) == NULL ||
+	    (http->tick = event_new(http->base, -1, EV_PERSIST, on_tick, http)) == NULL)
+		return false;
+	evhttp_set_allowed_methods(http->evhttp, methods); /* the handler says 405, with reasons */
+	evhttp_set_default_content_type(http->evhttp, NULL);
+	evhttp_set_max_headers_size(http->evhttp, MAX_HEADER);
+	evhttp_set_max_body_size(http->evhttp, (ev_ssize_t)(http->opt.max_body * HARD_BODY_FACTOR));
+	evhttp_set_timeout(http->evhttp, http->opt.timeout);
+	evhttp_set_flags(http->evhttp, EVHTTP_SERVER_LINGERING_CLOSE);
+	evhttp_set_bevcb(http->evhttp, conn_bufferevent, http);
+	evhttp_set_gencb(http->evhttp, serve, http);
+	return true;
+}
+
+enum tpmiot_rc
+ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct tpmiot_err *err)
+{
+	struct ca_http *http = calloc(1, sizeof(*http));
+	enum tpmiot_rc rc;
+
+	if (http == NULL)
+		return tpmiot_err_memory(err);
+	http->opt = *options;
+	TAILQ_INIT(&http->conns);
+	event_set_log_callback(libevent_log);
+	make_room(http);
+	if (conn_index < 0)
+		conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, conn_free);
+	if (conn_index < 0 || !make_events(http)) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	ca_handshake_watch(options->tls);
+	if ((rc = bind_listener(http, err)) != TPMIOT_OK)
+		goto out;
+	/* Last, because libevent knows one taker of signals in a process. */
+	if (evsignal_add(http->sigterm, NULL) != 0 || evsignal_add(http->sigint, NULL) != 0) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	ca_address_url(
+	    options->listen, evconnlistener_get_fd(http->listener), http->url, sizeof(http->url));
+	*out = http;
+	http = NULL;
+out:
+	ca_http_free(&http);
+	return rc;
+}
+
+void
+ca_http_free(struct ca_http **httpp)
+{
+	struct ca_http *http = *httpp;
+
+	if (http == NULL)
+		return;
+	http->stopping = true; /* so that no connection that goes touches the listener */
+	if (http->evhttp != NULL)
+		evhttp_free(http->evhttp);
+	if (http->tick != NULL)
+		event_free(http->tick);
+	if (http->sigint != NULL)
+		event_free(http->sigint);
+	if (http->sigterm != NULL)
+		event_free(http->sigterm);
+	if (http->base != NULL)
+		event_base_free(http->base);
+	free(http);
+	*httpp = NULL;
+}
+
+const char *
+ca_http_url(const struct ca_http *http)
+{
+	return http->url;
+}
+
+enum tpmiot_rc
+ca_http_run(struct ca_http *http, struct tpmiot_err *err)
+{
+	const struct timeval minute = { TICK_SECONDS, 0 };
+
+	/* A client that hangs up early must not end the server. */
+	signal(SIGPIPE, SIG_IGN);
+	if (evtimer_add(http->tick, &minute) != 0)
+		return tpmiot_err_memory(err);
+	on_tick(-1, 0, http);
+	if (event_base_dispatch(http->base) < 0)
+		return tpmiot_err_set(err, TPMIOT_E_IO, "the event loop failed");
+	return TPMIOT_OK;
+}

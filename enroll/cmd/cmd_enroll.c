@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include <tpmiot/device_id.h>
+
+#include "enroll/enrol/certs.h"
+#include "enroll/cmd/cli.h"
+#include "enroll/enrol/ekpick.h"
+#include "enroll/enrol/flow.h"
+#include "enroll/state/journal.h"
+#include "enroll/enrol/keys.h"
+#include "enroll/state/pending.h"
+#include "enroll/enrol/secret.h"
+#include "enroll/enrol/token.h"
+#include "enroll/net/url.h"
+
+struct job {
+	struct enroll_env *env;
+	const char *name;
+	enum tpmiot_key_kind kind;
+	struct enroll_state state;
+	struct enroll_server server;
+	struct tpmiot_buf token;
+	struct enroll_http *http;
+};
+
+/* ---- What was asked for ------------------------------------------------------------ */
+
+static enum tpmiot_rc
+check_options(struct job *job, struct tpmiot_err *err)
+{
+	const struct enroll_opts *opts = job->env->opts;
+	enum tpmiot_rc rc;
+
+	job->name = opts->name != NULL ? opts->name : ENROLL_DEFAULT_NAME;
+	rc = enroll_state_check_name(job->name, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_ekpick_check(opts->ek, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (opts->server == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "enroll needs to know the CA: --server=https://HOST[:PORT]");
+	rc = enroll_url_check(opts->server, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (opts->key != NULL && !tpmiot_key_kind_parse(opts->key, &job->kind))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--key=%s: ec-p256, ec-p384, rsa-2048 or rsa-3072 is wanted", opts->key);
+	if (opts->device_id != NULL && !tpmiot_device_id_valid(opts->device_id))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--device-id: 1 to 64 of A-Z a-z 0-9 . _ : @ - are wanted, a letter or digit "
+		    "first");
+	return TPMIOT_OK;
+}
+
+static const enum tpmiot_key_kind *
+wanted_kind(const struct job *job)
+{
+	return job->env->opts->key != NULL ? &job->kind : NULL;
+}
+
+/* ---- What is there already ----------------------------------------------------------- */
+
+/* Whether there is a key with a certificate for it that is not out of date. */
+static enum tpmiot_rc
+is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
+{
+	struct tpmiot_keyfile file = { .extra = NULL };
+	EVP_PKEY *pkey = NULL;
+	X509 *leaf = NULL;
+	enum tpmiot_rc rc;
+	bool enrolled;
+
+	rc = enroll_state_read_key(job->env->dir, job->name, &file, err);
+	if (rc == TPMIOT_E_NOT_FOUND) {
+		*out = false;
+		return TPMIOT_OK;
+	}
+	if (rc == TPMIOT_OK)
+		rc = enroll_keys_check_kind(job->name, &file, wanted_kind(job), err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_public_to_pkey(NULL, &file.pub, &pkey, err);
+	tpmiot_keyfile_clear(&file);
+	if (rc != TPMIOT_OK)
+		return rc;
+	enrolled = enroll_certs_read_leaf(job->env->dir, job->name, &leaf, NULL) == TPMIOT_OK &&
+	           enroll_certs_usable(leaf, pkey, (int64_t)time(NULL));
+	if (enrolled && job->env->opts->device_id != NULL &&
+	    enroll_certs_is_others(leaf, job->env->opts->device_id))
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "%s/%s.crt is made out to another device id than %s; leave --device-id out, or "
+		    "begin anew with 'tpmiot-enroll reset'",
+		    job->env->dir, job->name, job->env->opts->device_id);
+	X509_free(leaf);
+	EVP_PKEY_free(pkey);
+	if (rc == TPMIOT_OK)
+		*out = enrolled;
+	return rc;
+}
+
+/* ---- The work --------------------------------------------------------------------------- */
+
+/* What a killed run left in the TPM goes first; what this one loads is noted before it is. */
+static enum tpmiot_rc
+with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result, struct tpmiot_err *err)
+{
+	const struct enroll_opts *opts = job->env->opts;
+	const struct enroll_flow_plan plan = {
+		.name = job->name,
+		.kind = wanted_kind(job),
+		.ek = opts->ek,
+		.device_id = opts->device_id,
+		.join_token = &job->token,
+		.server = &job->server,
+	};
+	struct tpmiot_tpm *tpm = NULL;
+	enum tpmiot_rc rc, ended;
+
+	rc = enroll_secret_open_tpm(job->env, &tpm, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	rc = enroll_journal_begin(&job->state, tpm, &job->env->ui, err);
+	if (rc != TPMIOT_OK) {
+		tpmiot_tpm_free(&tpm);
+		return rc;
+	}
+	if (!enrolled)
+		rc =
+		    enroll_flow_run(&plan, &job->state, tpm, job->http, &job->env->ui, result, err);
+	tpmiot_tpm_free(&tpm);
+	rc = enroll_secret_explain(rc, err);
+	if (rc == TPMIOT_E_TPM_GONE)
+		return rc; /* who knows what was flushed: the journal stays */
+	ended = enroll_journal_end(&job->state, rc == TPMIOT_OK ? err : NULL);
+	return rc == TPMIOT_OK ? ended : rc;
+}
+
+static enum tpmiot_rc
+report(struct job *job, const char *result, const char *device_id, struct tpmiot_err *err)
+{
+	struct enroll_ui *ui = &job->env->ui;
+	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+	X509 *leaf = NULL;
+	enum tpmiot_rc rc;
+
+	rc = enroll_certs_read_leaf(job->env->dir, job->name, &leaf, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	enroll_ui_result(ui, "result", NULL, result);
+	enroll_ui_note(ui, "%s: %s", job->name, result);
+	enroll_ui_result(ui, "device_id", "Device id:", device_id);
+	enroll_certs_put_name(X509_get_subject_name(leaf), &text);
+	enroll_ui_result(ui, "subject", "Subject:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_reset(&text);
+	enroll_certs_put_time(enroll_certs_not_after(leaf), &text);
+	enroll_ui_result(ui, "not_after", "Valid until:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_reset(&text);
+	tpmiot_buf_printf(&text, "%s/%s.key", job->env->dir, job->name);
+	enroll_ui_result(ui, "key", "Key:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_reset(&text);
+	tpmiot_buf_printf(&text, "%s/%s.crt", job->env->dir, job->name);
+	enroll_ui_result(ui, "certificate", "Certificate:", tpmiot_buf_cstr(&text));
+	tpmiot_buf_free(&text);
+	X509_free(leaf);
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+run(struct job *job, struct tpmiot_err *err)
+{
+	struct enroll_flow_result result = { .device_id = "" };
+	bool enrolled = false;
+	enum tpmiot_rc rc;
+
+	rc = enroll_state_open(job->env->dir, &job->state, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_pending_finish(&job->state, job->name, err);
+	if (rc == TPMIOT_OK)
+		rc = is_enrolled(job, &enrolled, err);
+	if (rc == TPMIOT_OK && !enrolled)
+		rc = enroll_server_open(job->env->dir, &job->server, &job->http, err);
+	if (rc == TPMIOT_OK && (!enrolled || enroll_journal_exists(job->env->dir)))
+		rc = with_tpm(job, enrolled, &result, err);
+	if (rc == TPMIOT_OK)
+		rc = report(job, enrolled ? "already enrolled" : "enrolled",
+		    enrolled ? NULL : result.device_id, err);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err)
+{
+	struct job job = { .env = env,
+		.state = ENROLL_STATE_INIT,
+		.token = TPMIOT_BUF_INIT,
+		.server = { .url = env->opts->server, .ca_file = env->opts->ca_file } };
+	enum tpmiot_rc rc;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	rc = check_options(&job, err);
+	if (rc == TPMIOT_OK && env->opts->join_token_file != NULL)
+		rc = enroll_token_read(env->opts->join_token_file, &env->ui, &job.token, err);
+	if (rc == TPMIOT_OK)
+		rc = run(&job, err);
+	enroll_http_free(&job.http);
+	tpmiot_buf_free(&job.token);
+	enroll_state_close(&job.state);
+	curl_global_cleanup();
+	return rc;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "enroll/cmd/opts.h"
+
+enum kind { FLAG, VALUE };
+
+struct option_spec {
+	const char *name;
+	char letter; /* 0: long form only */
+	enum kind kind;
+	size_t offset;        /* in struct enroll_opts: bool or const char * */
+	const char *commands; /* that take it, separated by blanks; NULL: all */
+};
+
+#define AT(member) offsetof(struct enroll_opts, member)
+
+static const struct option_spec specs[] = {
+	{ "tcti", 0, VALUE, AT(tcti), NULL },
+	{ "state-dir", 0, VALUE, AT(state_dir), NULL },
+	{ "json", 0, FLAG, AT(json), NULL },
+	{ "quiet", 'q', FLAG, AT(quiet), NULL },
+	{ "verbose", 'v', FLAG, AT(verbose), NULL },
+	{ "help", 'h', FLAG, AT(help), NULL },
+	{ "version", 'V', FLAG, AT(version), NULL },
+	{ "server", 0, VALUE, AT(server), "enroll doctor renew" },
+	{ "ca-file", 0, VALUE, AT(ca_file), "enroll doctor renew" },
+	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll" },
+	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew" },
+	{ "endorsement-auth-file", 0, VALUE, AT(endorsement_auth_file), "enroll ek" },
+	{ "name", 0, VALUE, AT(name), "enroll renew reset" },
+	{ "key", 0, VALUE, AT(key), "enroll" },
+	{ "device-id", 0, VALUE, AT(device_id), "enroll" },
+	{ "ek", 0, VALUE, AT(ek), "enroll ek" },
+	{ "before", 0, VALUE, AT(before), "renew" },
+	{ "rekey", 0, FLAG, AT(rekey), "renew" },
+	{ "public-out", 0, VALUE, AT(public_out), "ek" },
+	{ "cert-out", 0, VALUE, AT(cert_out), "ek" },
+	{ "yes", 'y', FLAG, AT(yes), "reset" },
+};
+
+#define N_SPECS (sizeof(specs) / sizeof(specs[0]))
+#define FIRST_LONG 256 /* what getopt_long answers for specs[0] */
+
+static bool
+word_in(const char *word, const char *list)
+{
+	size_t len = strlen(word);
+	const char *at;
+
+	for (at = list; (at = strstr(at, word)) != NULL; at += len)
+		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+			return true;
+	return false;
+}
+
+static void
+long_options(struct option out[N_SPECS + 1])
+{
+	size_t i;
+
+	memset(out, 0, (N_SPECS + 1) * sizeof(out[0]));
+	for (i = 0; i < N_SPECS; i++) {
+		out[i].name = specs[i].name;
+		out[i].has_arg = specs[i].kind == VALUE ? required_argument : no_argument;
+		out[i].val = FIRST_LONG + (int)i;
+	}
+}
+
+/* The index in specs of what getopt_long answered, or N_SPECS. */
+static size_t
+spec_of(int answer)
+{
+	size_t i;
+
+	if (answer >= FIRST_LONG)
+		return (size_t)(answer - FIRST_LONG);
+	for (i = 0; i < N_SPECS; i++)
+		if (specs[i].letter != 0 && specs[i].letter == answer)
+			break;
+	return i;
+}
+
+static enum tpmiot_rc
+store(const struct option_spec *spec, const char *value, struct enroll_opts *opts,
+    struct tpmiot_err *err)
+{
+	unsigned char *at = (unsigned char *)opts + spec->offset;
+	const bool on = true;
+
+	if (spec->kind == FLAG) {
+		memcpy(at, &on, sizeof(on));
+		return TPMIOT_OK;
+	}
+	if (value[0] == '\0')
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "--%s needs a value", spec->name);
+	memcpy(at, &value, sizeof(value));
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+check_command(const struct enroll_opts *opts, const bool given[N_SPECS], struct tpmiot_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < N_SPECS; i++)
+		if (given[i] && specs[i].commands != NULL &&
+		    !word_in(opts->command, specs[i].commands))
+			return tpmiot_err_set(err, TPMIOT_E_USAGE,
+			    "the command %s has no option --%s", opts->command, specs[i].name);
+	if (opts->quiet && opts->verbose)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "quiet and verbose exclude each other: give one of -q and -v");
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+enroll_opts_parse(int argc, char **argv, struct enroll_opts *out, struct tpmiot_err *err)
+{
+	struct option longs[N_SPECS + 1];
+	struct enroll_opts opts = { .command = NULL };
+	bool given[N_SPECS] = { false };
+	enum tpmiot_rc rc;
+	size_t i;
+	int answer;
+
+	long_options(longs);
+	optind = 0; /* glibc: start over, whatever was parsed before */
+	opterr = 0;
+	while ((answer = getopt_long(argc, argv, ":qvhVy", longs, NULL)) != -1) {
+		if (answer == ':')
+			return tpmiot_err_set(
+			    err, TPMIOT_E_USAGE, "%s needs a value", argv[optind - 1]);
+		i = spec_of(answer);
+		if (i >= N_SPECS)
+			return tpmiot_err_set(
+			    err, TPMIOT_E_USAGE, "unknown option %s", argv[optind - 1]);
+		rc = store(&specs[i], optarg, &opts, err);
+		if (rc != TPMIOT_OK)
+			return rc;
+		given[i] = true;
+	}
+	if (optind < argc)
+		opts.command = argv[optind];
+	if (!opts.help && !opts.version) {
+		if (opts.command == NULL)
+			return tpmiot_err_set(err, TPMIOT_E_USAGE, "which command?");
+		if (argc - optind > 1)
+			return tpmiot_err_set(
+			    err, TPMIOT_E_USAGE, "'%s' is one word too many", argv[optind + 1]);
+		rc = check_command(&opts, given, err);
+		if (rc != TPMIOT_OK)
+			return rc;
+	}
+	*out = opts;
+	return TPMIOT_OK;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: which options there are, which command takes which. */
+#ifndef ENROLL_OPTS_H
+#define ENROLL_OPTS_H
+
+#include <stdbool.h>
+
+#include <tpmiot/err.h>
+
+/* Strings are borrowed from argv; NULL and false where nothing was given. */
+struct enroll_opts {
+	const char *command;
+	/* every command */
+	const char *tcti;
+	const char *state_dir;
+	bool json;
+	bool quiet;
+	bool verbose;
+	bool help;
+	bool version;
+	/* those that may need it: of the owner and of the endorsement hierarchy */
+	const char *owner_auth_file;
+	const char *endorsement_auth_file;
+	/* enroll */
+	const char *server;
+	const char *ca_file;
+	const char *join_token_file;
+	const char *name; /* reset, too */
+	const char *key;
+	const char *device_id;
+	const char *ek; /* ek, too */
+	/* renew */
+	const char *before;
+	bool rekey;
+	/* ek */
+	const char *public_out;
+	const char *cert_out;
+	/* reset */
+	bool yes;
+};
+
+/*
+ * Options may stand before and behind the command. TPMIOT_E_USAGE, saying what
+ * is wrong, for an unknown option, a missing or empty value, an option of
+ * another command, no command (unless help or version is asked for), too many words.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_opts_parse(
+    int argc, char **argv, struct enroll_opts *out, struct tpmiot_err *err);
+
+#endif

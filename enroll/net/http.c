@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include "enroll/net/http.h"
+#include "enroll/cmd/ui.h"
+#include "enroll/net/url.h"
+
+#define CONNECT_TIMEOUT_S 15L
+#define REQUEST_TIMEOUT_S 90L
+#define RETRY_AFTER_MAX 3600
+
+struct enroll_http {
+	CURL *curl;
+	struct curl_slist *headers;
+	char *base;    /* the URL without a slash at its end */
+	char *ca_file; /* for messages: NULL if the system's roots are used */
+	bool broke;    /* the last request got as far as the server, but no reply came */
+	int64_t date;  /* of the reply, 0 if it has none */
+	STACK_OF(X509) *client_certs; /* borrowed; NULL: no client certificate */
+	EVP_PKEY *client_key;
+	char curl_text[CURL_ERROR_SIZE];
+};
+
+struct sink {
+	struct tpmiot_buf *buf;
+	size_t max;
+	bool too_long;
+};
+
+/* CURLOPT_MAXFILESIZE does not bound chunked replies; this does. */
+static size_t
+receive(char *data, size_t size, size_t n, void *arg)
+{
+	struct sink *sink = arg;
+
+	if (size * n > sink->max - sink->buf->len) {
+		sink->too_long = true;
+		return 0;
+	}
+	tpmiot_buf_put(sink->buf, data, size * n);
+	return sink->buf->failed ? 0 : size * n;
+}
+
+static size_t
+receive_header(char *line, size_t size, size_t n, void *arg)
+{
+	static const char name[] = "Date:";
+	struct enroll_http *http = arg;
+	char text[64] = "";
+
+	if (size * n > strlen(name) && size * n < sizeof(text) &&
+	    strncasecmp(line, name, strlen(name)) == 0) {
+		memcpy(text, line + strlen(name), size * n - strlen(name));
+		http->date = curl_getdate(text, NULL);
+	}
+	return size * n;
+}
+
+/* Called by curl for each new connection. */
+static CURLcode
+set_client(CURL *curl, void *ssl_ctx, void *arg)
+{
+	const struct enroll_http *http = arg;
+	STACK_OF(X509) *issuers;
+	int ok;
+
+	(void)curl;
+	if (http->client_certs == NULL)
+		return CURLE_OK;
+	issuers = sk_X509_dup(http->client_certs);
+	ok = issuers != NULL && SSL_CTX_use_cert_and_key(ssl_ctx, sk_X509_shift(issuers),
+	                            http->client_key, issuers, 1) == 1;
+	sk_X509_free(issuers);
+	return ok ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
+static int
+on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	(void)arg;
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return enroll_signals_pending() ? 1 : 0;
+}
+
+/* ---- Set-up ---------------------------------------------------------------------- */
+
+static enum tpmiot_rc
+copy_base(struct enroll_http *http, const char *server, struct tpmiot_err *err)
+{
+	size_t len = strlen(server);
+
+	while (len > 0 && server[len - 1] == '/')
+		len--;
+	http->base = strndup(server, len);
+	return http->base != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
+}
+
+/*
+ * A given file is the only trust; a remembered one stands beside the system's
+ * (curl's default CAPATH), because the CA's front end may have a public certificate.
+ */
+static bool
+set_trust(struct enroll_http *http, const char *ca_file, const char *known_ca)
+{
+	CURL *curl = http->curl;
+
+	if (ca_file != NULL) {
+		http->ca_file = strdup(ca_file);
+		return http->ca_file != NULL &&
+		       curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+		       curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
+	}
+	return known_ca == NULL || curl_easy_setopt(curl, CURLOPT_CAINFO, known_ca) == CURLE_OK;
+}
+
+static bool
+add_header(struct enroll_http *http, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(http->headers, line);
+
+	if (longer != NULL)
+		http->headers = longer;
+	return longer != NULL;
+}
+
+static bool
+set_options(struct enroll_http *http)
+{
+	CURL *curl = http->curl;
+
+	return add_header(http, "Content-Type: application/json") &&
+	       add_header(http, "Accept: application/json, application/problem+json") &&
+	       add_header(http, "Expect:") && /* one round trip, not two */
+	       curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ==
+	           CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
+	           CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_TIMEOUT, REQUEST_TIMEOUT_S) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_USERAGENT, "tpmiot-enroll/" PACKAGE_VERSION) ==
+	           CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_text) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_HEADERDATA, http) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, set_client) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, http) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
+}
+
+enum tpmiot_rc
+enroll_http_new(const char *server, const char *ca_file, const char *known_ca,
+    struct enroll_http **out, struct tpmiot_err *err)
+{
+	struct enroll_http *http;
+	enum tpmiot_rc rc = enroll_url_check(server, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (ca_file != NULL && access(ca_file, R_OK) != 0) {
+		(void)tpmiot_err_errno(err, "cannot read --ca-file=%s", ca_file);
+		if (err != NULL)
+			err->rc = TPMIOT_E_TRUST;
+		return TPMIOT_E_TRUST;
+	}
+	http = calloc(1, sizeof(*http));
+	if (http == NULL)
+		return tpmiot_err_memory(err);
+	http->curl = curl_easy_init();
+	rc = copy_base(http, server, err);
+	if (rc == TPMIOT_OK &&
+	    (http->curl == NULL || !set_options(http) || !set_trust(http, ca_file, known_ca)))
+		rc = tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "this system's libcurl cannot do what is needed: HTTPS, TLS 1.2");
+	if (rc == TPMIOT_OK)
+		*out = http;
+	else
+		enroll_http_free(&http);
+	return rc;
+}
+
+void
+enroll_http_free(struct enroll_http **http)
+{
+	if (*http == NULL)
+		return;
+	curl_easy_cleanup((*http)->curl);
+	curl_slist_free_all((*http)->headers);
+	free((*http)->base);
+	free((*http)->ca_file);
+	free(*http);
+	*http = NULL;
+}
+
+/* ---- Requests ---------------------------------------------------------------------- */
+
+static const char *
+curl_reason(const struct enroll_http *http, CURLcode code)
+{
+	return http->curl_text[0] != '\0' ? http->curl_text : curl_easy_strerror(code);
+}
+
+static enum tpmiot_rc
+not_trusted(const struct enroll_http *http, struct tpmiot_err *err)
+{
+	long result = 0;
+	const char *why;
+
+	(void)curl_easy_getinfo(http->curl, CURLINFO_SSL_VERIFYRESULT, &result);
+	why = result != X509_V_OK ? X509_verify_cert_error_string(result) : http->curl_text;
+	if (result == X509_V_ERR_CERT_NOT_YET_VALID || result == X509_V_ERR_CERT_HAS_EXPIRED)
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s is not trusted: %s; compare this device's clock with the CA's first, "
+		    "then renew the server's certificate",
+		    http->base, why);
+	if (http->ca_file != NULL)
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s is not trusted: %s. --ca-file=%s is not the one of this CA: fetch ca.crt "
+		    "from the CA's directory, by a way you trust",
+		    http->base, why, http->ca_file);
+	return tpmiot_err_set(err, TPMIOT_E_TRUST,
+	    "%s is not trusted: %s. Give the CA's certificate with --ca-file=FILE (ca.crt in the "
+	    "CA's directory), fetched by a way you trust",
+	    http->base, why);
+}
+
+static enum tpmiot_rc
+explain(
+    const struct enroll_http *http, CURLcode code, const struct sink *sink, struct tpmiot_err *err)
+{
+	const char *reason = curl_reason(http, code);
+
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return not_trusted(http, err);
+	case CURLE_SSL_CACERT_BADFILE:
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s holds no CA certificate in PEM form; it should be the ca.crt of the CA",
+		    http->ca_file != NULL ? http->ca_file : "the file of trusted CAs");
+	case CURLE_SSL_CONNECT_ERROR:
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s: no TLS connection: %s; is this the port of the CA?", http->base, reason);
+	case CURLE_ABORTED_BY_CALLBACK:
+		return tpmiot_err_set(
+		    err, TPMIOT_E_IO, "interrupted; the same command again goes on from here");
+	case CURLE_OUT_OF_MEMORY:
+		return tpmiot_err_memory(err);
+	case CURLE_WRITE_ERROR:
+		if (sink->too_long)
+			return tpmiot_err_set(err, TPMIOT_E_TRUST,
+			    "%s sent a reply of more than %zu bytes: no CA does so; "
+			    "check --server",
+			    http->base, sink->max);
+		return tpmiot_err_memory(err);
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+		return tpmiot_err_set(err, TPMIOT_E_NET,
+		    "%s broke off: %s; see that the CA runs, then run the same command again",
+		    http->base, reason);
+	default:
+		return tpmiot_err_set(err, TPMIOT_E_NET,
+		    "%s is not reachable: %s; check the address, the network, and that the CA runs",
+		    http->base, reason);
+	}
+}
+
+/* Media types are compared without their parameters. */
+static bool
+is_type(const char *content_type, const char *want)
+{
+	size_t len = strlen(want);
+
+	return content_type != NULL && strncasecmp(content_type, want, len) == 0 &&
+	       (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
+}
+
+static void
+read_head(struct enroll_http *http, struct enroll_http_reply *reply)
+{
+	CURL *curl = http->curl;
+	const char *content_type = NULL;
+	curl_off_t wait = 0;
+
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &content_type);
+	(void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait);
+	reply->json = is_type(content_type, "application/json");
+	reply->problem = is_type(content_type, "application/problem+json");
+	reply->retry_after = wait <= 0                ? 0
+	                     : wait > RETRY_AFTER_MAX ? RETRY_AFTER_MAX
+	                                              : (unsigned)wait;
+	reply->date = http->date > 0 ? http->date : 0;
+}
+
+/* The method and its body are set. */
+static enum tpmiot_rc
+perform(struct enroll_http *http, const char *path, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err)
+{
+	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
+	struct sink sink = { &reply.body, max, false };
+	struct tpmiot_buf url = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc = TPMIOT_OK;
+	CURLcode code;
+
+	tpmiot_buf_printf(&url, "%s%s", http->base, path);
+	if (tpmiot_buf_cstr(&url) == NULL ||
+	    curl_easy_setopt(http->curl, CURLOPT_URL, url.data) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &sink) != CURLE_OK) {
+		rc = tpmiot_err_memory(err);
+		goto out;
+	}
+	http->curl_text[0] = '\0';
+	http->date = 0;
+	code = curl_easy_perform(http->curl);
+	http->broke = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+	              code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+	if (code != CURLE_OK) {
+		rc = explain(http, code, &sink, err);
+		goto out;
+	}
+	read_head(http, &reply);
+	*out = reply;
+	reply.body = (struct tpmiot_buf)TPMIOT_BUF_INIT;
+out:
+	tpmiot_buf_free(&reply.body);
+	tpmiot_buf_free(&url);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot_buf *body,
+    size_t max, struct enroll_http_reply *out, struct tpmiot_err *err)
+{
+	if (curl_easy_setopt(http->curl, CURLOPT_POST, 1L) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body->data) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE, (long)body->len) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return perform(http, path, max, out, err);
+}
+
+enum tpmiot_rc
+enroll_http_get(struct enroll_http *http, const char *path, size_t max,
+    struct enroll_http_reply *out, struct tpmiot_err *err)
+{
+	if (curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return perform(http, path, max, out, err);
+}
+
+enum tpmiot_rc
+enroll_http_set_client(
+    struct enroll_http *http, STACK_OF(X509) *certs, EVP_PKEY *key, struct tpmiot_err *err)
+{
+	if (sk_X509_num(certs) < 1 ||
+	    EVP_PKEY_eq(X509_get0_pubkey(sk_X509_value(certs, 0)), key) != 1)
+		return tpmiot_err_set(err, TPMIOT_E_CONFLICT,
+		    "the certificate is for another key; 'tpmiot-enroll enroll' gets a new one");
+	http->client_certs = certs;
+	http->client_key = key;
+	return TPMIOT_OK;
+}
+
+bool
+enroll_http_broke(const struct enroll_http *http)
+{
+	return http->broke;
+}
+
+void
+enroll_http_reply_free(struct enroll_http_reply *reply)
+{
+	tpmiot_buf_free(&reply->body);
+}

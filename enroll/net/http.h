@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One CA over HTTPS. Only https, TLS 1.2 or later, verification always on, no
+ * redirect; replies are bounded however they are framed. The connection is kept
+ * between requests.
+ */
+#ifndef ENROLL_HTTP_H
+#define ENROLL_HTTP_H
+
+#include <stdbool.h>
+
+#include <openssl/x509.h>
+
+#include <tpmiot/buf.h>
+
+struct enroll_http;
+
+struct enroll_http_reply {
+	long status;
+	bool problem;         /* application/problem+json */
+	bool json;            /* application/json */
+	unsigned retry_after; /* seconds, 0 if not said */
+	int64_t date;         /* the server's clock, seconds since the epoch; 0 if not said */
+	struct tpmiot_buf body;
+};
+
+/*
+ * server: an https:// URL (enroll/net/url.h), to which the protocol's paths are
+ * added. Whom to trust: the certificates in ca_file and nobody else; without it the
+ * system's, and those in known_ca, the file of a former enrolment. Either may be
+ * NULL; strings are copied.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_new(const char *server, const char *ca_file,
+    const char *known_ca, struct enroll_http **out, struct tpmiot_err *err);
+void enroll_http_free(struct enroll_http **http);
+
+/*
+ * Posts JSON to path ("/v1/attestations"). TPMIOT_OK whatever the status is;
+ * TPMIOT_E_NET if no reply came, TPMIOT_E_TRUST if the server is not who it
+ * should be. The body of the reply is at most max bytes.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_post(struct enroll_http *http, const char *path,
+    const struct tpmiot_buf *body, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err);
+
+/* The same without a body. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_get(struct enroll_http *http, const char *path,
+    size_t max, struct enroll_http_reply *out, struct tpmiot_err *err);
+
+/*
+ * Before the first request: a TLS client certificate with its issuers, and its key, which may
+ * live behind any provider and context. Borrowed until enroll_http_free().
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_set_client(
+    struct enroll_http *http, STACK_OF(X509) *certs, EVP_PKEY *key, struct tpmiot_err *err);
+
+/* Whether the last request failed behind the connection: the same again may succeed. */
+bool enroll_http_broke(const struct enroll_http *http);
+
+void enroll_http_reply_free(struct enroll_http_reply *reply);
+
+#endif

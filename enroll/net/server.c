@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "enroll/net/server.h"
+
+enum tpmiot_rc
+enroll_server_remember(
+    const struct enroll_state *state, const struct enroll_server *server, struct tpmiot_err *err)
+{
+	char *path = server->ca_file != NULL ? realpath(server->ca_file, NULL) : NULL;
+	json_t *root = json_pack("{s:s,s:s*}", "server", server->url, "ca_file", path);
+	char *text = json_dumps(root, JSON_INDENT(2));
+	enum tpmiot_rc rc;
+
+	if (text == NULL)
+		rc = tpmiot_err_memory(err);
+	else
+		rc = enroll_state_write_text(state, ENROLL_SERVER_FILE, text, err);
+	free(text);
+	json_decref(root);
+	free(path);
+	return rc;
+}
+
+static enum tpmiot_rc
+take(const json_t *root, const char *name, struct tpmiot_buf *text, const char **out,
+    struct tpmiot_err *err)
+{
+	const char *value = json_string_value(json_object_get(root, name));
+
+	if (value == NULL)
+		return TPMIOT_OK;
+	tpmiot_buf_put_str(text, value);
+	if (tpmiot_buf_cstr(text) == NULL)
+		return tpmiot_err_memory(err);
+	*out = (const char *)text->data;
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+fill_in(const json_t *root, struct enroll_server *server, struct tpmiot_err *err)
+{
+	const char *url = json_string_value(json_object_get(root, "server"));
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (url == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    ENROLL_SERVER_FILE " in the state directory is damaged; give --server=URL");
+	if (server->ca_file == NULL && (server->url == NULL || strcmp(server->url, url) == 0))
+		rc = take(root, "ca_file", &server->text[1], &server->ca_file, err);
+	if (rc == TPMIOT_OK && server->url == NULL)
+		rc = take(root, "server", &server->text[0], &server->url, err);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_server_recall(const char *dir, struct enroll_server *server, struct tpmiot_err *err)
+{
+	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+	json_t *root = NULL;
+	enum tpmiot_rc rc;
+
+	rc = tpmiot_statedir_read(dir, ENROLL_SERVER_FILE, &text, err);
+	if (rc == TPMIOT_OK) {
+		root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+		rc = fill_in(root, server, err);
+	}
+	json_decref(root);
+	tpmiot_buf_free(&text);
+	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+}
+
+void
+enroll_server_free(struct enroll_server *server)
+{
+	tpmiot_buf_free(&server->text[0]);
+	tpmiot_buf_free(&server->text[1]);
+}
+
+enum tpmiot_rc
+enroll_server_open(const char *dir, const struct enroll_server *server, struct enroll_http **out,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_buf known = TPMIOT_BUF_INIT, pem = TPMIOT_BUF_INIT;
+	bool enrolled_before;
+	enum tpmiot_rc rc;
+
+	enrolled_before = tpmiot_statedir_read(dir, ENROLL_CA_NAME ".crt", &pem, NULL) == TPMIOT_OK;
+	tpmiot_buf_printf(&known, "%s/" ENROLL_CA_NAME ".crt", dir);
+	if (tpmiot_buf_cstr(&known) == NULL)
+		rc = tpmiot_err_memory(err);
+	else
+		rc = enroll_http_new(server->url, server->ca_file,
+		    enrolled_before ? (const char *)known.data : NULL, out, err);
+	tpmiot_buf_free(&known);
+	tpmiot_buf_free(&pem);
+	return rc;
+}
