@@ -91,9 +91,9 @@ tpm_exec(
 	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_TPM_RC_LAYER &&
 	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_RC_LAYER) {
 		tpm_disconnect(tpm);
-		tpm->doubtful =
-		    tss != TSS2_TCTI_RC_TRY_AGAIN; /* one that hangs is not asked again */
+		tpm->doubtful = true;
 	}
+	tpm->hangs = tss == TSS2_TCTI_RC_TRY_AGAIN;
 	if (rc == TPMIOT_OK && call->n_auth > 0)
 		rc = accept_response(tpm, call, err);
 	tpm->doubtful |= tss == TSS2_RC_SUCCESS && rc != TPMIOT_OK;

@@ -47,6 +47,16 @@ policy_key() {
 	under 0x81000001 "$name" -G ecc256:ecdsa-sha256:null -L "$policy" -a "$POLICY_KEY" "$@"
 }
 
+# importable NAME: $T/NAME.key, an EC key of $T/NAME.pem, made outside the TPM for
+# the storage key at 0x81000001
+importable() {
+	[ -e "$T/srk.pub" ] || tpm2_readpublic -Q -c 0x81000001 -o "$T/srk.pub"
+	openssl genpkey -algorithm EC -pkeyopt group:P-256 -out "$T/$1.pem" &&
+	    tpm2_duplicate -Q -U "$T/srk.pub" -G ecc -k "$T/$1.pem" -u "$T/$1.pub" \
+		-r "$T/$1.priv" -s "$T/$1.seed" &&
+	    keyfile "$1" type=4 secret="$(hex "$T/$1.seed")"
+}
+
 # keyfile NAME FIELD=VALUE…: $T/NAME.key of $T/NAME.pub and $T/NAME.priv. Fields: type (3),
 # empty (TRUE), parent (0x81000001), secret, rsaparent, parentname, description; and
 # policy='CODE:HEX …', signed='NAME CODE:HEX …', of which there may be several.

@@ -91,25 +91,37 @@ set_pss(EVP_PKEY_CTX *ctx, bool pss)
 	                   EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
-/* By its public key alone, in the process's default context, which knows no tpmiot. */
-static bool
-holds(EVP_PKEY *key, bool pss, const unsigned char *sig, size_t len, const unsigned char *msg,
-    size_t msg_len)
+/* Its public half alone, in the process's default context, which knows no tpmiot. */
+static EVP_PKEY *
+software_half(EVP_PKEY *key)
 {
 	unsigned char *spki = NULL;
-	int spki_len = i2d_PUBKEY(key, &spki);
+	int len = i2d_PUBKEY(key, &spki);
 	const unsigned char *p = spki;
-	EVP_PKEY *public = spki_len > 0 ? d2i_PUBKEY(NULL, &p, spki_len) : NULL;
+	EVP_PKEY *public = len > 0 ? d2i_PUBKEY(NULL, &p, len) : NULL;
+
+	OPENSSL_free(spki);
+	return public;
+}
+
+static void
+not_good(const char *what)
+{
+	fprintf(stderr, "%s that was said to be good is not\n", what);
+	exit(42);
+}
+
+static bool
+holds(EVP_PKEY *public, bool pss, const unsigned char *sig, size_t len, const unsigned char *msg,
+    size_t msg_len)
+{
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pctx = NULL;
 	bool ok;
 
-	ok = public != NULL &&
-	     EVP_DigestVerifyInit_ex(ctx, &pctx, "SHA256", NULL, NULL, public, NULL) == 1 &&
+	ok = EVP_DigestVerifyInit_ex(ctx, &pctx, "SHA256", NULL, NULL, public, NULL) == 1 &&
 	     set_pss(pctx, pss) && EVP_DigestVerify(ctx, sig, len, msg, msg_len) == 1;
 	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(public);
-	OPENSSL_free(spki);
 	return ok;
 }
 
@@ -117,18 +129,100 @@ bool
 user_sign(struct user *user, EVP_PKEY *key, bool pss)
 {
 	unsigned char msg[100], sig[1024];
+	EVP_PKEY *public = software_half(key);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pctx = NULL;
 	size_t len = sizeof(sig);
 	bool ok;
 
 	RAND_bytes(msg, sizeof(msg));
-	ok = EVP_DigestSignInit_ex(ctx, &pctx, "SHA256", user->libctx, NULL, key, NULL) == 1 &&
+	ok = public != NULL &&
+	     EVP_DigestSignInit_ex(ctx, &pctx, "SHA256", user->libctx, NULL, key, NULL) == 1 &&
 	     set_pss(pctx, pss) && EVP_DigestSign(ctx, sig, &len, msg, sizeof(msg)) == 1;
 	EVP_MD_CTX_free(ctx);
-	if (ok && !holds(key, pss, sig, len, msg, sizeof(msg))) {
-		fprintf(stderr, "a signature that was said to be good is not\n");
-		exit(42);
-	}
+	if (ok && !holds(public, pss, sig, len, msg, sizeof(msg)))
+		not_good("a signature");
+	EVP_PKEY_free(public);
+	return ok;
+}
+
+static bool
+set_padding(EVP_PKEY_CTX *ctx, bool oaep)
+{
+	return EVP_PKEY_CTX_set_rsa_padding(
+	           ctx, oaep ? RSA_PKCS1_OAEP_PADDING : RSA_PKCS1_PADDING) == 1;
+}
+
+static bool
+encrypt(EVP_PKEY *key, bool oaep, const unsigned char *in, size_t in_len, unsigned char *out,
+    size_t *out_len)
+{
+	EVP_PKEY *public = software_half(key);
+	EVP_PKEY_CTX *ctx = public == NULL ? NULL : EVP_PKEY_CTX_new(public, NULL);
+	bool ok = ctx != NULL && EVP_PKEY_encrypt_init(ctx) == 1 && set_padding(ctx, oaep) &&
+	          EVP_PKEY_encrypt(ctx, out, out_len, in, in_len) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(public);
+	return ok;
+}
+
+bool
+user_decrypt(struct user *user, EVP_PKEY *key, bool oaep)
+{
+	unsigned char secret[32], box[1024], plain[1024];
+	size_t box_len = sizeof(box), len = sizeof(plain);
+	EVP_PKEY_CTX *ctx = NULL;
+	bool ok;
+
+	RAND_bytes(secret, sizeof(secret));
+	if (!encrypt(key, oaep, secret, sizeof(secret), box, &box_len))
+		return false;
+	ctx = EVP_PKEY_CTX_new_from_pkey(user->libctx, key, NULL);
+	ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) == 1 && set_padding(ctx, oaep) &&
+	     EVP_PKEY_decrypt(ctx, plain, &len, box, box_len) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	if (ok && (len != sizeof(secret) || memcmp(plain, secret, len) != 0))
+		not_good("a decryption");
+	return ok;
+}
+
+/* A new key on the same curve, in software. */
+static EVP_PKEY *
+new_peer(EVP_PKEY *key)
+{
+	char group[64];
+	size_t len = 0;
+
+	return EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1
+	           ? NULL
+	           : EVP_PKEY_Q_keygen(NULL, NULL, "EC", group);
+}
+
+static bool
+derive(OSSL_LIB_CTX *libctx, EVP_PKEY *own, EVP_PKEY *peer, unsigned char *out, size_t *len)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, own, NULL);
+	bool ok = ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
+	          EVP_PKEY_derive_set_peer(ctx, peer) == 1 && EVP_PKEY_derive(ctx, out, len) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+bool
+user_derive(struct user *user, EVP_PKEY *key)
+{
+	unsigned char ours[128], theirs[128];
+	size_t ours_len = sizeof(ours), theirs_len = sizeof(theirs);
+	EVP_PKEY *peer = new_peer(key), *public = software_half(key);
+	bool ok = peer != NULL && public != NULL &&
+	          derive(NULL, peer, public, theirs, &theirs_len) &&
+	          derive(user->libctx, key, peer, ours, &ours_len);
+
+	EVP_PKEY_free(peer);
+	EVP_PKEY_free(public);
+	if (ok && (ours_len != theirs_len || memcmp(ours, theirs, ours_len) != 0))
+		not_good("a shared secret");
 	return ok;
 }

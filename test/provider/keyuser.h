@@ -23,9 +23,11 @@ EVP_PKEY *user_load(struct user *user, const char *name);
 EVP_PKEY *user_generate(struct user *user, const char *parent);
 
 /*
- * One signature, RSA-PSS if asked for. Where it is said to be good it is verified
- * by software that has nothing to do with the module: a bad one ends the program.
+ * One operation each. What is said to be good is held against what software that has
+ * nothing to do with the module makes of it: a wrong result ends the program.
  */
 bool user_sign(struct user *user, EVP_PKEY *key, bool pss);
+bool user_decrypt(struct user *user, EVP_PKEY *key, bool oaep); /* else PKCS #1 */
+bool user_derive(struct user *user, EVP_PKEY *key);             /* plain ECDH */
 
 #endif

@@ -31,10 +31,12 @@ check_PROGRAMS += test/provider/odd test/provider/sweep
 test_provider_odd_SOURCES = test/provider/odd.c test/provider/keyuser.c test/provider/keyuser.h
 test_provider_odd_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_provider_odd_LDADD = $(CRYPTO_LIBS) $(PTHREAD_LIBS)
-test_provider_sweep_SOURCES = test/provider/sweep.c test/provider/keyuser.c test/provider/keyuser.h
+# But for unsealing, which only the device layer does.
+test_provider_sweep_SOURCES = test/provider/sweep.c test/provider/keyuser.c test/provider/keyuser.h \
+	test/provider/unsealer.c test/provider/unsealer.h
 test_provider_sweep_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 test_provider_sweep_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
-test_provider_sweep_LDADD = $(CRYPTO_LIBS) -ldl
+test_provider_sweep_LDADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) -ldl
 
 # The long forms of what ./check runs in a short one.
 check-faults: all $(check_PROGRAMS) $(check_LTLIBRARIES)
@@ -45,5 +47,6 @@ check-odd: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 .PHONY: check-faults check-odd
 
 check_PROGRAMS += test/provider/unseal
+test_provider_unseal_SOURCES = test/provider/unseal.c test/provider/unsealer.c test/provider/unsealer.h
 test_provider_unseal_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_provider_unseal_LDADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS)

@@ -3,11 +3,12 @@
  * sweep FAULT-TCTI STRIDE SCENARIO…: every fault at every command of what an
  * application does with a key (every STRIDE-th one). After each fault the same is
  * done again without one, and has to work. A scenario is NAME=KEY, where NAME is
- * "sign", "pss" or "generate" (KEY is the parent).
+ * "sign", "pss", "oaep" or "pkcs1" (decryption), "derive", "generate" (KEY is the
+ * parent), or "unseal".
  *
  * A fault may turn an operation into an error; it must not crash the program, let it
- * wait for ever, leave memory behind, or make a signature that does not hold.
- * TPMIOT_TCTI leads to the TPM through FAULT-TCTI.
+ * wait for ever, leave an object in the TPM, leave memory behind, or give a wrong result for a good
+ * one. TPMIOT_TCTI leads to the TPM through FAULT-TCTI.
  */
 #include <config.h>
 
@@ -19,10 +20,11 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-#include <tss2/tss2_tpm2_types.h>
+#include <tpmiot/tpm.h>
 
 #include "keyuser.h"
 #include "test/tcti/fault.h"
+#include "unsealer.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define COMMANDS_MAX 40
@@ -116,22 +118,91 @@ count_free(void *p, const char *file, int line)
 /* ---- scenarios -------------------------------------------------------------------- */
 
 static bool
-scenario(const char *what)
+sign(struct user *user, EVP_PKEY *key)
 {
-	const char *arg = strchr(what, '=') + 1;
-	bool pss = strncmp(what, "pss=", 4) == 0, ok = false;
+	return user_sign(user, key, false);
+}
+
+static bool
+sign_pss(struct user *user, EVP_PKEY *key)
+{
+	return user_sign(user, key, true);
+}
+
+static bool
+decrypt_oaep(struct user *user, EVP_PKEY *key)
+{
+	return user_decrypt(user, key, true);
+}
+
+static bool
+decrypt_pkcs1(struct user *user, EVP_PKEY *key)
+{
+	return user_decrypt(user, key, false);
+}
+
+static const struct {
+	const char *name;
+	EVP_PKEY *(*get)(struct user *user, const char *arg);
+	bool (*use)(struct user *user, EVP_PKEY *key);
+} SCENARIOS[] = {
+	{ "sign", user_load, sign },
+	{ "pss", user_load, sign_pss },
+	{ "oaep", user_load, decrypt_oaep },
+	{ "pkcs1", user_load, decrypt_pkcs1 },
+	{ "derive", user_load, user_derive },
+	{ "generate", user_generate, sign },
+};
+
+static bool
+with_key(size_t which, const char *arg)
+{
 	struct user user;
 	EVP_PKEY *key = NULL;
+	bool ok = false;
 
 	if (user_open(&user)) {
-		key = strncmp(what, "generate=", 9) == 0 ? user_generate(&user, arg)
-		                                         : user_load(&user, arg);
-		/* Twice: the second signature finds the key loaded. */
-		ok = key != NULL && user_sign(&user, key, pss) && user_sign(&user, key, pss);
+		key = SCENARIOS[which].get(&user, arg);
+		/* Twice: the second time finds the key loaded. */
+		ok = key != NULL && SCENARIOS[which].use(&user, key) &&
+		     SCENARIOS[which].use(&user, key);
 	}
 	EVP_PKEY_free(key);
 	user_close(&user);
 	return ok;
+}
+
+/* The first time, without a fault, shows what is sealed. */
+static bool
+unseal(const char *path)
+{
+	static char sealed[256];
+	static size_t sealed_len;
+	struct tpmiot_buf data = TPMIOT_BUF_INIT;
+	bool ok = unseal_file(path, getenv("KEYUSER_PASS"), &data, NULL) == TPMIOT_OK &&
+	          data.len > 0 && data.len <= sizeof(sealed);
+
+	if (ok && sealed_len == 0) {
+		memcpy(sealed, data.data, data.len);
+		sealed_len = data.len;
+	} else if (ok && (data.len != sealed_len || memcmp(sealed, data.data, data.len) != 0)) {
+		printf("# unsealed: something else\n");
+		exit(42);
+	}
+	tpmiot_buf_free(&data);
+	return ok;
+}
+
+static bool
+scenario(const char *what)
+{
+	size_t len = strcspn(what, "=");
+	const char *arg = what + len + (what[len] == '=');
+
+	for (size_t i = 0; i < COUNT(SCENARIOS); i++)
+		if (strlen(SCENARIOS[i].name) == len && strncmp(what, SCENARIOS[i].name, len) == 0)
+			return with_key(i, arg);
+	return strncmp(what, "unseal=", 7) == 0 && unseal(arg);
 }
 
 static void
@@ -141,6 +212,39 @@ bad(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, const 
 	printf("# %s, command %u, fault %d (0x%x): %s\n", what, n, (int)kind, arg, why);
 	ERR_print_errors_fp(stdout);
 	fflush(stdout);
+}
+
+static size_t
+flush_all(struct tpmiot_tpm *tpm, TPM2_HANDLE first)
+{
+	TPM2_HANDLE handles[TPMIOT_HANDLES_MAX];
+	size_t n = 0;
+
+	if (tpmiot_tpm_handles(tpm, first, handles, &n, NULL) != TPMIOT_OK)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		tpmiot_tpm_flush(tpm, &handles[i]);
+	return n;
+}
+
+/*
+ * Empties the TPM; false if there was an object in it. Sessions are the TPM's to lose: a lost
+ * response leaves one that nobody knows of, and that nobody may take for his own. Here
+ * there would soon be more of them than it holds.
+ */
+static bool
+empty_tpm(void)
+{
+	struct tpmiot_tpm *tpm = NULL;
+	size_t objects;
+
+	if (tpmiot_tpm_new(getenv("TPMIOT_TCTI"), NULL, &tpm, NULL) != TPMIOT_OK)
+		return false;
+	objects = flush_all(tpm, (TPM2_HANDLE)TPM2_HT_TRANSIENT << TPM2_HR_SHIFT);
+	(void)flush_all(tpm, TPM2_LOADED_SESSION_FIRST);
+	(void)flush_all(tpm, TPM2_ACTIVE_SESSION_FIRST);
+	tpmiot_tpm_free(&tpm);
+	return objects == 0;
 }
 
 /* libcrypto's own tables grow and shrink by one now and then; a leak leaks every time. */
@@ -164,6 +268,8 @@ strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, uns
 	ERR_clear_error();
 	if (!scenario(what))
 		bad(what, n, kind, arg, "the next operation does not work");
+	if (!empty_tpm() && kind != FAULT_HANG) /* who hangs is not asked to tidy up */
+		bad(what, n, kind, arg, "an object is left in the TPM");
 	ERR_clear_error();
 	if (outstanding <= before)
 		return true;
