@@ -8,7 +8,8 @@ enroll_libtpmiot_enroll_la_LIBADD = provider/libtpmiot-provider.la tpm/libtpmiot
 enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/cmd/cli.c enroll/cmd/cli.h enroll/cmd/cmd_doctor.c enroll/cmd/cmd_ek.c \
 	enroll/cmd/cmd_enroll.c enroll/cmd/cmd_renew.c enroll/cmd/cmd_reset.c \
-	enroll/cmd/cmd_status.c enroll/cmd/describe.c enroll/cmd/describe.h enroll/cmd/opts.c \
+	enroll/cmd/cmd_status.c enroll/cmd/cmd_token.c enroll/cmd/describe.c \
+	enroll/cmd/describe.h enroll/cmd/duration.c enroll/cmd/duration.h enroll/cmd/opts.c \
 	enroll/cmd/opts.h enroll/cmd/progress.c enroll/cmd/ui.c enroll/cmd/ui.h \
 	enroll/doctor/doctor.h enroll/doctor/doctor_ca.c enroll/doctor/doctor_openssl.c \
 	enroll/doctor/doctor_state.c enroll/doctor/doctor_tpm.c \
@@ -21,7 +22,10 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/net/msg.c enroll/net/msg.h enroll/net/mtls.c enroll/net/mtls.h \
 	enroll/net/server.c enroll/net/server.h enroll/net/url.c enroll/net/url.h \
 	enroll/state/journal.c enroll/state/journal.h enroll/state/pending.c \
-	enroll/state/pending.h enroll/state/state.c enroll/state/state.h
+	enroll/state/pending.h enroll/state/state.c enroll/state/state.h \
+	enroll/token/claims.c enroll/token/claims.h enroll/token/clock.c enroll/token/clock.h \
+	enroll/token/exec.c enroll/token/exec.h enroll/token/jws.c enroll/token/jws.h \
+	enroll/token/jwt.c enroll/token/signer.c enroll/token/signer.h enroll/token/token.h
 
 bin_PROGRAMS += enroll/tpmiot-enroll
 enroll_tpmiot_enroll_SOURCES = enroll/main.c

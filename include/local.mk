@@ -4,7 +4,8 @@ noinst_HEADERS = \
 	include/tpmiot/alg.h include/tpmiot/attest.h include/tpmiot/b64.h \
 	include/tpmiot/buf.h include/tpmiot/credential.h include/tpmiot/device_id.h \
 	include/tpmiot/ek.h \
-	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/kdf.h \
+	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/jws.h \
+	include/tpmiot/kdf.h \
 	include/tpmiot/key.h include/tpmiot/keyfile.h include/tpmiot/keyrules.h \
 	include/tpmiot/pcr.h \
 	include/tpmiot/policy.h include/tpmiot/public.h include/tpmiot/rsapad.h \

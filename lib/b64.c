@@ -29,9 +29,29 @@ tpmiot_b64_encode(const void *data, size_t len, struct tpmiot_buf *out)
 	out->len--;
 }
 
+void
+tpmiot_b64url_encode(const void *data, size_t len, struct tpmiot_buf *out)
+{
+	size_t start = out->len;
+
+	tpmiot_b64_encode(data, len, out);
+	if (out->failed)
+		return;
+	while (out->len > start && out->data[out->len - 1] == '=')
+		out->len--;
+	for (size_t i = start; i < out->len; i++)
+		if (out->data[i] == '+')
+			out->data[i] = '-';
+		else if (out->data[i] == '/')
+			out->data[i] = '_';
+}
+
+/* The two characters in which the alphabets differ. */
+static const char STANDARD[] = "+/", URL[] = "-_";
+
 /* 0 to 63, or -1 for a character that is not in the alphabet. */
 static int
-b64_value(char c)
+b64_value(char c, const char *last_two)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -39,9 +59,9 @@ b64_value(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	if (c == '+')
+	if (c == last_two[0])
 		return 62;
-	return c == '/' ? 63 : -1;
+	return c == last_two[1] ? 63 : -1;
 }
 
 static enum tpmiot_rc
@@ -54,21 +74,17 @@ b64_bad(struct tpmiot_err *err, const char *why)
  * EVP_DecodeBlock tolerates white space and loose bits, so the form is checked
  * here and the few lines that decode stand with it.
  */
-enum tpmiot_rc
-tpmiot_b64_decode(const char *str, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err)
+static enum tpmiot_rc
+decode_digits(const char *str, size_t digits, const char *last_two, struct tpmiot_buf *out,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_buf plain = TPMIOT_BUF_INIT;
-	size_t digits = len;
 	uint32_t bits = 0;
 	unsigned int held = 0;
 	enum tpmiot_rc rc;
 
-	if (len % 4 != 0)
-		return b64_bad(err, "length is no multiple of four");
-	while (digits > 0 && len - digits < 2 && str[digits - 1] == '=')
-		digits--;
 	for (size_t i = 0; i < digits; i++) {
-		int v = b64_value(str[i]);
+		int v = b64_value(str[i], last_two);
 
 		if (v < 0) {
 			tpmiot_buf_free(&plain);
@@ -92,6 +108,26 @@ tpmiot_b64_decode(const char *str, size_t len, struct tpmiot_buf *out, struct tp
 	OPENSSL_cleanse(&bits, sizeof(bits));
 	tpmiot_buf_free(&plain);
 	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_b64_decode(const char *str, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	size_t digits = len;
+
+	if (len % 4 != 0)
+		return b64_bad(err, "length is no multiple of four");
+	while (digits > 0 && len - digits < 2 && str[digits - 1] == '=')
+		digits--;
+	return decode_digits(str, digits, STANDARD, out, err);
+}
+
+enum tpmiot_rc
+tpmiot_b64url_decode(const char *str, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	if (len % 4 == 1)
+		return b64_bad(err, "no bytes have so many digits");
+	return decode_digits(str, len, URL, out, err);
 }
 
 void

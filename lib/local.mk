@@ -15,6 +15,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/ekprofile.c \
 	lib/err.c \
 	lib/kdf.c \
+	lib/jws.c \
 	lib/keyfile.c \
 	lib/keyfile_asn1.c \
 	lib/keyfile_asn1.h \

@@ -18,6 +18,7 @@ static const struct {
 	{ "status", enroll_cmd_status },
 	{ "doctor", enroll_cmd_doctor },
 	{ "ek", enroll_cmd_ek },
+	{ "token", enroll_cmd_token },
 	{ "reset", enroll_cmd_reset },
 };
 
@@ -45,6 +46,16 @@ static const char usage[] =
     "         --endorsement-auth-file=FILE  as above\n"
     "         --public-out=FILE       write the public key (PEM)\n"
     "         --cert-out=FILE         write the EK certificate (PEM)\n"
+    "  token jwt --aud=A     a JSON Web Token, signed by the TPM, on stdout\n"
+    "         --alg=ALG               RS256, PS256, ES256, ES384; default: as the key is\n"
+    "         --sub=SUBJECT           default: the device id of the certificate\n"
+    "         --ttl=TIME              how long it is good (1h)\n"
+    "         --claim=NAME=TEXT, --claim=NAME:=JSON  further claims\n"
+    "         --name=NAME, --owner-auth-file=FILE    as above\n"
+    "         --check-clock           not if this device's clock is far from the CA's\n"
+    "         --exec COMMAND [ARG...] run this, with the token in TPMIOT_TOKEN; must be last\n"
+    "  token jws             the bytes on stdin as a JSON Web Signature\n"
+    "         --alg=ALG, --name=NAME, --owner-auth-file=FILE, --check-clock, --exec  as above\n"
     "  reset                 remove what enrolment made\n"
     "         --name=NAME             only this key and its certificate\n"
     "         -y, --yes               do not ask\n"

@@ -5,6 +5,7 @@
 
 #include "enroll/enrol/certs.h"
 #include "enroll/cmd/cli.h"
+#include "enroll/cmd/duration.h"
 #include "enroll/state/journal.h"
 #include "enroll/state/pending.h"
 #include "enroll/enrol/renewal.h"
@@ -30,7 +31,7 @@ check_options(struct job *job, struct tpmiot_err *err)
 	job->name = opts->name != NULL ? opts->name : ENROLL_DEFAULT_NAME;
 	rc = enroll_state_check_name(job->name, err);
 	if (rc == TPMIOT_OK && opts->before != NULL)
-		rc = enroll_renewal_parse_before(opts->before, &job->before, err);
+		rc = enroll_duration_parse("before", opts->before, &job->before, err);
 	if (rc == TPMIOT_OK && opts->server != NULL)
 		rc = enroll_url_check(opts->server, err);
 	return rc;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "enroll/cmd/opts.h"
 
-enum kind { FLAG, VALUE };
+enum kind { FLAG, VALUE, LIST };
 
 struct option_spec {
 	const char *name;
 	char letter; /* 0: long form only */
 	enum kind kind;
-	size_t offset;        /* in struct enroll_opts: bool or const char * */
-	const char *commands; /* that take it, separated by blanks; NULL: all */
+	size_t offset;        /* in struct enroll_opts: bool, const char * or struct enroll_words */
+	const char *commands; /* that take it, separated by blanks, COMMAND:KIND too; NULL: all */
 };
 
 #define AT(member) offsetof(struct enroll_opts, member)
@@ -28,9 +29,9 @@ static const struct option_spec specs[] = {
 	{ "server", 0, VALUE, AT(server), "enroll doctor renew" },
 	{ "ca-file", 0, VALUE, AT(ca_file), "enroll doctor renew" },
 	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll" },
-	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew" },
+	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew token" },
 	{ "endorsement-auth-file", 0, VALUE, AT(endorsement_auth_file), "enroll ek" },
-	{ "name", 0, VALUE, AT(name), "enroll renew reset" },
+	{ "name", 0, VALUE, AT(name), "enroll renew reset token" },
 	{ "key", 0, VALUE, AT(key), "enroll" },
 	{ "device-id", 0, VALUE, AT(device_id), "enroll" },
 	{ "ek", 0, VALUE, AT(ek), "enroll ek" },
@@ -38,10 +39,19 @@ static const struct option_spec specs[] = {
 	{ "rekey", 0, FLAG, AT(rekey), "renew" },
 	{ "public-out", 0, VALUE, AT(public_out), "ek" },
 	{ "cert-out", 0, VALUE, AT(cert_out), "ek" },
+	{ "alg", 0, VALUE, AT(alg), "token:jwt token:jws" },
+	{ "aud", 0, VALUE, AT(aud), "token:jwt" },
+	{ "sub", 0, VALUE, AT(sub), "token:jwt" },
+	{ "ttl", 0, VALUE, AT(ttl), "token:jwt" },
+	{ "claim", 0, LIST, AT(claims), "token:jwt" },
+	{ "check-clock", 0, FLAG, AT(check_clock), "token" },
 	{ "yes", 'y', FLAG, AT(yes), "reset" },
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
+static const char EXEC[] = "--exec";     /* ends our own options */
+static const char WITH_KIND[] = "token"; /* commands of two words */
+
 #define FIRST_LONG 256 /* what getopt_long answers for specs[0] */
 
 static bool
@@ -64,7 +74,7 @@ long_options(struct option out[N_SPECS + 1])
 	memset(out, 0, (N_SPECS + 1) * sizeof(out[0]));
 	for (i = 0; i < N_SPECS; i++) {
 		out[i].name = specs[i].name;
-		out[i].has_arg = specs[i].kind == VALUE ? required_argument : no_argument;
+		out[i].has_arg = specs[i].kind == FLAG ? no_argument : required_argument;
 		out[i].val = FIRST_LONG + (int)i;
 	}
 }
@@ -84,6 +94,16 @@ spec_of(int answer)
 }
 
 static enum tpmiot_rc
+add_word(struct enroll_words *words, const char *name, const char *value, struct tpmiot_err *err)
+{
+	if (words->n == ENROLL_WORDS_MAX)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "--%s: at most %d times", name, ENROLL_WORDS_MAX);
+	words->items[words->n++] = value;
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
 store(const struct option_spec *spec, const char *value, struct enroll_opts *opts,
     struct tpmiot_err *err)
 {
@@ -96,8 +116,23 @@ store(const struct option_spec *spec, const char *value, struct enroll_opts *opt
 	}
 	if (value[0] == '\0')
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "--%s needs a value", spec->name);
+	if (spec->kind == LIST)
+		return add_word((struct enroll_words *)(void *)at, spec->name, value, err);
 	memcpy(at, &value, sizeof(value));
 	return TPMIOT_OK;
+}
+
+/* Whether the command takes the option: as a whole, or its kind by itself. */
+static bool
+takes(const struct enroll_opts *opts, const char *commands)
+{
+	char both[64];
+
+	if (commands == NULL || word_in(opts->command, commands))
+		return true;
+	(void)snprintf(
+	    both, sizeof(both), "%s:%s", opts->command, opts->kind != NULL ? opts->kind : "");
+	return word_in(both, commands);
 }
 
 static enum tpmiot_rc
@@ -106,13 +141,50 @@ check_command(const struct enroll_opts *opts, const bool given[N_SPECS], struct 
 	size_t i;
 
 	for (i = 0; i < N_SPECS; i++)
-		if (given[i] && specs[i].commands != NULL &&
-		    !word_in(opts->command, specs[i].commands))
+		if (given[i] && !takes(opts, specs[i].commands))
 			return tpmiot_err_set(err, TPMIOT_E_USAGE,
-			    "the command %s has no option --%s", opts->command, specs[i].name);
+			    "the command %s%s%s has no option --%s", opts->command,
+			    opts->kind != NULL ? " " : "", opts->kind != NULL ? opts->kind : "",
+			    specs[i].name);
+	if (opts->exec != NULL && !word_in(opts->command, WITH_KIND))
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "the command %s has no option %s", opts->command, EXEC);
+	if (opts->exec != NULL && opts->exec[0] == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "%s needs a command behind it", EXEC);
 	if (opts->quiet && opts->verbose)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "quiet and verbose exclude each other: give one of -q and -v");
+	return TPMIOT_OK;
+}
+
+/* Cuts the command line at --exec, and returns how many words are ours. */
+static int
+cut_exec(int argc, char **argv, struct enroll_opts *opts)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], EXEC) == 0) {
+			opts->exec = argv + i + 1;
+			return i;
+		}
+	return argc;
+}
+
+/* The command, its kind, and whether that is all. */
+static enum tpmiot_rc
+take_words(int argc, char **argv, struct enroll_opts *opts, struct tpmiot_err *err)
+{
+	int at = optind;
+
+	if (at < argc)
+		opts->command = argv[at++];
+	if (at < argc && word_in(opts->command, WITH_KIND))
+		opts->kind = argv[at++];
+	if (opts->help || opts->version)
+		return TPMIOT_OK;
+	if (opts->command == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "which command?");
+	if (at < argc)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "'%s' is one word too many", argv[at]);
 	return TPMIOT_OK;
 }
 
@@ -122,11 +194,12 @@ enroll_opts_parse(int argc, char **argv, struct enroll_opts *out, struct tpmiot_
 	struct option longs[N_SPECS + 1];
 	struct enroll_opts opts = { .command = NULL };
 	bool given[N_SPECS] = { false };
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = TPMIOT_OK;
 	size_t i;
 	int answer;
 
 	long_options(longs);
+	argc = cut_exec(argc, argv, &opts);
 	optind = 0; /* glibc: start over, whatever was parsed before */
 	opterr = 0;
 	while ((answer = getopt_long(argc, argv, ":qvhVy", longs, NULL)) != -1) {
@@ -142,18 +215,10 @@ enroll_opts_parse(int argc, char **argv, struct enroll_opts *out, struct tpmiot_
 			return rc;
 		given[i] = true;
 	}
-	if (optind < argc)
-		opts.command = argv[optind];
-	if (!opts.help && !opts.version) {
-		if (opts.command == NULL)
-			return tpmiot_err_set(err, TPMIOT_E_USAGE, "which command?");
-		if (argc - optind > 1)
-			return tpmiot_err_set(
-			    err, TPMIOT_E_USAGE, "'%s' is one word too many", argv[optind + 1]);
+	rc = take_words(argc, argv, &opts, err);
+	if (rc == TPMIOT_OK && !opts.help && !opts.version)
 		rc = check_command(&opts, given, err);
-		if (rc != TPMIOT_OK)
-			return rc;
-	}
-	*out = opts;
-	return TPMIOT_OK;
+	if (rc == TPMIOT_OK)
+		*out = opts;
+	return rc;
 }

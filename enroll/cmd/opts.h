@@ -4,12 +4,22 @@
 #define ENROLL_OPTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <tpmiot/err.h>
+
+#define ENROLL_WORDS_MAX 32
+
+/* An option that may be given more than once. */
+struct enroll_words {
+	const char *items[ENROLL_WORDS_MAX];
+	size_t n;
+};
 
 /* Strings are borrowed from argv; NULL and false where nothing was given. */
 struct enroll_opts {
 	const char *command;
+	const char *kind; /* the second word of those commands that have one */
 	/* every command */
 	const char *tcti;
 	const char *state_dir;
@@ -35,6 +45,14 @@ struct enroll_opts {
 	/* ek */
 	const char *public_out;
 	const char *cert_out;
+	/* token */
+	const char *alg;
+	const char *aud;
+	const char *sub;
+	const char *ttl;
+	struct enroll_words claims;
+	bool check_clock;
+	char *const *exec; /* what follows --exec, up to NULL */
 	/* reset */
 	bool yes;
 };
@@ -42,7 +60,8 @@ struct enroll_opts {
 /*
  * Options may stand before and behind the command. TPMIOT_E_USAGE, saying what
  * is wrong, for an unknown option, a missing or empty value, an option of
- * another command, no command (unless help or version is asked for), too many words.
+ * another command, no command (unless help or version is asked for), too many words. What
+ * follows --exec is a command line of its own.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_opts_parse(
     int argc, char **argv, struct enroll_opts *out, struct tpmiot_err *err);

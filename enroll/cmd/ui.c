@@ -180,4 +180,5 @@ enroll_signals_release(void)
 
 	held_set(&set);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
 }

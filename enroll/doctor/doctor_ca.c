@@ -6,9 +6,9 @@
 #include "enroll/doctor/doctor.h"
 #include "enroll/net/exchange.h"
 #include "enroll/net/server.h"
+#include "enroll/token/clock.h"
 
-#define CLOCK_OFF 60     /* seconds that nobody minds */
-#define CLOCK_WRONG 3600 /* with these, certificates are not yet valid, or expired */
+#define CLOCK_WRONG 3600 /* seconds: with these, certificates are not yet valid, or expired */
 
 static void
 look_at_clock(struct enroll_doctor *doctor, int64_t theirs)
@@ -19,7 +19,7 @@ look_at_clock(struct enroll_doctor *doctor, int64_t theirs)
 
 	if (theirs == 0)
 		return;
-	if (seconds <= CLOCK_OFF)
+	if (seconds <= ENROLL_CLOCK_OFF)
 		enroll_doctor_say(doctor, ENROLL_FINE, "clock", NULL, "agrees with the CA's");
 	else
 		enroll_doctor_say(doctor, seconds < CLOCK_WRONG ? ENROLL_WARNING : ENROLL_FAULT,

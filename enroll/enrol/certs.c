@@ -121,14 +121,26 @@ seconds_between(const ASN1_TIME *from, const ASN1_TIME *to)
 	return (int64_t)days * 86400 + seconds;
 }
 
-int64_t
-enroll_certs_not_after(const X509 *cert)
+static int64_t
+seconds_of(const ASN1_TIME *time)
 {
 	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int64_t t = seconds_between(epoch, X509_get0_notAfter(cert));
+	int64_t t = seconds_between(epoch, time);
 
 	ASN1_TIME_free(epoch);
 	return t;
+}
+
+int64_t
+enroll_certs_not_before(const X509 *cert)
+{
+	return seconds_of(X509_get0_notBefore(cert));
+}
+
+int64_t
+enroll_certs_not_after(const X509 *cert)
+{
+	return seconds_of(X509_get0_notAfter(cert));
 }
 
 int64_t
@@ -146,28 +158,55 @@ enroll_certs_usable(const X509 *cert, const EVP_PKEY *key, int64_t now)
 	       enroll_certs_not_after(cert) > now;
 }
 
-bool
-enroll_certs_is_others(const X509 *cert, const char *id)
+/* Appends what follows urn:tpmiot:device: in the SAN; false if nothing has it. */
+static bool
+find_device(const X509 *cert, struct tpmiot_buf *out)
 {
 	static const char prefix[] = "urn:tpmiot:device:";
-	const size_t skip = sizeof(prefix) - 1, len = strlen(id);
+	const size_t skip = sizeof(prefix) - 1;
 	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	bool others = false;
+	bool found = false;
 
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+	for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		const unsigned char *uri;
-		size_t uri_len;
+		size_t len;
 
 		if (name->type != GEN_URI)
 			continue;
 		uri = ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
-		uri_len = (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier);
-		if (uri_len >= skip && memcmp(uri, prefix, skip) == 0)
-			others = uri_len - skip != len || memcmp(uri + skip, id, len) != 0;
+		len = (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier);
+		found = len >= skip && memcmp(uri, prefix, skip) == 0;
+		if (found)
+			tpmiot_buf_put(out, uri + skip, len - skip);
 	}
 	GENERAL_NAMES_free(names);
+	return found;
+}
+
+bool
+enroll_certs_is_others(const X509 *cert, const char *id)
+{
+	struct tpmiot_buf found = TPMIOT_BUF_INIT;
+	bool others = find_device(cert, &found) &&
+	              (found.len != strlen(id) || memcmp(found.data, id, found.len) != 0);
+
+	tpmiot_buf_free(&found);
 	return others;
+}
+
+bool
+enroll_certs_device_id(const X509 *cert, char out[TPMIOT_DEVICE_ID_MAX + 1])
+{
+	struct tpmiot_buf found = TPMIOT_BUF_INIT;
+	bool valid = find_device(cert, &found) && found.len <= TPMIOT_DEVICE_ID_MAX &&
+	             tpmiot_buf_cstr(&found) != NULL && strlen((char *)found.data) == found.len &&
+	             tpmiot_device_id_valid((char *)found.data);
+
+	if (valid)
+		memcpy(out, found.data, found.len + 1);
+	tpmiot_buf_free(&found);
+	return valid;
 }
 
 static enum tpmiot_rc

@@ -5,6 +5,7 @@
 
 #include <openssl/x509.h>
 
+#include <tpmiot/device_id.h>
 #include <tpmiot/kdf.h>
 
 #define ENROLL_CERTS_MAX 8
@@ -38,11 +39,14 @@ bool enroll_certs_usable(const X509 *cert, const EVP_PKEY *key, int64_t now);
 
 /* Whether cert is made out to another device than id, by its SAN `urn:tpmiot:device:…`. */
 bool enroll_certs_is_others(const X509 *cert, const char *id);
+/* Whom it is made out to by that SAN; false if it has none, or no device id in it. */
+bool enroll_certs_device_id(const X509 *cert, char out[TPMIOT_DEVICE_ID_MAX + 1]);
 
 /* How long it is valid from beginning to end, in seconds; 0 if it cannot be told. */
 int64_t enroll_certs_lifetime(const X509 *cert);
 
 /* Seconds since the epoch; 0 if it cannot be told. */
+int64_t enroll_certs_not_before(const X509 *cert);
 int64_t enroll_certs_not_after(const X509 *cert);
 
 /* "2026-01-31T12:00:00Z"; subject as RFC 2253 has it. */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -14,30 +13,8 @@
 
 #define DAY (24 * 3600)
 #define BEFORE_DEFAULT (30 * DAY)
-#define BEFORE_MAX (100 * 366 * (int64_t)DAY)
 
 /* ---- When ------------------------------------------------------------------------- */
-
-enum tpmiot_rc
-enroll_renewal_parse_before(const char *text, int64_t *seconds, struct tpmiot_err *err)
-{
-	static const struct {
-		char letter;
-		int64_t seconds;
-	} units[] = { { '\0', DAY }, { 'd', DAY }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
-	char *end = NULL;
-	long long n = text[0] >= '0' && text[0] <= '9' ? strtoll(text, &end, 10) : -1;
-	size_t i;
-
-	for (i = 0; n >= 0 && i < sizeof(units) / sizeof(units[0]); i++)
-		if (*end == units[i].letter && (*end == '\0' || end[1] == '\0') &&
-		    n <= BEFORE_MAX / units[i].seconds) {
-			*seconds = n * units[i].seconds;
-			return TPMIOT_OK;
-		}
-	return tpmiot_err_set(err, TPMIOT_E_USAGE,
-	    "--before=%s: a time such as 30d, 12h, 90m or 3600s is wanted", text);
-}
 
 int64_t
 enroll_renewal_default_before(const X509 *cert)

@@ -26,10 +26,6 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_renewal_run(const struct enroll_renewal_pl
 
 /* ---- Pure, for the tests ------------------------------------------------------ */
 
-/* "30d", "12h", "90m", "3600s"; a bare number is days. TPMIOT_E_USAGE. */
-TPMIOT_MUST_USE enum tpmiot_rc enroll_renewal_parse_before(
-    const char *text, int64_t *seconds, struct tpmiot_err *err);
-
 /*
  * How long before its end a certificate is renewed if nobody says: 30 days, or a third of
  * its lifetime if that is less; up to a tenth later, by the certificate, so that what was

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64 (RFC 4648 section 4) and hexadecimal, strictly: one encoding per value. */
+/* Base64 (RFC 4648 sections 4 and 5) and hexadecimal, strictly: one encoding per value. */
 #ifndef TPMIOT_B64_H
 #define TPMIOT_B64_H
 
@@ -14,6 +14,11 @@ void tpmiot_b64_encode(const void *data, size_t len, struct tpmiot_buf *out);
  * bits behind the last byte (RFC 4648 section 3.5).
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_b64_decode(
+    const char *str, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/* The same in the alphabet for URLs, without padding (RFC 7515 section 2). */
+void tpmiot_b64url_encode(const void *data, size_t len, struct tpmiot_buf *out);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_b64url_decode(
     const char *str, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /* Appends lower-case hexadecimal. */

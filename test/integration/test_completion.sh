@@ -15,12 +15,15 @@ offers() {
 	printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort | tr '\n' ' '
 }
 
-check_is 'commands' "$(offers '')" 'doctor ek enroll renew reset status '
+check_is 'commands' "$(offers '')" 'doctor ek enroll renew reset status token '
 check_is 'commands, begun' "$(offers re)" 'renew reset '
 check_is 'behind an option with a value' "$(offers --tcti = swtpm:port=1 s)" 'status '
 check_is 'only one command' "$(offers enroll '')" ' '
 check_is 'its options' "$(offers enroll --j)" '--join-token-file= --json '
 check_is 'not those of another command' "$(offers reset --join)" ' '
+check_is 'kinds of a command' "$(offers token '')" 'jws jwt '
+check_is 'the options of a kind' "$(offers token jwt --au)" '--aud= '
+check_is 'not those of another kind' "$(offers token jws --au)" ' '
 check_is 'flags' "$(offers renew --rek)" '--rekey '
 check_is 'values' "$(offers enroll --key = ec)" 'ec-p256 ec-p384 '
 check_is 'values from the start' "$(offers enroll --key =)" 'ec-p256 ec-p384 rsa-2048 rsa-3072 '
@@ -32,16 +35,22 @@ check_is 'files' "$(offers enroll --join-token-file = "$T/tok")" "$T/token1 "
 
 # Each option that is offered for a command is one that the command has.
 all() {
-	local command option
+	local command kind kinds option words
 	for command in $(offers ''); do
-		for option in $(offers "$command" --); do
-			case $option in
-			--help | --version) continue ;;
-			*=) option=${option}x ;;
-			esac
-			tpmiot-enroll "$command" "$option" --no-such 2>&1 | grep -q 'no-such' ||
-				echo "$command $option"
-			[ -n "$command" ] && tpmiot-enroll "$command" "$option" more 2>&1 | grep 'no option'
+		kinds=$(offers "$command" '')
+		[ "$kinds" != ' ' ] || kinds=-
+		for kind in $kinds; do
+			words=("$command" "$kind")
+			[ "$kind" != - ] || words=("$command")
+			for option in $(offers "${words[@]}" --); do
+				case $option in
+				--help | --version | --exec) continue ;;
+				*=) option=${option}x ;;
+				esac
+				tpmiot-enroll "${words[@]}" "$option" --no-such 2>&1 | grep -q 'no-such' ||
+					echo "${words[*]} $option"
+				tpmiot-enroll "${words[@]}" "$option" more 2>&1 | grep 'no option'
+			done
 		done
 	done
 }

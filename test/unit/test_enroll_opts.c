@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: where options may stand, what is refused and how. */
 #include "enroll/enrol/ekpick.h"
+#include "enroll/cmd/duration.h"
 #include "enroll/cmd/opts.h"
 #include "unit.h"
 
@@ -73,6 +74,32 @@ test_parse_refusals(void **state)
 }
 
 static void
+test_duration(void **state)
+{
+	static const char *const bad[] = { "", "d", "-1d", "1w", "1dd", "30d ", " 1",
+		"99999999999d", "1e3", "+1" };
+	int64_t seconds = 0;
+	struct tpmiot_err err;
+	size_t i;
+
+	(void)state;
+	assert_ok(enroll_duration_parse("before", "30", &seconds, &err), &err);
+	assert_int_equal(seconds, 30 * 86400);
+	assert_ok(enroll_duration_parse("before", "2d", &seconds, &err), &err);
+	assert_int_equal(seconds, 2 * 86400);
+	assert_ok(enroll_duration_parse("before", "12h", &seconds, &err), &err);
+	assert_int_equal(seconds, 43200);
+	assert_ok(enroll_duration_parse("before", "90m", &seconds, &err), &err);
+	assert_int_equal(seconds, 5400);
+	assert_ok(enroll_duration_parse("before", "0s", &seconds, &err), &err);
+	assert_int_equal(seconds, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_refused(enroll_duration_parse("before", bad[i], &seconds, &err),
+		    TPMIOT_E_USAGE, &err, "30d");
+	assert_int_equal(seconds, 0);
+}
+
+static void
 test_ekpick_check(void **state)
 {
 	struct tpmiot_err err;
@@ -109,6 +136,7 @@ main(void)
 		cmocka_unit_test(test_parse_options_before_and_behind),
 		cmocka_unit_test(test_parse_help_needs_no_command),
 		cmocka_unit_test(test_parse_refusals),
+		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_ekpick_check),
 		cmocka_unit_test(test_ekpick_prefers_what_is_there),
 	};

@@ -359,32 +359,6 @@ test_csr_scheme_unsupported(void **state)
 
 #define WITH_CERTS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-static void
-test_renewal_before(void **state)
-{
-	static const char *const bad[] = { "", "d", "-1d", "1w", "1dd", "30d ", " 1",
-		"99999999999d", "1e3", "+1" };
-	int64_t seconds = 0;
-	struct tpmiot_err err;
-	size_t i;
-
-	(void)state;
-	assert_ok(enroll_renewal_parse_before("30", &seconds, &err), &err);
-	assert_int_equal(seconds, 30 * 86400);
-	assert_ok(enroll_renewal_parse_before("2d", &seconds, &err), &err);
-	assert_int_equal(seconds, 2 * 86400);
-	assert_ok(enroll_renewal_parse_before("12h", &seconds, &err), &err);
-	assert_int_equal(seconds, 43200);
-	assert_ok(enroll_renewal_parse_before("90m", &seconds, &err), &err);
-	assert_int_equal(seconds, 5400);
-	assert_ok(enroll_renewal_parse_before("0s", &seconds, &err), &err);
-	assert_int_equal(seconds, 0);
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_refused(enroll_renewal_parse_before(bad[i], &seconds, &err), TPMIOT_E_USAGE,
-		    &err, "30d");
-	assert_int_equal(seconds, 0);
-}
-
 /* A year: 27 to 30 days; nine days: 2.7 to 3; not all alike. */
 static void
 test_renewal_default_before(void **state)
@@ -427,7 +401,6 @@ main(void)
 		WITH_CERTS(test_parse_pem),
 		WITH_CERTS(test_parse_pem_too_many),
 		WITH_CERTS(test_split),
-		cmocka_unit_test(test_renewal_before),
 		cmocka_unit_test(test_renewal_default_before),
 		cmocka_unit_test(test_csr_every_kind),
 		cmocka_unit_test(test_csr_signer_fails),
