@@ -17,7 +17,9 @@ include test/fuzz/local.mk
 include test/programs/local.mk
 include test/bench/local.mk
 
-EXTRA_DIST += test/coverage.sh
+EXTRA_DIST += test/coverage.sh test/tsan.sh test/tsan.supp
 coverage:
 	@bash $(srcdir)/test/coverage.sh
-.PHONY: coverage
+check-tsan: all
+	@bash $(srcdir)/test/tsan.sh
+.PHONY: coverage check-tsan

@@ -11,7 +11,7 @@
 #	done_testing
 #
 # TPMIOT_BUILDDIR is the build tree (default: the source tree), TPMIOT_SANITIZED=1 says
-# that it was built with --enable-sanitizers.
+# that it was built with --enable-sanitizers, TPMIOT_SANITIZED=thread with =thread.
 # shellcheck disable=SC2034  # variables are for the scripts
 set -u
 
@@ -227,10 +227,14 @@ wrap() {
 }
 
 if [ -n "${TPMIOT_SANITIZED:-}" ]; then
-	SANITIZER_LIBS=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)
+	case $TPMIOT_SANITIZED in
+	thread) SANITIZER_LIBS=$(gcc -print-file-name=libtsan.so) ;;
+	*) SANITIZER_LIBS=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so) ;;
+	esac
 	export SANITIZER_LIBS
 	export ASAN_OPTIONS=detect_leaks=0:exitcode=99
 	export UBSAN_OPTIONS=print_stacktrace=1
+	export TSAN_OPTIONS=exitcode=99:suppressions=$SRC/test/tsan.supp
 	with_module() { LD_PRELOAD=$SANITIZER_LIBS "$@"; }
 	for program in openssl nginx mosquitto mosquitto_pub mosquitto_sub; do
 		wrap $program "LD_PRELOAD=$SANITIZER_LIBS"

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An application under odd conditions:
+ * An application under odd conditions. T, C and N are numbers of threads, children, rounds.
  *
- *	odd lines KEY…          for each line on stdin one signature with each key; prints "ok" or
- *the error odd many N PARENT       makes N keys under PARENT, keeps them all open, and signs twice
- *with each odd threads T N KEY…    T threads make N signatures each, over all keys odd fork C N
- *KEY…       signs, forks C children that make N signatures each, and signs meanwhile odd early C N
- *KEY…      the same as fork, but for signing before it forks odd kill C N KEY…       the same, and
- *kills every second child at some moment odd orphan C N KEY…     the same as fork, and the parent
- *ends first: the last child reports
+ *   odd lines KEY…          for each line on stdin one signature with each key; prints "ok"
+ *                           or the error
+ *   odd many N PARENT       makes N keys under PARENT, keeps them all open, signs twice with each
+ *   odd threads T N KEY…    T threads make N signatures each, over all keys
+ *   odd mixed T N KEY…      the same, and they load, agree, decrypt, make and free keys as well
+ *   odd race T N            T threads do what is forbidden, so that a checker can show itself
+ *   odd fork C N KEY…       signs, forks C children that make N signatures each, signs meanwhile
+ *   odd early C N KEY…      the same as fork, but for signing before it forks
+ *   odd kill C N KEY…       the same as fork, and kills every second child at some moment
+ *   odd orphan C N KEY…     the same as fork, and the parent ends first: the last child reports
  *
- * Every signature is verified. Exit 0 if every one that had to be made was.
+ * Every result is checked. Exit 0 if every one that had to be there was.
  */
 #include <config.h>
 
@@ -126,17 +129,82 @@ work(void *arg)
 	return NULL;
 }
 
+static char **key_names;
+
+/* A key of the thread's own: loaded, or made if there is no name, used, freed. */
+static bool
+come_and_go(const char *name)
+{
+	EVP_PKEY *key = name != NULL ? user_load(&user, name) : user_generate(&user, "0x81000001");
+	bool ok = key != NULL && user_sign(&user, key, false);
+
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool
+use_secret(EVP_PKEY *key)
+{
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return user_decrypt(&user, key, true);
+	return user_derive(&user, key);
+}
+
+static bool
+mixed_round(int turn)
+{
+	int which = turn / 4 % n_keys;
+
+	switch (turn % 4) {
+	case 0:
+		return user_sign(&user, keys[which], false);
+	case 1:
+		return use_secret(keys[which]);
+	case 2:
+		return come_and_go(key_names[which]);
+	default:
+		return come_and_go(NULL);
+	}
+}
+
+static void *
+mix(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->ok = true;
+	for (int i = 0; worker->ok && i < worker->n; i++)
+		worker->ok = mixed_round(worker->number + i);
+	if (!worker->ok)
+		ERR_print_errors_fp(stderr);
+	return NULL;
+}
+
+static long unguarded;
+
+static void *
+race(void *arg)
+{
+	struct worker *worker = arg;
+
+	for (int i = 0; i < worker->n; i++)
+		unguarded++;
+	worker->ok = true;
+	return NULL;
+}
+
 static int
-threads(int t, int n, char **names)
+threads(int t, int n, void *(*job)(void *), char **names)
 {
 	struct worker *workers = calloc((size_t)t, sizeof(*workers));
 	int bad = 0;
 
+	key_names = names;
 	load_keys(names);
 	for (int i = 0; i < t; i++) {
 		workers[i].number = i;
 		workers[i].n = n;
-		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
+		if (pthread_create(&workers[i].thread, NULL, job, &workers[i]) != 0)
 			exit(1);
 	}
 	for (int i = 0; i < t; i++) {
@@ -261,7 +329,11 @@ main(int argc, char **argv)
 	else if (strcmp(what, "many") == 0)
 		status = many(a, argv[3]);
 	else if (strcmp(what, "threads") == 0)
-		status = threads(a, b, argv + 4);
+		status = threads(a, b, work, argv + 4);
+	else if (strcmp(what, "mixed") == 0)
+		status = threads(a, b, mix, argv + 4);
+	else if (strcmp(what, "race") == 0)
+		status = threads(a, b, race, argv + 4);
 	else if (strcmp(what, "fork") == 0)
 		status = forks(a, b, false, false, argv + 4);
 	else if (strcmp(what, "early") == 0)
