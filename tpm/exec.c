@@ -93,6 +93,8 @@ tpm_exec(
 		tpm_disconnect(tpm);
 		tpm->doubtful = true;
 	}
+	tpm->doubtful |= tpm->shim.was_started;
+	tpm->shim.was_started = false;
 	tpm->hangs = tss == TSS2_TCTI_RC_TRY_AGAIN;
 	if (rc == TPMIOT_OK && call->n_auth > 0)
 		rc = accept_response(tpm, call, err);

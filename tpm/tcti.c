@@ -122,6 +122,8 @@ startup(struct tcti_shim *shim)
 
 	if (rc == TSS2_RC_SUCCESS)
 		rc = receive(shim->real, limit_ms(shim), &size, response);
+	shim->was_started = rc == TSS2_RC_SUCCESS && size >= RESPONSE_HEADER &&
+	                    be32(response + 6) != TPM2_RC_SUCCESS;
 	return rc;
 }
 

@@ -28,8 +28,9 @@ struct tcti_shim {
 	size_t len;
 	uint8_t response[TCTI_COMMAND_MAX]; /* SAPI asks for the size first, then for the bytes */
 	size_t response_len;                /* 0: not received yet */
-	unsigned int limit_s;               /* for a response; 0: by the kind of command */
-	tcti_make_room_fn *make_room;       /* NULL: a full TPM is an error at once */
+	bool was_started;     /* it said that it was not, and was: nobody knows what it has done */
+	unsigned int limit_s; /* for a response; 0: by the kind of command */
+	tcti_make_room_fn *make_room; /* NULL: a full TPM is an error at once */
 	void *make_room_arg;
 };
 
