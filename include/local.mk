@@ -3,6 +3,7 @@
 noinst_HEADERS = \
 	include/tpmiot/alg.h include/tpmiot/attest.h include/tpmiot/b64.h \
 	include/tpmiot/buf.h include/tpmiot/credential.h include/tpmiot/device_id.h \
+	include/tpmiot/duplicate.h \
 	include/tpmiot/ek.h \
 	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/jws.h \
 	include/tpmiot/kdf.h \

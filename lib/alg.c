@@ -9,15 +9,16 @@
 static const struct {
 	TPMI_ALG_HASH alg;
 	size_t size;
+	size_t block;
 	const char *names[3]; /* OpenSSL's short name first */
 } HASHES[] = {
-	{ TPM2_ALG_SHA1, TPM2_SHA1_DIGEST_SIZE, { "SHA1", "SHA-1", "SSL3-SHA1" } },
-	{ TPM2_ALG_SHA256, TPM2_SHA256_DIGEST_SIZE, { "SHA256", "SHA2-256", "SHA-256" } },
-	{ TPM2_ALG_SHA384, TPM2_SHA384_DIGEST_SIZE, { "SHA384", "SHA2-384", "SHA-384" } },
-	{ TPM2_ALG_SHA512, TPM2_SHA512_DIGEST_SIZE, { "SHA512", "SHA2-512", "SHA-512" } },
-	{ TPM2_ALG_SHA3_256, 32, { "SHA3-256", NULL, NULL } },
-	{ TPM2_ALG_SHA3_384, 48, { "SHA3-384", NULL, NULL } },
-	{ TPM2_ALG_SHA3_512, 64, { "SHA3-512", NULL, NULL } },
+	{ TPM2_ALG_SHA1, TPM2_SHA1_DIGEST_SIZE, 64, { "SHA1", "SHA-1", "SSL3-SHA1" } },
+	{ TPM2_ALG_SHA256, TPM2_SHA256_DIGEST_SIZE, 64, { "SHA256", "SHA2-256", "SHA-256" } },
+	{ TPM2_ALG_SHA384, TPM2_SHA384_DIGEST_SIZE, 128, { "SHA384", "SHA2-384", "SHA-384" } },
+	{ TPM2_ALG_SHA512, TPM2_SHA512_DIGEST_SIZE, 128, { "SHA512", "SHA2-512", "SHA-512" } },
+	{ TPM2_ALG_SHA3_256, 32, 136, { "SHA3-256", NULL, NULL } },
+	{ TPM2_ALG_SHA3_384, 48, 104, { "SHA3-384", NULL, NULL } },
+	{ TPM2_ALG_SHA3_512, 64, 72, { "SHA3-512", NULL, NULL } },
 };
 
 static const struct {
@@ -66,6 +67,15 @@ tpmiot_alg_md_size(TPMI_ALG_HASH alg)
 	for (size_t i = 0; i < COUNT(HASHES); i++)
 		if (HASHES[i].alg == alg)
 			return HASHES[i].size;
+	return 0;
+}
+
+size_t
+tpmiot_alg_md_block_size(TPMI_ALG_HASH alg)
+{
+	for (size_t i = 0; i < COUNT(HASHES); i++)
+		if (HASHES[i].alg == alg)
+			return HASHES[i].block;
 	return 0;
 }
 

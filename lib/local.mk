@@ -10,6 +10,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/buf.c \
 	lib/credential.c \
 	lib/device_id.c \
+	lib/duplicate.c \
 	lib/ekcert.c \
 	lib/ekpath.c \
 	lib/ekprofile.c \
@@ -22,6 +23,8 @@ lib_libtpmiot_la_SOURCES = \
 	lib/keyfile_extra.c \
 	lib/keyfile_pem.c \
 	lib/keyrules.c \
+	lib/outerwrap.c \
+	lib/outerwrap.h \
 	lib/policy.c \
 	lib/public.c \
 	lib/roca.c \

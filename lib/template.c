@@ -324,3 +324,22 @@ tpmiot_template_key(enum tpmiot_key_kind kind, TPMT_PUBLIC *out)
 	else
 		set_ecc(out, KINDS[kind].curve);
 }
+
+#define ATTR_IMPORTED (TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
+
+void
+tpmiot_template_sealed(TPMT_PUBLIC *out)
+{
+	*out = blank(TPM2_ALG_SHA256, ATTR_IMPORTED);
+	out->type = TPM2_ALG_KEYEDHASH;
+	out->parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
+}
+
+void
+tpmiot_template_hmac_key(TPMI_ALG_HASH hash, TPMT_PUBLIC *out)
+{
+	*out = blank(TPM2_ALG_SHA256, ATTR_IMPORTED | TPMA_OBJECT_SIGN_ENCRYPT);
+	out->type = TPM2_ALG_KEYEDHASH;
+	out->parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_HMAC;
+	out->parameters.keyedHashDetail.scheme.details.hmac.hashAlg = hash;
+}

@@ -22,6 +22,8 @@ const char *tpmiot_alg_md_name(TPMI_ALG_HASH alg);
 TPMI_ALG_HASH tpmiot_alg_from_md_name(const char *name);
 /* Digest size in bytes, or 0 if unknown. */
 size_t tpmiot_alg_md_size(TPMI_ALG_HASH alg);
+/* Size of the block that it works in (and of the longest HMAC key), or 0. */
+size_t tpmiot_alg_md_block_size(TPMI_ALG_HASH alg);
 
 /* OpenSSL's group name ("prime256v1") of a TPM curve, or NULL if unknown. */
 const char *tpmiot_alg_group_name(TPMI_ECC_CURVE curve);

@@ -78,4 +78,12 @@ const char *tpmiot_key_kind_name(enum tpmiot_key_kind kind);
  */
 void tpmiot_template_key(enum tpmiot_key_kind kind, TPMT_PUBLIC *out);
 
+/*
+ * What comes from elsewhere (TPM2_Import): data to be unsealed, and a key for HMACs with
+ * one hash. Used with the empty authorisation value; noDA. Without a policy, they are
+ * never duplicated to another TPM (Part 3, clause 13.1).
+ */
+void tpmiot_template_sealed(TPMT_PUBLIC *out);
+void tpmiot_template_hmac_key(TPMI_ALG_HASH hash, TPMT_PUBLIC *out);
+
 #endif

@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	test/provider/test_keyfile_reference.sh \
 	test/provider/test_keyfile_sealed.sh \
 	test/provider/test_certs.sh \
+	test/provider/test_duplicate.sh \
 	test/provider/test_decrypt.sh \
 	test/provider/test_ecdh.sh \
 	test/provider/test_interop.sh \
@@ -50,3 +51,8 @@ check_PROGRAMS += test/provider/unseal
 test_provider_unseal_SOURCES = test/provider/unseal.c test/provider/unsealer.c test/provider/unsealer.h
 test_provider_unseal_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_provider_unseal_LDADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS)
+
+check_PROGRAMS += test/provider/duplicate
+test_provider_duplicate_SOURCES = test/provider/duplicate.c
+test_provider_duplicate_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
+test_provider_duplicate_LDADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(MU_LIBS)

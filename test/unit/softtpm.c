@@ -213,15 +213,15 @@ softtpm_certify(const struct softkey *ak, const struct softkey *key, struct tpmi
 	tpmiot_buf_free(&content);
 }
 
-/* ---- TPM2_ActivateCredential (Part 1, clause 24) --------------------------- */
+/* ---- what is wrapped for a storage key (Part 1, clauses 22.4 and 24) ----------- */
 
 /* Part 1, annex B.4: OAEP with nameAlg and the label, its NUL included. */
 static bool
-recover_seed_rsa(const struct softkey *ek, const uint8_t *data, size_t len, TPM2B_DIGEST *seed)
+recover_seed_rsa(const struct softkey *ek, const char *label, const uint8_t *data, size_t len,
+    TPM2B_DIGEST *seed)
 {
 	const char *md = tpmiot_alg_md_name(ek->pub.area.nameAlg);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ek->pkey, NULL);
-	static const char label[] = "IDENTITY";
 	uint8_t plain[TPM2_MAX_RSA_KEY_BYTES];
 	size_t plain_len = sizeof(plain);
 	bool ok;
@@ -232,7 +232,7 @@ recover_seed_rsa(const struct softkey *ek, const uint8_t *data, size_t len, TPM2
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, md, NULL), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, md, NULL), 1);
 	assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(
-	                     ctx, OPENSSL_memdup(label, sizeof(label)), sizeof(label)),
+	                     ctx, OPENSSL_memdup(label, strlen(label) + 1), (int)strlen(label) + 1),
 	    1);
 	ok = EVP_PKEY_decrypt(ctx, plain, &plain_len, data, len) == 1 &&
 	     plain_len <= sizeof(seed->buffer);
@@ -267,7 +267,8 @@ parse_share(const struct softkey *ek, const uint8_t *data, size_t len, struct tp
 
 /* Part 1, annex C.6.4: KDFe over the x coordinates. */
 static bool
-recover_seed_ecc(const struct softkey *ek, const uint8_t *data, size_t len, TPM2B_DIGEST *seed)
+recover_seed_ecc(const struct softkey *ek, const char *label, const uint8_t *data, size_t len,
+    TPM2B_DIGEST *seed)
 {
 	const TPM2B_ECC_PARAMETER *ours = &ek->pub.area.unique.ecc.x;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ek->pkey, NULL);
@@ -286,7 +287,7 @@ recover_seed_ecc(const struct softkey *ek, const uint8_t *data, size_t len, TPM2
 
 		seed->size = (UINT16)tpmiot_alg_md_size(ek->pub.area.nameAlg);
 		ok = tpmiot_kdfe(NULL, ek->pub.area.nameAlg, (struct tpmiot_bytes){ z, z_len },
-		         "IDENTITY", (struct tpmiot_bytes){ theirs->buffer, theirs->size },
+		         label, (struct tpmiot_bytes){ theirs->buffer, theirs->size },
 		         (struct tpmiot_bytes){ ours->buffer, ours->size }, seed->buffer,
 		         seed->size, NULL) == TPMIOT_OK;
 	}
@@ -296,7 +297,8 @@ recover_seed_ecc(const struct softkey *ek, const uint8_t *data, size_t len, TPM2
 }
 
 static bool
-recover_seed(const struct softkey *ek, struct tpmiot_bytes encrypted_secret, TPM2B_DIGEST *seed)
+recover_seed(const struct softkey *ek, const char *label, struct tpmiot_bytes encrypted_secret,
+    TPM2B_DIGEST *seed)
 {
 	struct tpmiot_reader r;
 	const uint8_t *data;
@@ -306,17 +308,17 @@ recover_seed(const struct softkey *ek, struct tpmiot_bytes encrypted_secret, TPM
 	data = tpmiot_reader_tpm2b(&r, sizeof(TPMU_ENCRYPTED_SECRET), &len);
 	if (!tpmiot_reader_done(&r))
 		return false;
-	return ek->pub.area.type == TPM2_ALG_RSA ? recover_seed_rsa(ek, data, len, seed)
-	                                         : recover_seed_ecc(ek, data, len, seed);
+	return ek->pub.area.type == TPM2_ALG_RSA ? recover_seed_rsa(ek, label, data, len, seed)
+	                                         : recover_seed_ecc(ek, label, data, len, seed);
 }
 
-/* Outer HMAC over the encrypted identity and the Name. */
+/* Outer HMAC over the encrypted content and the Name. */
 static bool
 is_intact(TPMI_ALG_HASH alg, const TPM2B_DIGEST *seed, const TPM2B_NAME *name,
-    struct tpmiot_bytes hmac, struct tpmiot_bytes identity)
+    struct tpmiot_bytes hmac, struct tpmiot_bytes content)
 {
 	const struct tpmiot_bytes none = { NULL, 0 };
-	struct tpmiot_bytes parts[] = { identity, { name->name, name->size } };
+	struct tpmiot_bytes parts[] = { content, { name->name, name->size } };
 	uint8_t key[TPM2_SHA512_DIGEST_SIZE], mac[TPM2_SHA512_DIGEST_SIZE];
 	size_t size = tpmiot_alg_md_size(alg), mac_len;
 
@@ -330,8 +332,8 @@ is_intact(TPMI_ALG_HASH alg, const TPM2B_DIGEST *seed, const TPM2B_NAME *name,
 }
 
 static void
-decrypt_identity(const struct softkey *ek, const TPM2B_DIGEST *seed, const TPM2B_NAME *name,
-    uint8_t *identity, size_t len)
+decrypt_content(const struct softkey *ek, const TPM2B_DIGEST *seed, const TPM2B_NAME *name,
+    uint8_t *content, size_t len)
 {
 	const TPMU_PUBLIC_PARMS *p = &ek->pub.area.parameters;
 	size_t key_len = (ek->pub.area.type == TPM2_ALG_RSA ? p->rsaDetail.symmetric.keyBits.aes
@@ -347,36 +349,137 @@ decrypt_identity(const struct softkey *ek, const TPM2B_DIGEST *seed, const TPM2B
 	        (struct tpmiot_bytes){ name->name, name->size }, none, key, key_len, NULL),
 	    TPMIOT_OK);
 	assert_int_equal(tpmiot_aes_cfb(NULL, false, (struct tpmiot_bytes){ key, key_len }, iv,
-	                     identity, len, NULL),
+	                     content, len, NULL),
 	    TPMIOT_OK);
 }
 
-bool
-softtpm_activate(const struct softkey *ek, const TPM2B_NAME *name, struct tpmiot_bytes blob,
-    struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret)
+/* What a TPM2B of integrity HMAC and encrypted content holds, if it is for this key and Name. */
+static bool
+open_outer(const struct softkey *key, const char *label, const TPM2B_NAME *name,
+    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *plain)
 {
-	struct tpmiot_bytes hmac, identity;
-	uint8_t plain[sizeof(TPM2B_ID_OBJECT)];
+	struct tpmiot_bytes hmac, content;
 	struct tpmiot_reader r;
 	TPM2B_DIGEST seed;
 	const uint8_t *data;
 	size_t len;
 
 	tpmiot_reader_init(&r, blob.data, blob.len);
-	data = tpmiot_reader_tpm2b(&r, sizeof(plain), &len);
-	if (!tpmiot_reader_done(&r) || !recover_seed(ek, encrypted_secret, &seed))
+	data = tpmiot_reader_tpm2b(&r, UINT16_MAX, &len);
+	if (!tpmiot_reader_done(&r) || !recover_seed(key, label, encrypted_secret, &seed))
 		return false;
 	tpmiot_reader_init(&r, data, len);
 	hmac.data = tpmiot_reader_tpm2b(&r, TPM2_SHA512_DIGEST_SIZE, &hmac.len);
-	identity = (struct tpmiot_bytes){ r.data, r.len };
-	if (r.failed || !is_intact(ek->pub.area.nameAlg, &seed, name, hmac, identity))
+	content = (struct tpmiot_bytes){ r.data, r.len };
+	if (r.failed || !is_intact(key->pub.area.nameAlg, &seed, name, hmac, content))
 		return false;
-	memcpy(plain, identity.data, identity.len);
-	decrypt_identity(ek, &seed, name, plain, identity.len);
-	tpmiot_reader_init(&r, plain, identity.len);
-	data = tpmiot_reader_tpm2b(&r, TPM2_SHA512_DIGEST_SIZE, &len);
+	tpmiot_buf_put(plain, content.data, content.len);
+	decrypt_content(key, &seed, name, plain->data, plain->len);
+	return true;
+}
+
+bool
+softtpm_activate(const struct softkey *ek, const TPM2B_NAME *name, struct tpmiot_bytes blob,
+    struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret)
+{
+	struct tpmiot_buf plain = TPMIOT_BUF_INIT;
+	struct tpmiot_reader r;
+	const uint8_t *data;
+	size_t len;
+	bool ok = open_outer(ek, "IDENTITY", name, blob, encrypted_secret, &plain);
+
+	if (ok) {
+		tpmiot_reader_init(&r, plain.data, plain.len);
+		data = tpmiot_reader_tpm2b(&r, TPM2_SHA512_DIGEST_SIZE, &len);
+		ok = tpmiot_reader_done(&r);
+		if (ok)
+			tpmiot_buf_put(secret, data, len);
+	}
+	tpmiot_buf_free(&plain);
+	return ok;
+}
+
+/* ---- TPM2_Import (Part 3, clause 13.3) ------------------------------------------ */
+
+static bool
+digest_is(
+    TPMI_ALG_HASH alg, struct tpmiot_bytes a, struct tpmiot_bytes b, struct tpmiot_bytes expected)
+{
+	struct tpmiot_buf both = TPMIOT_BUF_INIT;
+	TPM2B_DIGEST digest = { 0 };
+
+	tpmiot_buf_put(&both, a.data, a.len);
+	tpmiot_buf_put(&both, b.data, b.len);
+	assert_int_equal(
+	    tpmiot_alg_digest(NULL, alg, both.data, both.len, &digest, NULL), TPMIOT_OK);
+	tpmiot_buf_free(&both);
+	return digest.size == expected.len &&
+	       memcmp(digest.buffer, expected.data, expected.len) == 0;
+}
+
+/* Takes off the inner wrapper: leaves the TPM2B_SENSITIVE in `plain`. */
+static bool
+open_inner(const struct tpmiot_public *pub, struct tpmiot_bytes key, struct tpmiot_buf *plain)
+{
+	static const uint8_t iv[BLOCK_SIZE];
+	struct tpmiot_buf sensitive = TPMIOT_BUF_INIT;
+	struct tpmiot_bytes integrity;
+	struct tpmiot_reader r;
+	bool ok;
+
+	assert_int_equal(
+	    tpmiot_aes_cfb(NULL, false, key, iv, plain->data, plain->len, NULL), TPMIOT_OK);
+	tpmiot_reader_init(&r, plain->data, plain->len);
+	integrity.data = tpmiot_reader_tpm2b(&r, TPM2_SHA512_DIGEST_SIZE, &integrity.len);
+	ok = !r.failed && digest_is(pub->area.nameAlg, (struct tpmiot_bytes){ r.data, r.len },
+	                      (struct tpmiot_bytes){ pub->name.name, pub->name.size }, integrity);
+	if (ok) {
+		tpmiot_buf_put(&sensitive, r.data, r.len);
+		tpmiot_buf_move(plain, &sensitive);
+	}
+	return ok;
+}
+
+/* TPM2B_SENSITIVE of a keyed-hash object, bound to its public area by the latter's `unique`. */
+static bool
+take_sensitive(
+    const struct tpmiot_public *pub, const struct tpmiot_buf *plain, struct tpmiot_buf *out)
+{
+	const TPM2B_DIGEST *unique = &pub->area.unique.keyedHash;
+	struct tpmiot_bytes seed, data;
+	struct tpmiot_reader r;
+	const uint8_t *inside;
+	size_t len, auth_len;
+	uint16_t type;
+
+	tpmiot_reader_init(&r, plain->data, plain->len);
+	inside = tpmiot_reader_tpm2b(&r, UINT16_MAX, &len);
 	if (!tpmiot_reader_done(&r))
 		return false;
-	tpmiot_buf_put(secret, data, len);
+	tpmiot_reader_init(&r, inside, len);
+	type = tpmiot_reader_u16(&r);
+	(void)tpmiot_reader_tpm2b(&r, 0, &auth_len);
+	seed.data = tpmiot_reader_tpm2b(&r, TPM2_SHA512_DIGEST_SIZE, &seed.len);
+	data.data = tpmiot_reader_tpm2b(&r, UINT16_MAX, &data.len);
+	if (!tpmiot_reader_done(&r) || type != pub->area.type ||
+	    seed.len != tpmiot_alg_md_size(pub->area.nameAlg) ||
+	    !digest_is(pub->area.nameAlg, seed, data,
+	        (struct tpmiot_bytes){ unique->buffer, unique->size }))
+		return false;
+	tpmiot_buf_put(out, data.data, data.len);
 	return true;
+}
+
+bool
+softtpm_import(const struct softkey *parent, const struct tpmiot_public *pub,
+    struct tpmiot_bytes duplicate, struct tpmiot_bytes seed, struct tpmiot_bytes inner,
+    struct tpmiot_buf *data)
+{
+	struct tpmiot_buf plain = TPMIOT_BUF_INIT;
+	bool ok = open_outer(parent, "DUPLICATE", &pub->name, duplicate, seed, &plain) &&
+	          (inner.len == 0 || open_inner(pub, inner, &plain)) &&
+	          take_sensitive(pub, &plain, data);
+
+	tpmiot_buf_free(&plain);
+	return ok;
 }

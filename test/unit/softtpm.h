@@ -66,4 +66,12 @@ void softtpm_certify(const struct softkey *ak, const struct softkey *key, struct
 bool softtpm_activate(const struct softkey *ek, const TPM2B_NAME *name, struct tpmiot_bytes blob,
     struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret);
 
+/*
+ * TPM2_Import of a keyed-hash object (duplicate and seed with their sizes; inner of
+ * length 0: no inner wrapper): appends what is in it, if it was made for this storage key.
+ */
+bool softtpm_import(const struct softkey *parent, const struct tpmiot_public *pub,
+    struct tpmiot_bytes duplicate, struct tpmiot_bytes seed, struct tpmiot_bytes inner,
+    struct tpmiot_buf *data);
+
 #endif

@@ -20,6 +20,7 @@ test_alg_md_agrees_with_openssl(void **state)
 
 		assert_non_null(md);
 		assert_int_equal(tpmiot_alg_md_size(HASHES[i]), EVP_MD_get_size(md));
+		assert_int_equal(tpmiot_alg_md_block_size(HASHES[i]), EVP_MD_get_block_size(md));
 		assert_int_equal(tpmiot_alg_from_md_name(tpmiot_alg_md_name(HASHES[i])), HASHES[i]);
 		assert_int_equal(tpmiot_alg_from_md_name(EVP_MD_get0_name(md)), HASHES[i]);
 		EVP_MD_free(md);
@@ -46,6 +47,7 @@ test_alg_md_unknown(void **state)
 	assert_null(tpmiot_alg_md_name(TPM2_ALG_NULL));
 	assert_null(tpmiot_alg_md_name(TPM2_ALG_RSA));
 	assert_int_equal(tpmiot_alg_md_size(TPM2_ALG_NULL), 0);
+	assert_int_equal(tpmiot_alg_md_block_size(TPM2_ALG_NULL), 0);
 }
 
 static void
