@@ -9,6 +9,20 @@
 TPMIOT_MUST_USE enum tpmiot_rc ca_cmd_find_device(
     struct ca_cli *cli, const char *id, struct ca_device *out, struct tpmiot_err *err);
 
+/*
+ * Finds the device that a command names, under the write lock. The caller ends it with ca_cli_end()
+ * if this succeeds.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cmd_begin_with_device(
+    struct ca_cli *cli, const char *id, struct ca_device *out, struct tpmiot_err *err);
+
+/* For ca_device_key_list(): appends to the rows that arg, a json_t **, points to. */
+bool ca_cmd_device_key_row(void *arg, const struct ca_device_key *key);
+
+/* Reads stdin up to its end, at most max bytes: TPMIOT_E_FORMAT for more. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cmd_read_stdin(
+    size_t max, struct tpmiot_buf *out, struct tpmiot_err *err);
+
 /* For ca_cert_list(): appends to the rows that arg, a json_t **, points to. */
 bool ca_cmd_cert_row(void *arg, const struct ca_cert *cert);
 

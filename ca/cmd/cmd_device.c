@@ -71,10 +71,15 @@ ca_cmd_find_device(
 static enum tpmiot_rc
 device_show(struct ca_cli *cli, const struct ca_device *dev, struct tpmiot_err *err)
 {
-	json_t *record = device_json(dev), *certs = json_array();
+	json_t *record = device_json(dev), *certs = json_array(), *keys = json_array();
 	enum tpmiot_rc rc = ca_cert_list(cli->store, dev->ek_spki, ca_cmd_cert_row, &certs, err);
 
 	if (json_object_set_new(record, "certificates", certs) != 0 && rc == TPMIOT_OK)
+		rc = tpmiot_err_memory(err);
+	if (rc == TPMIOT_OK)
+		rc =
+		    ca_device_key_list(cli->store, dev->ek_spki, ca_cmd_device_key_row, &keys, err);
+	if (json_object_set_new(record, "registered_keys", keys) != 0 && rc == TPMIOT_OK)
 		rc = tpmiot_err_memory(err);
 	if (rc == TPMIOT_OK)
 		return ca_out_record(stdout, cli->json, record, err);
@@ -116,10 +121,9 @@ set_state(struct ca_cli *cli, const struct ca_device *dev, enum ca_device_state 
 	return rc;
 }
 
-/* Finds the device that the command names, under the write lock. The caller ends it if this
- * succeeds. */
-static enum tpmiot_rc
-begin_with(struct ca_cli *cli, const char *id, struct ca_device *out, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_cmd_begin_with_device(
+    struct ca_cli *cli, const char *id, struct ca_device *out, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = ca_cli_store(cli, err);
 
@@ -144,7 +148,7 @@ ca_cmd_device_block(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = begin_with(cli, argv[first], &dev, err);
+		rc = ca_cmd_begin_with_device(cli, argv[first], &dev, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_end(cli, set_state(cli, &dev, CA_DEVICE_BLOCKED, revoke, err), err);
 	tpmiot_buf_free(&dev.ek_cert);
@@ -159,7 +163,7 @@ ca_cmd_device_unblock(struct ca_cli *cli, int argc, char **argv, struct tpmiot_e
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = begin_with(cli, argv[first], &dev, err);
+		rc = ca_cmd_begin_with_device(cli, argv[first], &dev, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_end(cli, set_state(cli, &dev, CA_DEVICE_ACTIVE, false, err), err);
 	tpmiot_buf_free(&dev.ek_cert);
@@ -220,7 +224,7 @@ ca_cmd_device_release(struct ca_cli *cli, int argc, char **argv, struct tpmiot_e
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = begin_with(cli, argv[first], &dev, err);
+		rc = ca_cmd_begin_with_device(cli, argv[first], &dev, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_end(cli, release(cli, &dev, &done, err), err);
 	if (rc == TPMIOT_OK)

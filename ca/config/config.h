@@ -56,6 +56,7 @@ struct ca_config {
 	char *profiles; /* these three are as in struct ca_group, for devices of no group */
 	enum ca_choice accept_ids;
 	char *tpms;
+	enum ca_choice bare_keys; /* keys that are registered as they are count */
 	int64_t rate_limit; /* first steps a minute for one peer address; 0: off */
 	int64_t max_body;   /* bytes of a request's body */
 	int64_t max_connections;

@@ -40,6 +40,11 @@ static const struct ca_key config_keys[] = {
 	{ "tpms", CA_KEY_STRING, AT(tpms), "",
 	    "Which TPMs, by what their EK certificates say: patterns MANUFACTURER/MODEL/VERSION,\n"
 	    "comma-separated, as id:53544D20/*/*." },
+	{ "bare_keys", CA_KEY_CHOICE, AT(bare_keys), "no",
+	    "Whether keys count that the operator registers as they are (tpmiot-ca device add),\n"
+	    "for which no TPM was proved: no or yes. Tokens and messages are verified with them;\n"
+	    "certificates they never get.",
+	    .choices = no_yes },
 	{ "crl_lifetime", CA_KEY_DURATION, AT(crl_lifetime), "7d",
 	    "How long a certificate revocation list is good for; a new one is made after half of\n"
 	    "that, and whenever a certificate was revoked.",

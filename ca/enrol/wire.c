@@ -7,53 +7,15 @@
 
 #include <tpmiot/b64.h>
 
-/* ---- JSON, bounded -------------------------------------------------------- */
-
-/* Nesting, counted before the parser recurses. */
-static bool
-depth_ok(const char *json, size_t len)
-{
-	size_t depth = 0;
-	bool in_string = false;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = json[i];
-
-		if (in_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > CA_WIRE_DEPTH_MAX)
-				return false;
-		} else if ((c == '}' || c == ']') && depth > 0) {
-			depth--;
-		}
-	}
-	return true;
-}
+#include "ca/json.h"
 
 static bool
 load(const void *body, size_t len, json_t **out, struct ca_problem *problem)
 {
-	json_error_t jerr;
-	json_t *root;
+	struct tpmiot_err err = { .text = "" };
 
-	if (!depth_ok(body, len))
-		return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST,
-		    "the JSON is nested deeper than %d levels", CA_WIRE_DEPTH_MAX);
-	root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &jerr);
-	if (root == NULL)
-		return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST, "not JSON: %s, byte %d",
-		    jerr.text, jerr.position);
-	if (!json_is_object(root)) {
-		json_decref(root);
-		return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST, "not a JSON object");
-	}
-	*out = root;
+	if (ca_json_load(body, len, CA_WIRE_DEPTH_MAX, out, &err) != TPMIOT_OK)
+		return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST, "%s", err.text);
 	return true;
 }
 

@@ -103,6 +103,40 @@ bool ca_device_is_released(const struct ca_device *dev);
 TPMIOT_MUST_USE enum tpmiot_rc ca_device_list(struct ca_store *store,
     bool (*fn)(void *arg, const struct ca_device *dev), void *arg, struct tpmiot_err *err);
 
+/* ---- keys that are registered as they are: no TPM was proved for them ---- */
+
+/*
+ * A device that has nothing else: a new row, in which dev->ek_spki is the SHA-256 of its first
+ * key's SPKI instead of an EK's. Only ek_spki, id, group and last_seen are looked at.
+ * TPMIOT_E_CONFLICT: id or key is another device's, or the allow-list has the id.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_device_register(
+    struct ca_store *store, const struct ca_device *dev, struct tpmiot_err *err);
+
+struct ca_device_key {
+	uint8_t spki[CA_SHA256_LEN];
+	uint8_t ek_spki[CA_SHA256_LEN];       /* the device's row */
+	char device_id[CA_DEVICE_ID_MAX + 1]; /* filled on reading */
+	struct tpmiot_buf public;             /* SubjectPublicKeyInfo, DER */
+	struct tpmiot_buf cert;               /* self-signed, DER; empty: a bare key */
+	int64_t not_before;
+	int64_t not_after; /* 0: no end */
+	int64_t added;
+};
+
+/* The device's row must exist. TPMIOT_E_CONFLICT: registered already. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_device_key_add(
+    struct ca_store *store, const struct ca_device_key *key, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_device_key_find(struct ca_store *store,
+    const uint8_t spki[CA_SHA256_LEN], struct ca_device_key *out, struct tpmiot_err *err);
+/* Of one device, the newest last. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_device_key_list(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], bool (*fn)(void *arg, const struct ca_device_key *key),
+    void *arg, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_device_key_remove(
+    struct ca_store *store, const uint8_t spki[CA_SHA256_LEN], struct tpmiot_err *err);
+void ca_device_key_free(struct ca_device_key *key); /* what it holds */
+
 /* ---- attestation keys: each belongs to one EK for ever ---- */
 
 struct ca_ak {

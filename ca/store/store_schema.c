@@ -114,7 +114,17 @@ static const char *const steps[] = {
 	"  next_update INTEGER NOT NULL,"
 	"  der BLOB NOT NULL);",
 	/* 3: profiles */
-	"ALTER TABLE certificates ADD COLUMN profile TEXT;"
+	"ALTER TABLE certificates ADD COLUMN profile TEXT;",
+	/* 4: keys that are registered for a device as they are */
+	"CREATE TABLE device_keys ("
+	"  spki BLOB NOT NULL PRIMARY KEY CHECK (length(spki) = 32),"
+	"  ek_spki BLOB NOT NULL REFERENCES devices(ek_spki),"
+	"  public BLOB NOT NULL,"
+	"  cert BLOB,"
+	"  not_before INTEGER NOT NULL,"
+	"  not_after INTEGER NOT NULL,"
+	"  added INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX device_keys_by_device ON device_keys(ek_spki);",
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

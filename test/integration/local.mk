@@ -22,7 +22,8 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_quote.sh \
 	test/integration/test_enroll_renew.sh \
 	test/integration/test_factory.sh \
-	test/integration/test_token.sh \
+	test/integration/test_token.sh test/integration/test_token_verify.sh \
+	test/integration/forge_jwt.py \
 	test/integration/wire_client.py
 
 # The line's script with 200 software TPMs: some minutes.
