@@ -10,3 +10,9 @@ dist_examples_DATA = \
 	examples/tpmiot-ca.service \
 	examples/tpmiot-renew.service \
 	examples/tpmiot-renew.timer
+
+# A walk for each system that devices come from. They run in the source tree, so they are not installed.
+EXTRA_DIST += \
+	examples/sandbox.sh \
+	examples/jwt-mqtt/README.md examples/jwt-mqtt/devices.acl examples/jwt-mqtt/mosquitto.conf \
+	examples/jwt-mqtt/tpmiot_mqtt_auth.c examples/jwt-mqtt/walk

@@ -40,6 +40,21 @@ softtpm_run() {
 	    --ctrl "type=tcp,port=$(($2 + 1))" --flags not-need-init,startup-clear
 }
 
+# softtpm_dbus_config SOCKET: of a D-Bus for tpm2-abrmd that lets in every user
+softtpm_dbus_config() {
+	cat <<-CONF
+	<busconfig>
+	<listen>unix:path=$1</listen>
+	<policy context="default">
+	<allow user="*"/>
+	<allow own="*"/>
+	<allow send_destination="*"/>
+	<allow receive_sender="*"/>
+	</policy>
+	</busconfig>
+	CONF
+}
+
 port_answers() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Twenty ports for each process id, below those that the kernel hands out.

@@ -363,17 +363,7 @@ reset_swtpm() {
 # start_abrmd: a resource manager, on a D-Bus of its own that lets in every user, between us
 # and the TPM in use
 start_abrmd() {
-	cat >"$T/dbus.conf" <<-CONF
-	<busconfig>
-	<listen>unix:path=$T/dbus</listen>
-	<policy context="default">
-	<allow user="*"/>
-	<allow own="*"/>
-	<allow send_destination="*"/>
-	<allow receive_sender="*"/>
-	</policy>
-	</busconfig>
-	CONF
+	softtpm_dbus_config "$T/dbus" >"$T/dbus.conf"
 	start dbus dbus-daemon --config-file="$T/dbus.conf" --nofork --nopidfile --print-address
 	wait_for_line dbus '^unix:' || die 'dbus-daemon does not start'
 	export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/dbus

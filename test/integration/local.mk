@@ -21,6 +21,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_proxy.sh \
 	test/integration/test_enroll_quote.sh \
 	test/integration/test_enroll_renew.sh \
+	test/integration/test_examples.sh \
 	test/integration/test_factory.sh \
 	test/integration/test_token.sh test/integration/test_token_verify.sh \
 	test/integration/forge_jwt.py \
