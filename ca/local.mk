@@ -23,13 +23,15 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/enrol/step_attest.c ca/enrol/step_issue.c ca/enrol/step_renew.c ca/enrol/steps.c \
 	ca/enrol/ticket.c ca/enrol/ticket.h ca/enrol/wire.c ca/enrol/wire.h \
 	ca/http/address.c ca/http/address.h ca/http/handshake.c ca/http/handshake.h \
+	ca/http/http_int.h ca/http/http_request.c ca/http/plain.c ca/http/plain.h \
+	ca/enrol/metrics.c ca/enrol/metrics.h ca/enrol/monitor.c \
 	ca/http/http.c ca/http/http.h ca/http/limit.c ca/http/limit.h ca/http/server.c \
 	ca/http/server.h ca/http/tls.c ca/http/tls.h \
 	ca/pki/crl.c ca/pki/crl.h ca/pki/ident.c ca/pki/ident.h ca/pki/issue.c ca/pki/issue.h \
 	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \
 	ca/pki/roots.h ca/pki/signer.c ca/pki/x509.c ca/pki/x509.h ca/pki/x509_name.c \
 	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \
-	ca/store/store_cert.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_int.h \
+	ca/store/store_cert.c ca/store/store_counts.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_int.h \
 	ca/store/store_key.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
 	ca/store/store_stmt.c ca/store/store_token.c \
 	ca/token/bearer.c ca/token/bearer.h ca/token/devkey.c ca/token/devkey.h ca/token/jwt.c \

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tpmiot-ca serve: configuration, providers and store for the server. */
+/* tpmiot-ca serve: store and --set for the server. */
 #include "ca/cmd/cli.h"
 
-#include "ca/pki/keyuri.h"
 #include "ca/http/server.h"
 
 static enum tpmiot_rc
@@ -27,21 +26,18 @@ ca_cmd_serve(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 		{ .name = NULL },
 	};
 	struct tpmiot_buf set = TPMIOT_BUF_INIT;
-	struct ca_config config = { .dir = NULL };
+	struct ca_server_source source;
 	int first;
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 0, 0, &first, err);
 
 	if (rc == TPMIOT_OK && listen != NULL)
 		rc = set_listen(cli, listen, &set, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_config(cli, &config, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_providers_load(config.providers, err);
-	if (rc == TPMIOT_OK)
 		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_server_run(&config, cli->store, err);
-	ca_config_free(&config);
+	if (rc == TPMIOT_OK) {
+		source = (struct ca_server_source){ cli->dir, cli->sets.items, cli->sets.n };
+		rc = ca_server_run(&source, cli->store, err);
+	}
 	tpmiot_buf_free(&set);
 	return rc;
 }

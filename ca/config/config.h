@@ -25,6 +25,8 @@ enum ca_enrolment {
 
 enum ca_choice { CA_NO, CA_YES };
 
+enum ca_log_format { CA_LOG_TEXT, CA_LOG_JSON };
+
 enum ca_log_level { CA_LOG_ERROR, CA_LOG_WARNING, CA_LOG_INFO, CA_LOG_DEBUG };
 
 /* A [group NAME] of devices. What it does not say is as for devices of no group. */
@@ -51,7 +53,8 @@ struct ca_profile {
 struct ca_config {
 	char *dir; /* absolute; what relative file names are relative to */
 
-	char *listen; /* "ADDR:PORT", "[ADDR]:PORT" */
+	char *listen;         /* "ADDR:PORT", "[ADDR]:PORT" */
+	char *metrics_listen; /* the same, of the plain server for monitoring; "": none */
 	enum ca_enrolment enrolment;
 	char *profiles; /* these three are as in struct ca_group, for devices of no group */
 	enum ca_choice accept_ids;
@@ -76,6 +79,7 @@ struct ca_config {
 	char *tls_cert;  /* file, PEM: the server's certificate and intermediates */
 	char *providers; /* OpenSSL providers to load, comma-separated */
 	enum ca_log_level log_level;
+	enum ca_log_format log_format;
 
 	struct ca_group *groups; /* the sections */
 	size_t groups_n;

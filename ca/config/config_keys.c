@@ -14,12 +14,17 @@
 static const char *const enrolments[] = { "listed", "token", "open", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
 
 #define AT(field) offsetof(struct ca_config, field)
 
 static const struct ca_key config_keys[] = {
 	{ "listen", CA_KEY_STRING, AT(listen), "0.0.0.0:8443",
 	    "Address and port of the HTTPS server; [::]:8443 for IPv6. Port 0: any free one." },
+	{ "metrics_listen", CA_KEY_STRING, AT(metrics_listen), "",
+	    "Address and port where monitoring gets /metrics (Prometheus) and /health, without "
+	    "TLS,\n"
+	    "as 127.0.0.1:9464; for trusted peers only." },
 	{ "enrolment", CA_KEY_CHOICE, AT(enrolment), "listed",
 	    "Who may enrol:\n"
 	    "  listed  devices whose EK is on the allow-list (tpmiot-ca allow add)\n"
@@ -88,6 +93,8 @@ static const struct ca_key config_keys[] = {
 	    "OpenSSL providers to load for these keys, comma-separated: tpmiot, pkcs11." },
 	{ "log_level", CA_KEY_CHOICE, AT(log_level), "info",
 	    "What goes to standard error: error, warning, info or debug.", .choices = log_levels },
+	{ "log_format", CA_KEY_CHOICE, AT(log_format), "text",
+	    "How: text, or json, one object a line.", .choices = log_formats },
 };
 #undef AT
 

@@ -88,7 +88,7 @@ ca_api_new(const struct ca_config *config, struct ca_store *store, const struct 
 	api->signer = signer;
 	api->now = now != NULL ? now : system_now;
 	rc = ca_roots_refresh(store, &api->roots, err);
-	if (rc == TPMIOT_OK && config->rate_limit > 0)
+	if (rc == TPMIOT_OK)
 		rc = ca_limiter_new(config->rate_limit, &api->limiter, err);
 	if (rc == TPMIOT_OK)
 		rc = renew_seal_key(api, api->now(), err);
@@ -98,6 +98,14 @@ ca_api_new(const struct ca_config *config, struct ca_store *store, const struct 
 	}
 	ca_api_free(&api);
 	return rc;
+}
+
+void
+ca_api_change(struct ca_api *api, const struct ca_config *config, const struct ca_signer *signer)
+{
+	api->config = config;
+	api->signer = signer;
+	ca_limiter_change(api->limiter, config->rate_limit);
 }
 
 void
@@ -131,12 +139,13 @@ static const struct route {
 	const char *path;
 	const char *method; /* the only one */
 	const char *event;  /* in the audit log */
+	enum ca_metrics_request counted;
 	bool (*step)(struct ca_api *api, struct ca_exchange *x);
 } routes[] = {
-	{ "/v1/attestations", "POST", "attest", ca_step_attest },
-	{ "/v1/renewals", "POST", "renew", ca_step_renew },
-	{ "/v1/certificates", "POST", "issue", ca_step_issue },
-	{ "/v1/crl", "GET", "crl", get_crl },
+	{ "/v1/attestations", "POST", "attest", CA_METRICS_ATTEST, ca_step_attest },
+	{ "/v1/renewals", "POST", "renew", CA_METRICS_RENEW, ca_step_renew },
+	{ "/v1/certificates", "POST", "issue", CA_METRICS_ISSUE, ca_step_issue },
+	{ "/v1/crl", "GET", "crl", CA_METRICS_CRL, get_crl },
 };
 
 /* ---- What is written down -------------------------------------------------------------- */
@@ -190,13 +199,13 @@ log_exchange(const struct ca_exchange *x, int status)
 	const char *detail = p->type == CA_PROBLEM_NONE ? x->note
 	                     : p->cause[0] != '\0'      ? p->cause
 	                                                : p->detail;
-	char ek[CA_HEX_SPKI_MAX] = "-";
+	char ek[CA_HEX_SPKI_MAX] = "";
+	const struct ca_log_request line = { x->req->peer_host, x->req->peer_port, x->req->method,
+		x->req->path, status, ca_problem_name(p->type), x->device_id, ek, detail };
 
 	if (x->has_ek)
 		ca_hex(x->ek_spki, sizeof(x->ek_spki), ek);
-	ca_log(level, "%s port %u: %s %.64s %d %s device=%s ek=%s: %s", x->req->peer_host,
-	    x->req->peer_port, x->req->method, x->req->path, status, ca_problem_name(p->type),
-	    x->device_id[0] != '\0' ? x->device_id : "-", ek, detail);
+	ca_log_exchange(level, &line);
 }
 
 /* ---- Requests ------------------------------------------------------------------------------ */
@@ -253,9 +262,19 @@ fill_reply(struct ca_exchange *x, const struct route *route, struct ca_http_repl
 		ca_log(CA_LOG_ERROR, "%s", err.text);
 }
 
+static double
+seconds(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 void
 ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
+	const double begun = seconds();
 	struct ca_exchange x = { .req = req, .now = api->now() };
 	const struct route *route = NULL;
 
@@ -266,5 +285,7 @@ ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_h
 		audit_refusal(api, &x, route->event);
 	fill_reply(&x, route, reply);
 	log_exchange(&x, reply->status);
+	ca_metrics_count(&api->metrics, route != NULL ? route->counted : CA_METRICS_OTHER,
+	    x.problem.type, seconds() - begun);
 	tpmiot_buf_free(&x.body);
 }

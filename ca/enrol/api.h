@@ -20,11 +20,26 @@ struct ca_api;
 TPMIOT_MUST_USE enum tpmiot_rc ca_api_new(const struct ca_config *config, struct ca_store *store,
     const struct ca_signer *signer, int64_t (*now)(void), struct ca_api **out,
     struct tpmiot_err *err);
+/* From now on with these; what was counted against limits stays counted. */
+void ca_api_change(
+    struct ca_api *api, const struct ca_config *config, const struct ca_signer *signer);
 void ca_api_free(struct ca_api **api);
 
 /* One request, to the end: what it changed is durable when this returns. */
 void ca_api_handle(
     struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply);
+
+/* What the server knows of itself; times are seconds since the epoch, 0: never. */
+struct ca_api_about {
+	int connections;
+	int64_t started, reloaded;
+	bool reload_ok;  /* or there was none yet */
+	int64_t tls_end; /* of the server's own certificate */
+};
+
+/* GET /metrics and /health. Not for the address that devices use. */
+void ca_api_monitor(struct ca_api *api, const struct ca_api_about *about,
+    const struct ca_http_request *req, struct ca_http_reply *reply);
 
 /* What has to be done now and then: new sealing keys, old sessions. */
 void ca_api_tick(struct ca_api *api);

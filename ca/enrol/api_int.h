@@ -5,6 +5,7 @@
 
 #include "ca/enrol/admit.h"
 #include "ca/enrol/api.h"
+#include "ca/enrol/metrics.h"
 #include "ca/http/limit.h"
 #include "ca/enrol/problem.h"
 #include "ca/pki/roots.h"
@@ -17,9 +18,10 @@ struct ca_api {
 	const struct ca_signer *signer;
 	int64_t (*now)(void);
 	struct ca_roots roots;
-	struct ca_limiter *limiter; /* NULL: off */
-	struct ca_bucket audit;     /* how many refusals may be written */
-	uint64_t audit_left_out;    /* refusals that were not */
+	struct ca_limiter *limiter;
+	struct ca_metrics metrics;
+	struct ca_bucket audit;  /* how many refusals may be written */
+	uint64_t audit_left_out; /* refusals that were not */
 };
 
 /* One request on its way: what it is about, as far as that is known, and where it ends. */

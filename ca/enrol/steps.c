@@ -10,8 +10,6 @@ ca_steps_limit(struct ca_api *api, struct ca_exchange *x)
 {
 	unsigned wait;
 
-	if (api->limiter == NULL)
-		return true;
 	wait = ca_limiter_take(api->limiter, x->req->peer_host, x->now * 1000);
 	if (wait == 0)
 		return true;

@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 
 enum tpmiot_rc
-ca_address_resolve(const char *listen, struct addrinfo **out, struct tpmiot_err *err)
+ca_address_resolve(
+    const char *key, const char *listen, struct addrinfo **out, struct tpmiot_err *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM };
@@ -27,19 +28,19 @@ ca_address_resolve(const char *listen, struct addrinfo **out, struct tpmiot_err 
 	if (colon == NULL || len >= sizeof(copy) || strtoul(colon + 1, &end, 10) > UINT16_MAX ||
 	    end == colon + 1 || *end != '\0')
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "listen = %s: this is not ADDR:PORT; for example 0.0.0.0:8443 or [::]:8443",
+		    "%s = %s: this is not ADDR:PORT; for example 0.0.0.0:8443 or [::]:8443", key,
 		    listen);
 	memcpy(copy, host, len);
 	copy[len] = '\0';
 	rc = getaddrinfo(len > 0 ? copy : NULL, colon + 1, &hints, out);
 	if (rc != 0)
 		return tpmiot_err_set(
-		    err, TPMIOT_E_USAGE, "listen = %s: %s", listen, gai_strerror(rc));
+		    err, TPMIOT_E_USAGE, "%s = %s: %s", key, listen, gai_strerror(rc));
 	return TPMIOT_OK;
 }
 
 void
-ca_address_url(const char *listen, int fd, char *out, size_t size)
+ca_address_url(const char *scheme, const char *listen, int fd, char *out, size_t size)
 {
 	const char *colon = strrchr(listen, ':');
 	struct sockaddr_storage ss = { 0 };
@@ -49,5 +50,5 @@ ca_address_url(const char *listen, int fd, char *out, size_t size)
 	getsockname(fd, (struct sockaddr *)&ss, &len);
 	port = ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
 	                                : ((struct sockaddr_in *)&ss)->sin_port;
-	snprintf(out, size, "https://%.*s:%u", (int)(colon - listen), listen, ntohs(port));
+	snprintf(out, size, "%s://%.*s:%u", scheme, (int)(colon - listen), listen, ntohs(port));
 }

@@ -9,12 +9,12 @@
 
 /*
  * "ADDR:PORT" or "[ADDR]:PORT"; no ADDR is any. The caller frees *out with
- * freeaddrinfo(). TPMIOT_E_USAGE: not an address.
+ * freeaddrinfo(). TPMIOT_E_USAGE: not an address; the text begins with `key`, which said it.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_address_resolve(
-    const char *listen, struct addrinfo **out, struct tpmiot_err *err);
+    const char *key, const char *listen, struct addrinfo **out, struct tpmiot_err *err);
 
-/* "https://ADDR:PORT" as it was given, but with the port that the socket got. */
-void ca_address_url(const char *listen, int fd, char *out, size_t size);
+/* "SCHEME://ADDR:PORT" as it was given, but with the port that the socket got. */
+void ca_address_url(const char *scheme, const char *listen, int fd, char *out, size_t size);
 
 #endif

@@ -22,6 +22,7 @@
 
 #include "ca/http/address.h"
 #include "ca/http/handshake.h"
+#include "ca/http/http_int.h"
 #include "ca/log.h"
 
 #define MAX_HEADER 8192
@@ -52,7 +53,7 @@ struct ca_http {
 	struct evhttp *evhttp;
 	struct evhttp_bound_socket *bound; /* NULL once we have stopped listening */
 	struct evconnlistener *listener;   /* owned by bound */
-	struct event *sigterm, *sigint, *tick;
+	struct event *sigterm, *sigint, *sighup, *tick;
 	TAILQ_HEAD(, conn) conns; /* by `since`, the oldest first */
 	int conns_n;
 	bool stopping;
@@ -185,48 +186,6 @@ conn_bufferevent(struct event_base *base, void *arg)
 
 /* ---- Requests -------------------------------------------------------------------- */
 
-static const char *
-method_name(struct evhttp_request *req)
-{
-	switch (evhttp_request_get_command(req)) {
-	case EVHTTP_REQ_GET:
-		return "GET";
-	case EVHTTP_REQ_POST:
-		return "POST";
-	case EVHTTP_REQ_HEAD:
-		return "HEAD";
-	case EVHTTP_REQ_PUT:
-		return "PUT";
-	case EVHTTP_REQ_DELETE:
-		return "DELETE";
-	default:
-		return "OTHER";
-	}
-}
-
-static void
-describe(struct ca_http *http, struct evhttp_request *req, SSL *ssl, struct ca_http_request *out)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	struct evbuffer *body = evhttp_request_get_input_buffer(req);
-	char *host = NULL;
-
-	out->method = method_name(req);
-	out->path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-	if (out->path == NULL)
-		out->path = "";
-	out->content_type =
-	    evhttp_find_header(evhttp_request_get_input_headers(req), "Content-Type");
-	out->too_large = evbuffer_get_length(body) > http->opt.max_body;
-	if (!out->too_large) {
-		out->body_len = evbuffer_get_length(body);
-		out->body = evbuffer_pullup(body, -1);
-	}
-	evhttp_connection_get_peer(evhttp_request_get_connection(req), &host, &out->peer_port);
-	out->peer_host = host != NULL ? host : "";
-	out->peer_cert = SSL_get0_peer_certificate(ssl);
-}
-
 static void
 request_done(struct evhttp_request *req, void *arg)
 {
@@ -238,34 +197,6 @@ request_done(struct evhttp_request *req, void *arg)
 }
 
 static void
-send_reply(struct ca_http *http, struct evhttp_request *req, const struct ca_http_reply *reply)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	struct evbuffer *body = evbuffer_new();
-	char seconds[16];
-
-	if (body == NULL || evbuffer_add(body, reply->body.data, reply->body.len) != 0) {
-		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
-		goto out;
-	}
-	if (reply->content_type != NULL)
-		evhttp_add_header(headers, "Content-Type", reply->content_type);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	if (reply->allow != NULL)
-		evhttp_add_header(headers, "Allow", reply->allow);
-	if (reply->retry_after > 0) {
-		snprintf(seconds, sizeof(seconds), "%u", reply->retry_after);
-		evhttp_add_header(headers, "Retry-After", seconds);
-	}
-	if (http->stopping)
-		evhttp_add_header(headers, "Connection", "close");
-	evhttp_send_reply(req, reply->status, NULL, body);
-out:
-	if (body != NULL)
-		evbuffer_free(body);
-}
-
-static void
 serve(struct evhttp_request *req, void *arg)
 {
 	struct ca_http *http = arg;
@@ -273,15 +204,20 @@ serve(struct evhttp_request *req, void *arg)
 	SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
 	struct ca_http_request in = { 0 };
 	struct ca_http_reply reply = { .status = 503 };
+	struct conn *c;
 
 	if (ssl == NULL) {
 		evhttp_connection_free(evcon);
 		return;
 	}
-	describe(http, req, ssl, &in);
-	evhttp_request_set_on_complete_cb(req, request_done, SSL_get_ex_data(ssl, conn_index));
+	c = SSL_get_ex_data(ssl, conn_index);
+	ca_http_describe(req, http->opt.max_body, SSL_get0_peer_certificate(ssl), &in);
+	evhttp_request_set_on_complete_cb(req, request_done, c);
 	http->opt.handler(http->opt.arg, &in, &reply);
-	send_reply(http, req, &reply);
+	if (reply.status == CA_HTTP_LATER)
+		conn_rearm(c); /* it is our turn, and not the client that is slow */
+	else
+		ca_http_send(req, &reply, http->stopping);
 	tpmiot_buf_free(&reply.body);
 	ERR_clear_error();
 }
@@ -308,6 +244,17 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	if (c->read_mark != 0 && BIO_number_read(SSL_get_rbio(c->ssl)) == c->read_mark)
 		hang_up(c);
 	event_base_loopexit(http->base, http->conns_n > 0 ? &grace : NULL);
+}
+
+static void
+on_hangup(evutil_socket_t sig, short what, void *arg)
+{
+	struct ca_http *http = arg;
+
+	(void)sig;
+	(void)what;
+	if (http->opt.reload != NULL && !http->stopping)
+		http->opt.reload(http->opt.arg);
 }
 
 static void
@@ -346,29 +293,47 @@ libevent_log(int severity, const char *msg)
 		ca_log(CA_LOG_WARNING, "libevent: %s", msg);
 }
 
-static enum tpmiot_rc
-bind_listener(struct ca_http *http, struct tpmiot_err *err)
+enum tpmiot_rc
+ca_http_listener(const struct ca_http *http, const char *key, const char *listen, int backlog,
+    struct evconnlistener **out, struct tpmiot_err *err)
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
 	struct addrinfo *ai = NULL;
 	enum tpmiot_rc rc;
 
-	if ((rc = ca_address_resolve(http->opt.listen, &ai, err)) != TPMIOT_OK)
+	if ((rc = ca_address_resolve(key, listen, &ai, err)) != TPMIOT_OK)
 		return rc;
-	http->listener = evconnlistener_new_bind(
-	    http->base, NULL, NULL, flags, BACKLOG, ai->ai_addr, (int)ai->ai_addrlen);
+	*out = evconnlistener_new_bind(
+	    http->base, NULL, NULL, flags, backlog, ai->ai_addr, (int)ai->ai_addrlen);
 	freeaddrinfo(ai);
-	if (http->listener == NULL) {
-		(void)tpmiot_err_errno(err, "cannot listen on %s", http->opt.listen);
-		err->rc = TPMIOT_E_NET;
-		return TPMIOT_E_NET;
-	}
+	if (*out != NULL)
+		return TPMIOT_OK;
+	(void)tpmiot_err_errno(err, "%s: cannot listen on %s", key, listen);
+	err->rc = TPMIOT_E_NET;
+	return TPMIOT_E_NET;
+}
+
+static enum tpmiot_rc
+bind_listener(struct ca_http *http, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+
+	rc = ca_http_listener(http, "listen", http->opt.listen, BACKLOG, &http->listener, err);
+	if (rc != TPMIOT_OK)
+		return rc;
 	http->bound = evhttp_bind_listener(http->evhttp, http->listener);
 	if (http->bound == NULL) {
 		evconnlistener_free(http->listener);
 		return tpmiot_err_memory(err);
 	}
 	return TPMIOT_OK;
+}
+
+static void
+set_limits(struct ca_http *http)
+{
+	evhttp_set_max_body_size(http->evhttp, (ev_ssize_t)(http->opt.max_body * HARD_BODY_FACTOR));
+	evhttp_set_timeout(http->evhttp, http->opt.timeout);
 }
 
 static bool
@@ -382,13 +347,13 @@ make_events(struct ca_http *http)
 	    (http->evhttp = evhttp_new(http->base)) == NULL ||
 	    (http->sigterm = evsignal_new(http->base, SIGTERM, on_signal, http)) == NULL ||
 	    (http->sigint = evsignal_new(http->base, SIGINT, on_signal, http)) == NULL ||
+	    (http->sighup = evsignal_new(http->base, SIGHUP, on_hangup, http)) == NULL ||
 	    (http->tick = event_new(http->base, -1, EV_PERSIST, on_tick, http)) == NULL)
 		return false;
 	evhttp_set_allowed_methods(http->evhttp, methods); /* the handler says 405, with reasons */
 	evhttp_set_default_content_type(http->evhttp, NULL);
 	evhttp_set_max_headers_size(http->evhttp, MAX_HEADER);
-	evhttp_set_max_body_size(http->evhttp, (ev_ssize_t)(http->opt.max_body * HARD_BODY_FACTOR));
-	evhttp_set_timeout(http->evhttp, http->opt.timeout);
+	set_limits(http);
 	evhttp_set_flags(http->evhttp, EVHTTP_SERVER_LINGERING_CLOSE);
 	evhttp_set_bevcb(http->evhttp, conn_bufferevent, http);
 	evhttp_set_gencb(http->evhttp, serve, http);
@@ -417,12 +382,14 @@ ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct 
 	if ((rc = bind_listener(http, err)) != TPMIOT_OK)
 		goto out;
 	/* Last, because libevent knows one taker of signals in a process. */
-	if (evsignal_add(http->sigterm, NULL) != 0 || evsignal_add(http->sigint, NULL) != 0) {
+	if (evsignal_add(http->sigterm, NULL) != 0 || evsignal_add(http->sigint, NULL) != 0 ||
+	    evsignal_add(http->sighup, NULL) != 0) {
 		rc = tpmiot_err_memory(err);
 		goto out;
 	}
-	ca_address_url(
-	    options->listen, evconnlistener_get_fd(http->listener), http->url, sizeof(http->url));
+	ca_address_url("https", options->listen, evconnlistener_get_fd(http->listener), http->url,
+	    sizeof(http->url));
+	http->opt.listen = NULL; /* of the caller, and needed no more */
 	*out = http;
 	http = NULL;
 out:
@@ -442,6 +409,8 @@ ca_http_free(struct ca_http **httpp)
 		evhttp_free(http->evhttp);
 	if (http->tick != NULL)
 		event_free(http->tick);
+	if (http->sighup != NULL)
+		event_free(http->sighup);
 	if (http->sigint != NULL)
 		event_free(http->sigint);
 	if (http->sigterm != NULL)
@@ -450,6 +419,36 @@ ca_http_free(struct ca_http **httpp)
 		event_base_free(http->base);
 	free(http);
 	*httpp = NULL;
+}
+
+void
+ca_http_change(struct ca_http *http, const struct ca_http_options *options)
+{
+	http->opt.tls = options->tls;
+	http->opt.max_body = options->max_body;
+	http->opt.max_connections = options->max_connections;
+	http->opt.timeout = options->timeout;
+	ca_handshake_watch(options->tls);
+	make_room(http);
+	set_limits(http);
+	if (http->stopping)
+		return;
+	if (http->conns_n < http->opt.max_connections)
+		evconnlistener_enable(http->listener);
+	else
+		evconnlistener_disable(http->listener);
+}
+
+struct event_base *
+ca_http_base(const struct ca_http *http)
+{
+	return http->base;
+}
+
+int
+ca_http_connections(const struct ca_http *http)
+{
+	return http->conns_n;
 }
 
 const char *

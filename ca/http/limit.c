@@ -55,6 +55,12 @@ ca_limiter_free(struct ca_limiter **limiter)
 	*limiter = NULL;
 }
 
+void
+ca_limiter_change(struct ca_limiter *limiter, int64_t per_minute)
+{
+	limiter->per_minute = per_minute;
+}
+
 /*
  * A keyed mix of the address' 64 leading bits. On [::] an IPv4 client comes as
  * ::ffff:a.b.c.d; by these bits all of them would be one.
@@ -81,6 +87,8 @@ slot(const struct ca_limiter *l, const char *host)
 unsigned
 ca_limiter_take(struct ca_limiter *limiter, const char *host, int64_t now_ms)
 {
+	if (limiter->per_minute == 0)
+		return 0;
 	/* A minute's worth at once: a factory's devices start together. */
 	return ca_bucket_take(&limiter->buckets[slot(limiter, host)], limiter->per_minute,
 	    limiter->per_minute, now_ms);

@@ -27,9 +27,12 @@ unsigned ca_bucket_take(
 
 struct ca_limiter;
 
+/* per_minute 0: no limit. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_limiter_new(
     int64_t per_minute, struct ca_limiter **out, struct tpmiot_err *err);
 void ca_limiter_free(struct ca_limiter **limiter);
+/* Another limit from now on; what was used stays used. */
+void ca_limiter_change(struct ca_limiter *limiter, int64_t per_minute);
 
 /*
  * One request from `host`, a numeric address without port; an IPv6 address

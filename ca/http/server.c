@@ -2,67 +2,216 @@
 #include "ca/http/server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "ca/enrol/api.h"
 #include "ca/http/http.h"
-#include "ca/pki/keyuri.h"
-#include "ca/log.h"
+#include "ca/http/plain.h"
 #include "ca/http/tls.h"
+#include "ca/log.h"
+#include "ca/pki/keyuri.h"
+#include "ca/pki/x509.h"
+
+/* What the operator set, read whole: in force, or refused. */
+struct settings {
+	struct ca_config config;
+	struct ca_signer signer;
+	SSL_CTX *tls;
+};
+
+struct server {
+	const struct ca_server_source *source;
+	struct settings *settings;
+	struct ca_api *api;
+	struct ca_http *http;
+	struct ca_plain *monitor; /* NULL: none */
+	struct ca_api_about about;
+};
+
+/* ---- Settings ------------------------------------------------------------------ */
+
+static void
+settings_free(struct settings **settings)
+{
+	struct settings *s = *settings;
+
+	if (s == NULL)
+		return;
+	SSL_CTX_free(s->tls);
+	ca_signer_free(&s->signer);
+	ca_config_free(&s->config);
+	free(s);
+	*settings = NULL;
+}
+
+static enum tpmiot_rc
+settings_read(const struct ca_server_source *source, struct settings **out, struct tpmiot_err *err)
+{
+	struct settings *s = calloc(1, sizeof(*s));
+	enum tpmiot_rc rc;
+
+	if (s == NULL)
+		return tpmiot_err_memory(err);
+	rc = ca_config_load(source->dir, source->sets, source->sets_n, &s->config, err);
+	if (rc != TPMIOT_OK) {
+		free(s);
+		return rc;
+	}
+	if ((rc = ca_providers_load(s->config.providers, err)) == TPMIOT_OK &&
+	    (rc = ca_signer_load(&s->config, &s->signer, err)) == TPMIOT_OK &&
+	    (rc = ca_tls_new(&s->config, &s->signer, &s->tls, err)) == TPMIOT_OK) {
+		*out = s;
+		s = NULL;
+	}
+	settings_free(&s);
+	return rc;
+}
+
+/* ---- What the HTTP server calls ---------------------------------------------------- */
 
 static void
 handle(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
-	ca_api_handle(arg, req, reply);
+	struct server *server = arg;
+
+	ca_api_handle(server->api, req, reply);
+}
+
+static void
+watch(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
+{
+	struct server *server = arg;
+
+	server->about.connections = ca_http_connections(server->http);
+	ca_api_monitor(server->api, &server->about, req, reply);
 }
 
 static void
 tick(void *arg)
 {
-	ca_api_tick(arg);
+	struct server *server = arg;
+
+	ca_api_tick(server->api);
 }
 
-static enum tpmiot_rc
-serve(const struct ca_config *config, struct ca_api *api, SSL_CTX *tls, struct tpmiot_err *err)
+static void reload(void *arg);
+
+static struct ca_http_options
+http_options(struct server *server)
 {
-	const struct ca_http_options options = { .listen = config->listen,
-		.tls = tls,
+	const struct ca_config *config = &server->settings->config;
+
+	return (struct ca_http_options){ .listen = config->listen,
+		.tls = server->settings->tls,
 		.max_body = (size_t)config->max_body,
 		.max_connections = (int)config->max_connections,
 		.timeout = (int)config->request_timeout,
 		.handler = handle,
 		.tick = tick,
-		.arg = api };
-	struct ca_http *http = NULL;
+		.reload = reload,
+		.arg = server };
+}
+
+/* An address is taken at the start only: connections that wait there would be lost. */
+static void
+warn_address(const char *key, const char *old, const char *new)
+{
+	if (strcmp(old, new) != 0)
+		ca_log(CA_LOG_WARNING, "%s = %s: taken at the next start; until then it is \"%s\"",
+		    key, new, old);
+}
+
+/* Puts settings in force; those from before are the caller's to free. */
+static void
+use(struct server *server, struct settings *settings)
+{
+	struct tpmiot_err err;
+
+	server->settings = settings;
+	ca_log_level(settings->config.log_level);
+	ca_log_format(settings->config.log_format);
+	if (ca_x509_time(X509_get0_notAfter(SSL_CTX_get0_certificate(settings->tls)),
+	        &server->about.tls_end, &err) != TPMIOT_OK)
+		server->about.tls_end = 0;
+}
+
+static void
+reload(void *arg)
+{
+	struct server *server = arg;
+	struct settings *fresh = NULL, *old = server->settings;
+	struct tpmiot_err err = { .text = "" };
+	struct ca_http_options options;
+
+	server->about.reloaded = (int64_t)time(NULL);
+	server->about.reload_ok = settings_read(server->source, &fresh, &err) == TPMIOT_OK;
+	if (!server->about.reload_ok) {
+		ca_log(CA_LOG_ERROR, "not reloaded, and all stays as it was: %s", err.text);
+		return;
+	}
+	warn_address("listen", old->config.listen, fresh->config.listen);
+	warn_address("metrics_listen", old->config.metrics_listen, fresh->config.metrics_listen);
+	use(server, fresh);
+	ca_api_change(server->api, &fresh->config, &fresh->signer);
+	options = http_options(server);
+	ca_http_change(server->http, &options);
+	settings_free(&old);
+	ca_log(CA_LOG_INFO, "reloaded");
+}
+
+/* ---- Life -------------------------------------------------------------------------- */
+
+static enum tpmiot_rc
+start_monitor(struct server *server, struct tpmiot_err *err)
+{
+	const char *listen = server->settings->config.metrics_listen;
 	enum tpmiot_rc rc;
 
-	if ((rc = ca_http_new(&options, &http, err)) != TPMIOT_OK)
-		return rc;
-	printf("listening on %s\n", ca_http_url(http));
-	if (fflush(stdout) != 0)
-		rc = tpmiot_err_errno(err, "standard output");
-	else
-		rc = ca_http_run(http, err);
-	ca_http_free(&http);
+	if (listen[0] == '\0')
+		return TPMIOT_OK;
+	rc = ca_plain_new(server->http, listen, watch, server, &server->monitor, err);
+	if (rc == TPMIOT_OK)
+		ca_log(CA_LOG_INFO, "metrics on %s/metrics", ca_plain_url(server->monitor));
 	return rc;
 }
 
-enum tpmiot_rc
-ca_server_run(const struct ca_config *config, struct ca_store *store, struct tpmiot_err *err)
+static enum tpmiot_rc
+serve(struct server *server, struct tpmiot_err *err)
 {
-	struct ca_signer signer = { NULL, NULL, NULL };
-	struct ca_api *api = NULL;
-	SSL_CTX *tls = NULL;
+	const struct ca_http_options options = http_options(server);
 	enum tpmiot_rc rc;
 
-	ca_log_level(config->log_level);
-	if ((rc = ca_signer_load(config, &signer, err)) == TPMIOT_OK &&
-	    (rc = ca_tls_new(config, &signer, &tls, err)) == TPMIOT_OK &&
-	    (rc = ca_api_new(config, store, &signer, NULL, &api, err)) == TPMIOT_OK)
-		rc = serve(config, api, tls, err);
+	if ((rc = ca_http_new(&options, &server->http, err)) != TPMIOT_OK ||
+	    (rc = start_monitor(server, err)) != TPMIOT_OK)
+		return rc;
+	printf("listening on %s\n", ca_http_url(server->http));
+	if (fflush(stdout) != 0)
+		return tpmiot_err_errno(err, "standard output");
+	return ca_http_run(server->http, err);
+}
+
+enum tpmiot_rc
+ca_server_run(const struct ca_server_source *source, struct ca_store *store, struct tpmiot_err *err)
+{
+	struct server server = { .source = source,
+		.about = { .started = (int64_t)time(NULL), .reload_ok = true } };
+	struct settings *settings = NULL;
+	enum tpmiot_rc rc = settings_read(source, &settings, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	use(&server, settings);
+	rc = ca_api_new(
+	    &server.settings->config, store, &server.settings->signer, NULL, &server.api, err);
+	if (rc == TPMIOT_OK)
+		rc = serve(&server, err);
 	if (rc == TPMIOT_OK)
 		ca_log(CA_LOG_INFO, "stopped");
-	ca_api_free(&api);
-	SSL_CTX_free(tls);
-	ca_signer_free(&signer);
+	ca_plain_free(&server.monitor);
+	ca_http_free(&server.http);
+	ca_api_free(&server.api);
+	settings_free(&server.settings);
 	return rc;
 }

@@ -337,6 +337,17 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_session_find(struct ca_store *store,
 TPMIOT_MUST_USE enum tpmiot_rc ca_session_purge(
     struct ca_store *store, int64_t now, struct tpmiot_err *err);
 
+/* ---- how much there is of everything ---- */
+
+struct ca_counts {
+	int64_t devices_active, devices_blocked;
+	int64_t certs_good, certs_revoked; /* that have not ended at `now` */
+	int64_t allowed;
+};
+
+TPMIOT_MUST_USE enum tpmiot_rc ca_counts(
+    struct ca_store *store, int64_t now, struct ca_counts *out, struct tpmiot_err *err);
+
 /* ---- keys that seal sessions, shared by all instances ---- */
 
 struct ca_seal_key {

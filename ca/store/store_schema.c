@@ -125,6 +125,8 @@ static const char *const steps[] = {
 	"  not_after INTEGER NOT NULL,"
 	"  added INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX device_keys_by_device ON device_keys(ek_spki);",
+	/* 5: for counting them, and for finding those that end soon */
+	"CREATE INDEX certificates_end ON certificates(state, not_after);"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

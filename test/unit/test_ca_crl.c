@@ -338,7 +338,8 @@ test_store_of_version_1(void **state)
 	ca_api_free(&kit->api);
 	ca_store_free(&kit->store);
 	kit_sql(kit, "DROP TABLE crls; DROP TRIGGER certificates_revoked;"
-	             "DROP INDEX certificates_revoked;"
+	             "DROP INDEX certificates_revoked; DROP INDEX certificates_end;"
+	             "DROP TABLE device_keys;"
 	             "DELETE FROM counters WHERE name = 'revocations';"
 	             "ALTER TABLE certificates DROP COLUMN profile; PRAGMA user_version=1");
 	assert_ok(ca_store_open(kit->path, &kit->store, &err));

@@ -98,6 +98,26 @@ test_limiter_take_mapped_ipv4(void **state)
 	ca_limiter_free(&l);
 }
 
+static void
+test_limiter_change(void **state)
+{
+	struct ca_limiter *l = NULL;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(ca_limiter_new(0, &l, &err)); /* off */
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(ca_limiter_take(l, "192.0.2.1", 0), 0);
+	ca_limiter_change(l, 1);
+	assert_int_equal(ca_limiter_take(l, "192.0.2.1", 0), 0);
+	assert_int_not_equal(ca_limiter_take(l, "192.0.2.1", 0), 0);
+	ca_limiter_change(l, 3); /* what was used stays used */
+	assert_int_equal(ca_limiter_take(l, "192.0.2.1", 0), 0);
+	assert_int_equal(ca_limiter_take(l, "192.0.2.1", 0), 0);
+	assert_int_not_equal(ca_limiter_take(l, "192.0.2.1", 0), 0);
+	ca_limiter_free(&l);
+}
+
 int
 main(void)
 {
@@ -107,6 +127,7 @@ main(void)
 		cmocka_unit_test(test_limiter_take_wait),
 		cmocka_unit_test(test_limiter_take_clock_back),
 		cmocka_unit_test(test_limiter_take_prefix),
+		cmocka_unit_test(test_limiter_change),
 	};
 
 	return cmocka_run_group_tests_name("ca_limit", tests, NULL, NULL);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From libevent's requests to ours, and from our replies to libevent's. */
+#include "ca/http/http_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+static const char *
+method_name(struct evhttp_request *req)
+{
+	switch (evhttp_request_get_command(req)) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_HEAD:
+		return "HEAD";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	default:
+		return "OTHER";
+	}
+}
+
+void
+ca_http_describe(
+    struct evhttp_request *req, size_t max_body, X509 *peer_cert, struct ca_http_request *out)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	char *host = NULL;
+
+	out->method = method_name(req);
+	out->path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	if (out->path == NULL)
+		out->path = "";
+	out->content_type =
+	    evhttp_find_header(evhttp_request_get_input_headers(req), "Content-Type");
+	out->too_large = evbuffer_get_length(body) > max_body;
+	if (!out->too_large) {
+		out->body_len = evbuffer_get_length(body);
+		out->body = evbuffer_pullup(body, -1);
+	}
+	evhttp_connection_get_peer(evhttp_request_get_connection(req), &host, &out->peer_port);
+	out->peer_host = host != NULL ? host : "";
+	out->peer_cert = peer_cert;
+	out->turn = req;
+}
+
+void
+ca_http_send(struct evhttp_request *req, const struct ca_http_reply *reply, bool last)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *body = evbuffer_new();
+	char seconds[16];
+
+	if (body == NULL || evbuffer_add(body, reply->body.data, reply->body.len) != 0) {
+		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
+		goto out;
+	}
+	if (reply->content_type != NULL)
+		evhttp_add_header(headers, "Content-Type", reply->content_type);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (reply->allow != NULL)
+		evhttp_add_header(headers, "Allow", reply->allow);
+	if (reply->retry_after > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", reply->retry_after);
+		evhttp_add_header(headers, "Retry-After", seconds);
+	}
+	if (last)
+		evhttp_add_header(headers, "Connection", "close");
+	evhttp_send_reply(req, reply->status, NULL, body);
+out:
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+void
+ca_http_answer(void *turn, const struct ca_http_reply *reply)
+{
+	/* If the client has gone since, libevent knows, and only frees the request. */
+	ca_http_send(turn, reply, false);
+}
