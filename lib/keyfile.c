@@ -139,7 +139,8 @@ check_fields(const struct tpmiot_keyfile *key, const keyfile_key *from, struct t
 	if (key->type == TPMIOT_KEYFILE_IMPORTABLE && from->secret == NULL)
 		return tpmiot_err_set(
 		    err, TPMIOT_E_FORMAT, "key file: an importable key needs its secret");
-	if ((key->type == TPMIOT_KEYFILE_SEALED) != (key->pub.area.type == TPM2_ALG_KEYEDHASH))
+	if ((key->type == TPMIOT_KEYFILE_SEALED) !=
+	    (key->pub.area.type == TPM2_ALG_KEYEDHASH && !tpmiot_public_is_hmac_key(&key->pub)))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "key file: pubkey is %s, its type says the contrary",
 		    key->type == TPMIOT_KEYFILE_SEALED ? "a key's" : "sealed data's");

@@ -203,3 +203,14 @@ tpmiot_keyrules_check_key(
 		rc = check_scheme(&key->area, "device key", false, err);
 	return rc;
 }
+
+enum tpmiot_rc
+tpmiot_keyrules_check_srk(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *srk, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = check_attributes(srk, "storage root key",
+	    ATTR_RESIDENT | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT, TPMA_OBJECT_SIGN_ENCRYPT,
+	    err);
+
+	return rc == TPMIOT_OK ? check_strength(libctx, srk, "storage root key", err) : rc;
+}

@@ -10,6 +10,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/buf.c \
 	lib/credential.c \
 	lib/device_id.c \
+	lib/dps.c \
 	lib/duplicate.c \
 	lib/ekcert.c \
 	lib/ekpath.c \
@@ -31,6 +32,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/rsapad.h \
 	lib/rsapad_decrypt.c \
 	lib/rsapad_sign.c \
+	lib/sas.c \
 	lib/signature.c \
 	lib/template.c \
 	lib/uri.c

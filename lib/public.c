@@ -244,3 +244,10 @@ tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey, uint8_t out[TPMIO
 	OPENSSL_free(der);
 	return rc;
 }
+
+bool
+tpmiot_public_is_hmac_key(const struct tpmiot_public *pub)
+{
+	return pub->area.type == TPM2_ALG_KEYEDHASH &&
+	       pub->area.parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_HMAC;
+}

@@ -111,11 +111,11 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	return ret;
 }
 
-/* Sealed data are of no type: told once, by the first of the two. */
+/* Sealed data and HMAC keys are of no type: told once, by the first of the two. */
 static bool
 is_type(const struct tpmiot_keyfile *file, enum prov_type type)
 {
-	if (file->type == TPMIOT_KEYFILE_SEALED)
+	if (file->pub.area.type == TPM2_ALG_KEYEDHASH)
 		return type == PROV_RSA;
 	return file->pub.area.type == (type == PROV_RSA ? TPM2_ALG_RSA : TPM2_ALG_ECC);
 }

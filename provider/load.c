@@ -14,6 +14,8 @@ prov_keyfile_free(struct tpmiot_keyfile *file)
 bool
 prov_keyfile_is_key(struct prov_ctx *prov, const struct tpmiot_keyfile *file)
 {
+	if (tpmiot_public_is_hmac_key(&file->pub))
+		return prov_raise(prov, TPMIOT_E_UNSUPPORTED, PROV_NO_HMAC_KEYS);
 	if (file->type != TPMIOT_KEYFILE_SEALED)
 		return true;
 	return prov_raise(prov, TPMIOT_E_UNSUPPORTED,

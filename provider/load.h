@@ -11,7 +11,7 @@
 /* Of one that was allocated zeroed; NULL is fine. */
 void prov_keyfile_free(struct tpmiot_keyfile *file);
 
-/* False, and an error raised, for sealed data. */
+/* False, and an error raised, for sealed data and HMAC keys. */
 bool prov_keyfile_is_key(struct prov_ctx *prov, const struct tpmiot_keyfile *file);
 
 /*

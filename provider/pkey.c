@@ -76,6 +76,10 @@ prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm)
 	EVP_PKEY *soft = tpmiot_key_pkey(*tpm);
 	struct prov_pkey *key;
 
+	if (soft == NULL) {
+		(void)prov_raise(prov, TPMIOT_E_UNSUPPORTED, PROV_NO_HMAC_KEYS);
+		return NULL;
+	}
 	if (!EVP_PKEY_up_ref(soft))
 		return NULL;
 	key = prov_pkey_from_soft(prov, &soft, OSSL_KEYMGMT_SELECT_ALL);

@@ -40,6 +40,10 @@ struct prov_pkey *prov_pkey_new(struct prov_ctx *prov, enum prov_type type);
 struct prov_pkey *prov_pkey_ref(struct prov_pkey *key);
 void prov_pkey_unref(struct prov_pkey *key); /* NULL is fine */
 
+/* Why a key that OpenSSL cannot use is refused. */
+#define PROV_NO_HMAC_KEYS                                                                          \
+	"this is an HMAC key, which OpenSSL does not use: 'tpmiot-enroll token sas' signs with it"
+
 /* Takes over *tpm. NULL, and an error raised, for a type that is neither RSA nor EC. */
 struct prov_pkey *prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm);
 

@@ -17,7 +17,7 @@ new_key(struct tpmiot_tpm *tpm, enum tpmiot_keyfile_type type, const struct tpmi
 
 	if (key == NULL)
 		return tpmiot_err_memory(err);
-	if (type != TPMIOT_KEYFILE_SEALED)
+	if (type != TPMIOT_KEYFILE_SEALED && !tpmiot_public_is_hmac_key(pub))
 		rc = tpmiot_public_to_pkey(tpm->libctx, pub, &key->pkey, err);
 	if (rc != TPMIOT_OK) {
 		OPENSSL_free(key);

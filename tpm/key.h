@@ -15,7 +15,7 @@ struct tpmiot_key {
 	struct tpmiot_tpm *tpm;        /* borrowed */
 	enum tpmiot_keyfile_type type; /* an imported key is a loadable one */
 	struct tpmiot_public pub;
-	EVP_PKEY *pkey;           /* NULL for sealed data */
+	EVP_PKEY *pkey;           /* NULL for sealed data and HMAC keys */
 	TPM2_HANDLE persistent;   /* 0 for a wrapped key */
 	bool checked;             /* the persistent object has been seen to be this key */
 	struct tpm_parent parent; /* of a wrapped key */

@@ -26,8 +26,9 @@ static enum tpmiot_rc
 import(struct tpmiot_key *key, TPM2_HANDLE parent, struct tpmiot_err *err)
 {
 	TPM2B_PRIVATE wrapped;
-	enum tpmiot_rc rc = tpm_import(key->tpm, parent, tpm_bytes_of(&key->parent_auth), &key->pub,
-	    &key->priv, key->secret, &wrapped, err);
+	const struct tpmiot_wrapped duplicate = { &key->pub, &key->priv, key->secret, { NULL, 0 } };
+	enum tpmiot_rc rc = tpmiot_tpm_import(
+	    key->tpm, parent, tpm_bytes_of(&key->parent_auth), &duplicate, &wrapped, err);
 
 	if (rc != TPMIOT_OK) {
 		(void)tpmiot_err_prefix(

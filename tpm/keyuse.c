@@ -7,6 +7,7 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/signature.h>
 
+#include "hash.h"
 #include "import.h"
 #include "key.h"
 #include "policy.h"
@@ -28,7 +29,7 @@ start_auth_session(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 
 	if (tpm->auth_session != NULL)
 		return TPMIOT_OK;
-	rc = tpm_salt_open(tpm, &handle, &made, &pub, err);
+	rc = tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, &tpm->auth_session, err);
 	tpmiot_tpm_flush(tpm, &made);
@@ -236,6 +237,16 @@ sign(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *
 	return tpm_key_use(key, false, sign_command, &job, err);
 }
 
+/* Sealed data and HMAC keys have no public half to sign with. */
+static enum tpmiot_rc
+check_signs(const struct tpmiot_key *key, struct tpmiot_err *err)
+{
+	if (key->pkey != NULL)
+		return TPMIOT_OK;
+	return tpmiot_err_set(
+	    err, TPMIOT_E_USAGE, "this is an HMAC key or sealed data, which makes no signatures");
+}
+
 static bool
 is_restricted(const struct tpmiot_key *key)
 {
@@ -247,7 +258,10 @@ tpmiot_key_sign_digest(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, co
     size_t len, TPMT_SIGNATURE *out, struct tpmiot_err *err)
 {
 	TPM2B_DIGEST in = { .size = (UINT16)len };
+	enum tpmiot_rc rc = check_signs(key, err);
 
+	if (rc != TPMIOT_OK)
+		return rc;
 	if (is_restricted(key))
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 		    "this is a restricted (attestation) key: it signs messages that the TPM has "
@@ -294,7 +308,36 @@ unseal_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_a
 enum tpmiot_rc
 tpmiot_key_unseal(struct tpmiot_key *key, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	if (key->type != TPMIOT_KEYFILE_SEALED)
+	if (key->type != TPMIOT_KEYFILE_SEALED || tpmiot_public_is_hmac_key(&key->pub))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "this is a key, not sealed data");
 	return tpm_key_use(key, true, unseal_command, out, err);
+}
+
+/* ---- HMACs ----------------------------------------------------------------------------------- */
+
+struct to_mac {
+	TPMI_ALG_HASH alg;
+	struct tpmiot_bytes message;
+	TPM2B_DIGEST *out;
+};
+
+static enum tpmiot_rc
+hmac_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth, void *arg,
+    struct tpmiot_err *err)
+{
+	const struct to_mac *job = arg;
+
+	return tpm_hmac(tpm, handle, auth, job->alg, job->message, job->out, err);
+}
+
+enum tpmiot_rc
+tpmiot_key_hmac(
+    struct tpmiot_key *key, struct tpmiot_bytes message, TPM2B_DIGEST *out, struct tpmiot_err *err)
+{
+	const TPMT_KEYEDHASH_SCHEME *scheme = &key->pub.area.parameters.keyedHashDetail.scheme;
+	struct to_mac job = { scheme->details.hmac.hashAlg, message, out };
+
+	if (!tpmiot_public_is_hmac_key(&key->pub))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "this is no HMAC key");
+	return tpm_key_use(key, false, hmac_command, &job, err);
 }

@@ -9,6 +9,8 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/decrypt.c \
 	tpm/ek.c \
 	tpm/exec.c \
+	tpm/hash.c \
+	tpm/hash.h \
 	tpm/hierarchy.c \
 	tpm/import.c \
 	tpm/import.h \

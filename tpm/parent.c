@@ -60,7 +60,7 @@ tpm_parent_open(struct tpmiot_tpm *tpm, const struct tpm_parent *parent, TPM2_HA
 }
 
 enum tpmiot_rc
-tpm_salt_open(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *made,
+tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *made,
     struct tpmiot_public *pub, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;

@@ -22,10 +22,6 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_open(struct tpmiot_tpm *tpm,
     const struct tpm_parent *parent, TPM2_HANDLE *handle, TPM2_HANDLE *made,
     struct tpmiot_err *err);
 
-/* The storage root key, for a salt: 0x81000001, or made under the owner hierarchy. */
-TPMIOT_MUST_USE enum tpmiot_rc tpm_salt_open(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle,
-    TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
-
 /* A session with the parent, for one command that carries what is for the TPM only. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_session(
     struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth, struct tpmiot_err *err);

@@ -72,7 +72,7 @@ session_for(struct tpmiot_tpm *tpm, struct tpmiot_session **out, struct tpmiot_e
 {
 	TPM2_HANDLE handle = 0, made = 0;
 	struct tpmiot_public pub;
-	enum tpmiot_rc rc = tpm_salt_open(tpm, &handle, &made, &pub, err);
+	enum tpmiot_rc rc = tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, err);
 
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, out, err);
@@ -372,7 +372,7 @@ start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, bool salted, struct tpmiot_sess
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (salted)
-		rc = tpm_salt_open(tpm, &handle, &made, &pub, err);
+		rc = tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_session_start(
 		    tpm, TPM2_SE_POLICY, alg, handle, salted ? &pub : NULL, out, err);

@@ -44,7 +44,7 @@ start_session(struct tpmiot_tpm *tpm)
 	struct tpmiot_public pub;
 	struct tpmiot_err err;
 
-	if (tpm_salt_open(tpm, &handle, &made, &pub, &err) == TPMIOT_OK &&
+	if (tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, &err) == TPMIOT_OK &&
 	    tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, &session, &err) != TPMIOT_OK)
 		session = NULL;
 	tpmiot_tpm_flush(tpm, &made);

@@ -10,9 +10,6 @@
 #include "conn.h"
 #include "session.h"
 
-/* What every TPM takes in one TPM2_Hash or TPM2_SequenceUpdate (MAX_DIGEST_BUFFER). */
-#define HASH_CHUNK 1024
-
 enum tpmiot_rc
 tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_auth *auth,
     const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest, const TPMT_TK_HASHCHECK *ticket,
@@ -37,122 +34,6 @@ tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_aut
 		rc = tpm_complete(&call, Tss2_Sys_Sign_Complete(tpm->sys, &made), err);
 	if (rc == TPMIOT_OK)
 		*out = made;
-	tpm_end(tpm);
-	return rc;
-}
-
-/* ---- TPM2_Hash and hash sequences -------------------------------------------------- */
-
-static void
-set_chunk(TPM2B_MAX_BUFFER *chunk, const uint8_t *data, size_t len)
-{
-	chunk->size = (UINT16)len;
-	if (len != 0)
-		memcpy(chunk->buffer, data, len);
-}
-
-static enum tpmiot_rc
-hash_once(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *msg, size_t len,
-    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
-{
-	static const struct tpm_call call = { .what = "TPM2_Hash" };
-	TPM2B_MAX_BUFFER chunk;
-	enum tpmiot_rc rc;
-
-	set_chunk(&chunk, msg, len);
-	rc = tpm_exec(tpm, &call, Tss2_Sys_Hash_Prepare(tpm->sys, &chunk, alg, TPM2_RH_OWNER), err);
-	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_Hash_Complete(tpm->sys, digest, ticket), err);
-	return rc;
-}
-
-static enum tpmiot_rc
-sequence_start(
-    struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, TPM2_HANDLE *handle, struct tpmiot_err *err)
-{
-	static const struct tpm_call call = { .what = "TPM2_HashSequenceStart" };
-	enum tpmiot_rc rc = tpm_exec(
-	    tpm, &call, Tss2_Sys_HashSequenceStart_Prepare(tpm->sys, &tpm_no_auth_value, alg), err);
-
-	if (rc == TPMIOT_OK)
-		rc =
-		    tpm_complete(&call, Tss2_Sys_HashSequenceStart_Complete(tpm->sys, handle), err);
-	if (rc == TPMIOT_OK)
-		tpm_own(tpm, *handle);
-	return rc;
-}
-
-static enum tpmiot_rc
-sequence_update(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const TPM2B_MAX_BUFFER *chunk,
-    struct tpmiot_err *err)
-{
-	static const struct tpm_call call = {
-		.what = "TPM2_SequenceUpdate", .auth = { &tpm_no_auth }, .n_auth = 1
-	};
-	enum tpmiot_rc rc =
-	    tpm_exec(tpm, &call, Tss2_Sys_SequenceUpdate_Prepare(tpm->sys, handle, chunk), err);
-
-	if (rc == TPMIOT_OK)
-		rc = tpm_complete(&call, Tss2_Sys_SequenceUpdate_Complete(tpm->sys), err);
-	return rc;
-}
-
-static enum tpmiot_rc
-sequence_complete(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, const TPM2B_MAX_BUFFER *chunk,
-    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
-{
-	static const struct tpm_call call = {
-		.what = "TPM2_SequenceComplete", .auth = { &tpm_no_auth }, .n_auth = 1
-	};
-	enum tpmiot_rc rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_SequenceComplete_Prepare(tpm->sys, *handle, chunk, TPM2_RH_OWNER), err);
-
-	if (rc == TPMIOT_OK) {
-		/* The sequence object went with it. */
-		tpm_disown(tpm, *handle);
-		*handle = 0;
-		rc = tpm_complete(
-		    &call, Tss2_Sys_SequenceComplete_Complete(tpm->sys, digest, ticket), err);
-	}
-	return rc;
-}
-
-static enum tpmiot_rc
-hash_sequence(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *msg, size_t len,
-    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
-{
-	TPM2B_MAX_BUFFER chunk;
-	TPM2_HANDLE handle = 0;
-	enum tpmiot_rc rc = sequence_start(tpm, alg, &handle, err);
-
-	for (; rc == TPMIOT_OK && len > HASH_CHUNK; msg += HASH_CHUNK, len -= HASH_CHUNK) {
-		set_chunk(&chunk, msg, HASH_CHUNK);
-		rc = sequence_update(tpm, handle, &chunk, err);
-	}
-	if (rc == TPMIOT_OK) {
-		set_chunk(&chunk, msg, len);
-		rc = sequence_complete(tpm, &handle, &chunk, digest, ticket, err);
-	}
-	tpmiot_tpm_flush(tpm, &handle);
-	return rc;
-}
-
-enum tpmiot_rc
-tpmiot_tpm_hash(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, const void *msg, size_t len,
-    TPM2B_DIGEST *digest, TPMT_TK_HASHCHECK *ticket, struct tpmiot_err *err)
-{
-	TPMT_TK_HASHCHECK got_ticket = { 0 };
-	TPM2B_DIGEST got = { 0 };
-	enum tpmiot_rc rc = tpm_begin(tpm, err);
-
-	if (rc != TPMIOT_OK)
-		return rc;
-	rc = len <= HASH_CHUNK ? hash_once(tpm, alg, msg, len, &got, &got_ticket, err)
-	                       : hash_sequence(tpm, alg, msg, len, &got, &got_ticket, err);
-	if (rc == TPMIOT_OK) {
-		*digest = got;
-		*ticket = got_ticket;
-	}
 	tpm_end(tpm);
 	return rc;
 }

@@ -50,9 +50,8 @@ enroll_exchange_restarts(const struct enroll_msg_problem *problem)
 	return strncmp(problem->type, "session-", 8) == 0;
 }
 
-/* In short naps, so that a signal ends it. */
-static enum tpmiot_rc
-wait_seconds(unsigned seconds, struct tpmiot_err *err)
+enum tpmiot_rc
+enroll_wait(unsigned seconds, struct tpmiot_err *err)
 {
 	const struct timespec nap = { 0, 100000000L };
 	enum tpmiot_rc rc = TPMIOT_OK;
@@ -93,7 +92,7 @@ enroll_exchange(struct enroll_http *http, const struct enroll_ui *ui, const char
 			break;
 		enroll_ui_detail(ui, "no answer from the CA; trying again in %u s", delay);
 		enroll_http_reply_free(&reply);
-		rc = wait_seconds(delay, err);
+		rc = enroll_wait(delay, err);
 		if (rc != TPMIOT_OK)
 			break;
 	}

@@ -19,6 +19,9 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_exchange(struct enroll_http *http, const s
 /* Whether the answer to this refusal is to start again at the first step. */
 bool enroll_exchange_restarts(const struct enroll_msg_problem *problem);
 
+/* So many seconds, in short naps: TPMIOT_E_IO if a signal ended it. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_wait(unsigned seconds, struct tpmiot_err *err);
+
 /* ---- Pure, for the tests ------------------------------------------------------ */
 
 /* What a reply that is not a 200 means. */

@@ -348,6 +348,75 @@ out:
 	return rc;
 }
 
+/* The usual headers, with this request's own in front. NULL: out of memory. */
+static struct curl_slist *
+headers_with(const struct enroll_http *http, const struct enroll_http_extra *extra)
+{
+	struct tpmiot_buf type = TPMIOT_BUF_INIT, auth = TPMIOT_BUF_INIT;
+	struct curl_slist *list = NULL;
+	bool ok;
+
+	tpmiot_buf_printf(&type, "Content-Type: %s",
+	    extra->content_type != NULL ? extra->content_type : "application/json");
+	tpmiot_buf_printf(
+	    &auth, "Authorization: %s", extra->authorization != NULL ? extra->authorization : "");
+	ok = tpmiot_buf_cstr(&type) != NULL && tpmiot_buf_cstr(&auth) != NULL &&
+	     (list = curl_slist_append(NULL, (const char *)type.data)) != NULL;
+	if (ok && extra->authorization != NULL)
+		ok = curl_slist_append(list, (const char *)auth.data) != NULL;
+	for (const struct curl_slist *at = http->headers; ok && at != NULL; at = at->next)
+		if (strncmp(at->data, "Content-Type:", 13) != 0)
+			ok = curl_slist_append(list, at->data) != NULL;
+	tpmiot_buf_free(&type);
+	tpmiot_buf_free(&auth);
+	if (!ok) {
+		curl_slist_free_all(list);
+		list = NULL;
+	}
+	return list;
+}
+
+static enum tpmiot_rc
+perform_with(struct enroll_http *http, const char *path, const struct enroll_http_extra *extra,
+    size_t max, struct enroll_http_reply *out, struct tpmiot_err *err)
+{
+	struct curl_slist *headers = headers_with(http, extra);
+	enum tpmiot_rc rc;
+
+	if (headers == NULL ||
+	    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers) != CURLE_OK)
+		rc = tpmiot_err_memory(err);
+	else
+		rc = perform(http, path, max, out, err);
+	(void)curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->headers);
+	(void)curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, NULL);
+	curl_slist_free_all(headers);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_http_put(struct enroll_http *http, const char *path, const struct tpmiot_buf *body,
+    const struct enroll_http_extra *extra, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err)
+{
+	if (curl_easy_setopt(http->curl, CURLOPT_POST, 1L) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body->data) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE, (long)body->len) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, "PUT") != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return perform_with(http, path, extra, max, out, err);
+}
+
+enum tpmiot_rc
+enroll_http_get_as(struct enroll_http *http, const char *path,
+    const struct enroll_http_extra *extra, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err)
+{
+	if (curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return perform_with(http, path, extra, max, out, err);
+}
+
 enum tpmiot_rc
 enroll_http_post(struct enroll_http *http, const char *path, const struct tpmiot_buf *body,
     size_t max, struct enroll_http_reply *out, struct tpmiot_err *err)

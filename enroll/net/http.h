@@ -43,6 +43,22 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_http_post(struct enroll_http *http, const 
     const struct tpmiot_buf *body, size_t max, struct enroll_http_reply *out,
     struct tpmiot_err *err);
 
+/* What one request may need beside a path. */
+struct enroll_http_extra {
+	const char *content_type;  /* of the body; NULL: application/json */
+	const char *authorization; /* NULL: no such header */
+};
+
+/* The same by PUT. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_put(struct enroll_http *http, const char *path,
+    const struct tpmiot_buf *body, const struct enroll_http_extra *extra, size_t max,
+    struct enroll_http_reply *out, struct tpmiot_err *err);
+
+/* The same by GET with an Authorization header. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_get_as(struct enroll_http *http, const char *path,
+    const struct enroll_http_extra *extra, size_t max, struct enroll_http_reply *out,
+    struct tpmiot_err *err);
+
 /* The same without a body. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_http_get(struct enroll_http *http, const char *path,
     size_t max, struct enroll_http_reply *out, struct tpmiot_err *err);

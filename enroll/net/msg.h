@@ -12,7 +12,8 @@
 #include <tpmiot/kdf.h>
 #include <tpmiot/pcr.h>
 
-#define ENROLL_MSG_REPLY_MAX (64 * 1024)
+#include "enroll/net/json.h"
+
 #define ENROLL_MSG_TEXT_MAX 256
 
 struct enroll_msg_attestation {

@@ -38,7 +38,7 @@ struct tpmiot_key *tpmiot_key_ref(struct tpmiot_key *key);
 void tpmiot_key_unref(struct tpmiot_key **key); /* the last one flushes */
 
 const struct tpmiot_public *tpmiot_key_public(const struct tpmiot_key *key);
-/* Public half in software, borrowed; NULL for sealed data only. */
+/* Public half in software, borrowed; NULL for sealed data and HMAC keys only. */
 EVP_PKEY *tpmiot_key_pkey(const struct tpmiot_key *key);
 /* The persistent handle, or 0 for a wrapped key. */
 TPM2_HANDLE tpmiot_key_handle(const struct tpmiot_key *key);
@@ -103,6 +103,14 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_ecdh(struct tpmiot_key *key, const TPM
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_unseal(
     struct tpmiot_key *key, struct tpmiot_buf *out, struct tpmiot_err *err);
+
+/*
+ * HMAC of a message by an HMAC key, with the hash that it is for: one TPM2_HMAC up to 1,024
+ * bytes, else a sequence (TPM2_HMAC_Start, updates, TPM2_SequenceComplete). TPMIOT_E_USAGE for
+ * another kind of key. Nobody but the TPM can check what comes back.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_hmac(struct tpmiot_key *key, struct tpmiot_bytes message,
+    TPM2B_DIGEST *out, struct tpmiot_err *err);
 
 /*
  * Has the key loaded and gives its handle, for commands that take one. Hold

@@ -32,6 +32,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_ak(
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_key(
     OSSL_LIB_CTX *libctx, const struct tpmiot_public *key, struct tpmiot_err *err);
 
+/*
+ * Storage root key, to wrap secrets for: restricted, decrypt, fixedTPM, fixedParent,
+ * sensitiveDataOrigin, not sign; strength as above. What wraps checks its cipher.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_srk(
+    OSSL_LIB_CTX *libctx, const struct tpmiot_public *srk, struct tpmiot_err *err);
+
 /* Whether an RSA modulus (big endian) has the fingerprint of the ROCA weakness. */
 bool tpmiot_roca_fingerprint(const uint8_t *modulus, size_t len);
 

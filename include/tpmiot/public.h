@@ -51,6 +51,9 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_to_pkey(
 bool tpmiot_public_is_key(
     OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const EVP_PKEY *pkey);
 
+/* Whether it is a key for HMACs, which has no public half: only its Name says which one. */
+bool tpmiot_public_is_hmac_key(const struct tpmiot_public *pub);
+
 /* SHA-256 of the key's SubjectPublicKeyInfo (DER): how devices and keys are referred to. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey,
     uint8_t out[TPMIOT_SPKI_SHA256_LEN], struct tpmiot_err *err);

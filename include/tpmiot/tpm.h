@@ -121,6 +121,30 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HAND
     struct tpmiot_bytes parent_auth, const struct tpmiot_public *pub, const TPM2B_PRIVATE *priv,
     TPM2_HANDLE *handle, struct tpmiot_err *err);
 
+/*
+ * The storage root key: TPM2_ReadPublic of 0x81000001, or if nothing is there P-256 made under
+ * the owner hierarchy (one more command). *made is what to flush afterwards; 0: nothing.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle,
+    TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
+
+/* An object wrapped elsewhere for one storage key; all borrowed. */
+struct tpmiot_wrapped {
+	const struct tpmiot_public *pub;
+	const TPM2B_PRIVATE *priv;          /* `duplicate` of TPM2_Import */
+	const TPM2B_ENCRYPTED_SECRET *seed; /* encrypted to that storage key */
+	struct tpmiot_bytes inner;          /* the inner wrapper's AES key; len 0: none */
+};
+
+/*
+ * TPM2_Import: *out is what tpmiot_tpm_load() takes. A parent_auth that is not empty crosses
+ * the bus in a salted session with the parent (TPM2_ReadPublic, TPM2_StartAuthSession more).
+ * TPMIOT_E_FORMAT: no key for AES.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_import(struct tpmiot_tpm *tpm, TPM2_HANDLE parent,
+    struct tpmiot_bytes parent_auth, const struct tpmiot_wrapped *in, TPM2B_PRIVATE *out,
+    struct tpmiot_err *err);
+
 /* TPM2_FlushContext; sets *handle to 0. Nothing to do for 0 and persistent handles. */
 void tpmiot_tpm_flush(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle);
 
