@@ -155,6 +155,14 @@ encode_soft(struct encoder *enc, const struct form *form, const struct prov_pkey
 	return ok;
 }
 
+/* Where only parameters were imported, OpenSSL's own encoders crash (RSA) or leak (EC). */
+static bool
+lacks_public(const struct prov_pkey *key, const struct form *form)
+{
+	return (key->has & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 &&
+	       (key->type == PROV_RSA || form == &SPKI_DER || form == &SPKI_PEM);
+}
+
 static int
 encode(struct encoder *enc, const struct form *form, OSSL_CORE_BIO *out,
     const struct prov_pkey *key, const OSSL_PARAM abstract[], int selection,
@@ -163,7 +171,7 @@ encode(struct encoder *enc, const struct form *form, OSSL_CORE_BIO *out,
 	BIO *bio;
 	int ok;
 
-	if (key == NULL || key->soft == NULL || abstract != NULL)
+	if (key == NULL || key->soft == NULL || lacks_public(key, form) || abstract != NULL)
 		return prov_raise(enc->prov, TPMIOT_E_USAGE, "nothing to encode");
 	bio = prov_bio_new(enc->prov, out);
 	if (bio == NULL)

@@ -8,9 +8,16 @@ FUZZ_TARGETS = \
 	test/fuzz/fuzz_ekcert \
 	test/fuzz/fuzz_keyfile \
 	test/fuzz/fuzz_keyrules \
+	test/fuzz/fuzz_prov_import \
+	test/fuzz/fuzz_prov_store \
+	test/fuzz/fuzz_prov_verify \
 	test/fuzz/fuzz_public \
 	test/fuzz/fuzz_signature \
 	test/fuzz/fuzz_uri
+FUZZ_PROV_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) provider/libtpmiot-provider.la
+test_fuzz_fuzz_prov_import_LDADD = $(FUZZ_PROV_LDADD)
+test_fuzz_fuzz_prov_store_LDADD = $(FUZZ_PROV_LDADD)
+test_fuzz_fuzz_prov_verify_LDADD = $(FUZZ_PROV_LDADD)
 if ENABLE_CA
 FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_wire
 FUZZ_CA_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) ca/libtpmiot-ca.la
@@ -20,7 +27,7 @@ endif
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += test/fuzz/corpus test/fuzz/replay.sh
-noinst_HEADERS += test/fuzz/fuzz.h
+noinst_HEADERS += test/fuzz/fuzz.h test/fuzz/world.h
 
 # What a program is linked to that does not say it otherwise: only the fuzz targets.
 LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) lib/libtpmiot.la $(CRYPTO_LIBS) $(MU_LIBS)

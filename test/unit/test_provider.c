@@ -194,6 +194,120 @@ test_params(void **state)
 }
 
 /* The signature comes to the TPM, and not to the default provider with half a key. */
+static bool
+has_param(const OSSL_PARAM *params, const char *name)
+{
+	return params != NULL && OSSL_PARAM_locate_const(params, name) != NULL;
+}
+
+/* What a key says that it has is what it answers, and no private part is among it. */
+static void
+test_gettable(void **state)
+{
+	EVP_PKEY *rsa = load_file(*state, RSA_FILE), *ec = load_file(*state, EC_FILE);
+	const OSSL_PARAM *can = EVP_PKEY_gettable_params(rsa);
+	BIGNUM *n = NULL;
+
+	assert_true(has_param(can, OSSL_PKEY_PARAM_RSA_N));
+	assert_true(has_param(can, OSSL_PKEY_PARAM_MAX_SIZE));
+	assert_int_equal(EVP_PKEY_get_bn_param(rsa, OSSL_PKEY_PARAM_RSA_N, &n), 1);
+	assert_int_equal(BN_num_bits(n), 2048);
+	BN_free(n);
+	n = NULL;
+	assert_int_equal(EVP_PKEY_get_bn_param(rsa, OSSL_PKEY_PARAM_RSA_D, &n), 0);
+	can = EVP_PKEY_gettable_params(ec);
+	assert_true(has_param(can, OSSL_PKEY_PARAM_GROUP_NAME));
+	assert_true(has_param(can, OSSL_PKEY_PARAM_EC_PUB_X));
+	assert_int_equal(EVP_PKEY_get_bn_param(ec, OSSL_PKEY_PARAM_EC_PUB_X, &n), 1);
+	BN_free(n);
+	n = NULL;
+	assert_int_equal(EVP_PKEY_get_bn_param(ec, OSSL_PKEY_PARAM_PRIV_KEY, &n), 0);
+	assert_false(has_param(EVP_PKEY_settable_params(rsa), OSSL_PKEY_PARAM_RSA_N));
+	assert_true(has_param(EVP_PKEY_settable_params(ec), OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY));
+	ERR_clear_error();
+	EVP_PKEY_free(rsa);
+	EVP_PKEY_free(ec);
+}
+
+/* What is imported: the default provider's public key by tpmiot's key management. */
+static EVP_PKEY *
+import(const struct world *w, const char *type, int selection, OSSL_PARAM params[])
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(w->libctx, type, "provider=tpmiot");
+	const OSSL_PARAM *can = EVP_PKEY_fromdata_settable(ctx, selection);
+	EVP_PKEY *key = NULL;
+
+	for (const OSSL_PARAM *p = params; p->key != NULL; p++)
+		assert_true(has_param(can, p->key));
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	if (EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static size_t
+written(EVP_PKEY *key, const char *output, const char *structure)
+{
+	OSSL_ENCODER_CTX *ctx = OSSL_ENCODER_CTX_new_for_pkey(
+	    key, EVP_PKEY_PUBLIC_KEY, output, structure, "provider=tpmiot");
+	unsigned char *made = NULL;
+	size_t len = 0;
+
+	if (OSSL_ENCODER_to_data(ctx, &made, &len) != 1)
+		len = 0;
+	OPENSSL_free(made);
+	OSSL_ENCODER_CTX_free(ctx);
+	return len;
+}
+
+static void
+test_import_public(void **state)
+{
+	EVP_PKEY *ec = load_file(*state, EC_FILE), *key;
+	unsigned char point[200];
+	size_t len = 0;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t) "P-256", 5),
+		OSSL_PARAM_END,
+		OSSL_PARAM_END,
+	};
+
+	/* A curve alone is half a key: there are parameters, but no public key to be written. */
+	key = import(*state, "EC", EVP_PKEY_KEY_PARAMETERS, params);
+	assert_non_null(key);
+	assert_int_equal(written(key, "DER", "SubjectPublicKeyInfo"), 0);
+	EVP_PKEY_free(key);
+
+	assert_int_equal(EVP_PKEY_get_octet_string_param(
+	                     ec, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &len),
+	    1);
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, len);
+	key = import(*state, "EC", EVP_PKEY_PUBLIC_KEY, params);
+	assert_non_null(key);
+	assert_int_equal(EVP_PKEY_eq(key, ec), 1);
+	assert_true(written(key, "DER", "SubjectPublicKeyInfo") > len);
+	EVP_PKEY_free(key);
+	point[len - 1] ^= 1; /* not on the curve */
+	assert_null(import(*state, "EC", EVP_PKEY_PUBLIC_KEY, params));
+	ERR_clear_error();
+	EVP_PKEY_free(ec);
+}
+
+/* OpenSSL's own encoder of text would follow a null pointer. */
+static void
+test_import_nothing(void **state)
+{
+	OSSL_PARAM none[] = { OSSL_PARAM_END };
+	EVP_PKEY *key = import(*state, "RSA", EVP_PKEY_KEY_PARAMETERS, none);
+
+	if (key != NULL)
+		assert_int_equal(written(key, "TEXT", NULL), 0);
+	assert_null(import(*state, "RSA", EVP_PKEY_PUBLIC_KEY, none));
+	ERR_clear_error();
+	EVP_PKEY_free(key);
+}
+
 static void
 test_sign_asks_the_tpm(void **state)
 {
@@ -289,6 +403,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_key_alone, setup_alone, teardown),
 		cmocka_unit_test_setup_teardown(test_match_across_providers, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(test_params, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_gettable, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_import_public, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(test_import_nothing, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(test_sign_asks_the_tpm, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_store_file_follows_default, setup_alone, teardown),
