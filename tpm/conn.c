@@ -207,7 +207,8 @@ tpmiot_tpm_free(struct tpmiot_tpm **tpm)
 	tpmiot_tpm_lock(old);
 	tpmiot_session_end(&old->auth_session);
 	while (old->tcti != NULL && old->owned_n > 0) {
-		TPM2_HANDLE handle = old->owned[old->owned_n - 1];
+		/* Off the list first: a garbled response may have put there what is no handle. */
+		TPM2_HANDLE handle = old->owned[--old->owned_n];
 
 		tpmiot_tpm_flush(old, &handle);
 	}
