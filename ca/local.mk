@@ -10,7 +10,7 @@ ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
 	ca/file.c ca/file.h ca/json.c ca/json.h ca/log.c ca/log.h \
-	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c \
+	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
 	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
 	ca/cmd/cmd_device.c ca/cmd/cmd_device_key.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
 	ca/cmd/cmd_join.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
@@ -31,6 +31,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \
 	ca/pki/roots.h ca/pki/signer.c ca/pki/x509.c ca/pki/x509.h ca/pki/x509_name.c \
 	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \
+	ca/store/store_backup.c \
 	ca/store/store_cert.c ca/store/store_counts.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_int.h \
 	ca/store/store_key.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
 	ca/store/store_stmt.c ca/store/store_token.c \

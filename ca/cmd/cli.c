@@ -44,7 +44,9 @@ static const struct command {
 	{ "device", "add", "--device-id=ID --key=FILE [--group=NAME] [--valid=30d]",
 	    "register a public key or self-signed certificate for it as it is", ca_cmd_device_add },
 	{ "device", "drop-key", "SHA256", "and no longer", ca_cmd_device_drop_key },
-	{ "cert", "list", "[--device=ID]", "list the certificates", ca_cmd_cert_list },
+	{ "cert", "list", "[--device=ID] [--expiring=30d]",
+	    "list the certificates, or those that end soon and have no successor",
+	    ca_cmd_cert_list },
 	{ "cert", "show", "SERIAL", "all about one certificate", ca_cmd_cert_show },
 	{ "cert", "revoke", "SERIAL [--reason=REASON]", "revoke a certificate",
 	    ca_cmd_cert_revoke },
@@ -53,6 +55,8 @@ static const struct command {
 	{ "crl", "", "[--der] [--out=FILE]", "print the certificate revocation list", ca_cmd_crl },
 	{ "ek", "verify", "FILE", "say what this CA makes of an EK certificate, rule by rule",
 	    ca_cmd_ek_verify },
+	{ "backup", "", "FILE", "copy the store into FILE, also while serve runs", ca_cmd_backup },
+	{ "restore", "", "FILE", "put such a copy in the store's place", ca_cmd_restore },
 	{ "audit", "", "[--last=N]", "print the last decisions (50; 0: all)", ca_cmd_audit },
 };
 

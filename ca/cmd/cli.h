@@ -90,5 +90,6 @@ ca_cli_run ca_cmd_token_verify;
 ca_cli_run ca_cmd_crl;
 ca_cli_run ca_cmd_ek_verify;
 ca_cli_run ca_cmd_audit;
+ca_cli_run ca_cmd_backup, ca_cmd_restore;
 
 #endif

@@ -31,6 +31,7 @@ ca_cmd_cert_row(void *arg, const struct ca_cert *cert)
 	return ca_out_append(arg, cert_json(cert));
 }
 
+/* Of the device `id` or, where it is NULL, of all. */
 static enum tpmiot_rc
 cert_list(struct ca_cli *cli, const char *id, json_t **rows, struct tpmiot_err *err)
 {
@@ -44,6 +45,21 @@ cert_list(struct ca_cli *cli, const char *id, json_t **rows, struct tpmiot_err *
 	return rc;
 }
 
+static enum tpmiot_rc
+read_span(const char *expiring, const char *id, int64_t *out, struct tpmiot_err *err)
+{
+	if (expiring == NULL)
+		return TPMIOT_OK;
+	if (id != NULL)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "either --device or --expiring, not both");
+	if (ca_duration_parse(expiring, out, err) == TPMIOT_OK)
+		return TPMIOT_OK;
+	(void)tpmiot_err_prefix(err, "--expiring");
+	err->rc = TPMIOT_E_USAGE;
+	return TPMIOT_E_USAGE;
+}
+
 enum tpmiot_rc
 ca_cmd_cert_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -55,17 +71,22 @@ ca_cmd_cert_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 		{ "not_after", "NOT AFTER" },
 		{ NULL, NULL },
 	};
-	const char *id = NULL;
+	const char *id = NULL, *expiring = NULL;
 	const struct ca_cli_option options[] = { { .name = "device", .value = &id },
-		{ .name = NULL } };
+		{ .name = "expiring", .value = &expiring }, { .name = NULL } };
 	json_t *rows = json_array();
+	int64_t span = 0;
 	int first;
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 0, 0, &first, err);
 
 	if (rc == TPMIOT_OK)
+		rc = read_span(expiring, id, &span, err);
+	if (rc == TPMIOT_OK)
 		rc = ca_cli_store(cli, err);
 	if (rc == TPMIOT_OK)
-		rc = cert_list(cli, id, &rows, err);
+		rc = expiring == NULL ? cert_list(cli, id, &rows, err)
+		                      : ca_cert_list_expiring(cli->store, cli->now + span,
+		                            ca_cmd_cert_row, &rows, err);
 	if (rc == TPMIOT_OK)
 		return ca_out_rows(stdout, cli->json, rows, columns, err);
 	json_decref(rows);

@@ -60,8 +60,9 @@ struct ca_config {
 	enum ca_choice accept_ids;
 	char *tpms;
 	enum ca_choice bare_keys; /* keys that are registered as they are count */
-	int64_t rate_limit; /* first steps a minute for one peer address; 0: off */
-	int64_t max_body;   /* bytes of a request's body */
+	int64_t issue_limit;      /* certificates a day for one device; 0: off */
+	int64_t rate_limit;       /* first steps a minute for one peer address; 0: off */
+	int64_t max_body;         /* bytes of a request's body */
 	int64_t max_connections;
 	int64_t request_timeout;   /* seconds a client may take for one request */
 	int64_t session_lifetime;  /* seconds between first and second step */

@@ -48,6 +48,9 @@ TPMIOT_MUST_USE bool ca_step_issue(struct ca_api *api, struct ca_exchange *x);
 /* Whether this address may begin now. */
 TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
 
+/* Whether this device may have another certificate today; inside the transaction that issues it. */
+TPMIOT_MUST_USE bool ca_steps_issue_limit(struct ca_api *api, struct ca_exchange *x);
+
 /* A group that a row of the store names: it has to be in the configuration. *out is borrowed. */
 TPMIOT_MUST_USE bool ca_steps_group(
     struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem);

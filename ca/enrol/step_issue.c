@@ -248,7 +248,7 @@ issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct 
 	struct ca_admission as;
 	struct tpmiot_err err = { 0 };
 
-	if (!decide(api, x, p, &as))
+	if (!ca_steps_issue_limit(api, x) || !decide(api, x, p, &as))
 		return false;
 	if (as.token != 0 &&
 	    ca_token_use(api->store, as.token, p->ticket.ek_spki, x->now, &err) != TPMIOT_OK)

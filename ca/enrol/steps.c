@@ -5,6 +5,8 @@
 
 #include "ca/enrol/api_int.h"
 
+#define DAY ((int64_t)86400)
+
 bool
 ca_steps_limit(struct ca_api *api, struct ca_exchange *x)
 {
@@ -18,6 +20,30 @@ ca_steps_limit(struct ca_api *api, struct ca_exchange *x)
 	    "%s began more than %lld enrolments in a minute", x->req->peer_host,
 	    (long long)api->config->rate_limit);
 	x->problem.retry_after = wait;
+	return false;
+}
+
+/*
+ * Counted for devices that proved who they are only: else anybody could use up another's share.
+ * What the store has is counted, so that it holds for all instances, and after a restart.
+ */
+bool
+ca_steps_issue_limit(struct ca_api *api, struct ca_exchange *x)
+{
+	const int64_t limit = api->config->issue_limit;
+	struct tpmiot_err err = { 0 };
+	int64_t issued = 0;
+
+	if (limit == 0)
+		return true;
+	if (ca_cert_issued_before(api->store, x->ek_spki, limit, &issued, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	if (issued == 0 || issued + DAY <= x->now)
+		return true;
+	ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED,
+	    "the device got %lld certificates within a day, which is this CA's issue_limit",
+	    (long long)limit);
+	x->problem.retry_after = (unsigned)(issued + DAY - x->now);
 	return false;
 }
 

@@ -160,6 +160,12 @@ ca_store_rollback(struct ca_store *store)
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+sqlite3 *
+ca_store_db(struct ca_store *store)
+{
+	return store->db;
+}
+
 int64_t
 ca_store_changes(struct ca_store *store)
 {

@@ -51,6 +51,22 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_store_open(
     const char *path, struct ca_store **out, struct tpmiot_err *err);
 void ca_store_free(struct ca_store **store); /* rolls back what is open; NULLs */
 
+/*
+ * A copy of all that is committed, into a file of its own, 0600, as a whole or not at all; others
+ * may write meanwhile. TPMIOT_E_USAGE: path is the store itself.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_backup(
+    struct ca_store *store, const char *path, struct tpmiot_err *err);
+/*
+ * Puts a copy in the place of the store at `path`, which need not be there, and keeps what is there
+ * as PATH.old. Sessions from before are void, because the copy does not know which were spent,
+ * and revocation lists go on with numbers beyond all that were published.
+ * TPMIOT_E_CONFLICT: somebody has the store open. TPMIOT_E_FORMAT: the copy is none, or damaged;
+ * nothing was changed.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_restore(
+    const char *backup, const char *path, int64_t now, struct tpmiot_err *err);
+
 /* ---- transactions ---- */
 
 /*
@@ -189,6 +205,18 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cert_find_key(struct ca_store *store,
     const uint8_t key_spki[CA_SHA256_LEN], struct ca_cert *out, struct tpmiot_err *err);
 /* Of one device, or with ek_spki NULL of all; in the order of issue. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
+    bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err);
+
+/*
+ * When the n-th last of a device's certificates was issued; 0: there are fewer. n counts from 1.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_issued_before(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], int64_t n, int64_t *out, struct tpmiot_err *err);
+/*
+ * Good certificates that end (or have ended) by `before`, of devices that are neither blocked nor
+ * released and have no later one of the same profile; in the order of their ends.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list_expiring(struct ca_store *store, int64_t before,
     bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err);
 
 /*

@@ -134,6 +134,41 @@ ca_cert_list_revoked(struct ca_store *store, int64_t after,
 }
 
 enum tpmiot_rc
+ca_cert_list_expiring(struct ca_store *store, int64_t before,
+    bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store,
+	    "SELECT " CERT_COLUMNS CERT_FROM "WHERE c.state = 0 AND c.not_after <= ?1"
+	    " AND d.state = 0 AND instr(d.id, '~') = 0"
+	    " AND NOT EXISTS (SELECT 1 FROM certificates n WHERE n.ek_spki = c.ek_spki"
+	    "  AND n.state = 0 AND n.not_after > c.not_after"
+	    "  AND coalesce(n.profile, '') = coalesce(c.profile, ''))"
+	    " ORDER BY c.not_after, c.id");
+
+	ca_bind_int(&st, before);
+	return cert_each(&st, fn, arg, err);
+}
+
+enum tpmiot_rc
+ca_cert_issued_before(struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], int64_t n,
+    int64_t *out, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store, "SELECT issued FROM certificates WHERE ek_spki = ?"
+	                                         " ORDER BY issued DESC LIMIT 1 OFFSET ?");
+	int64_t issued = 0;
+	enum tpmiot_rc rc;
+
+	ca_bind_blob(&st, ek_spki, CA_SHA256_LEN);
+	ca_bind_int(&st, n - 1);
+	if (ca_stmt_row(&st))
+		issued = ca_col_int(&st);
+	rc = ca_stmt_end(&st, "certificates", err);
+	if (rc == TPMIOT_OK)
+		*out = issued;
+	return rc;
+}
+
+enum tpmiot_rc
 ca_session_spend(struct ca_store *store, const struct ca_session *session, struct tpmiot_err *err)
 {
 	struct ca_stmt st =

@@ -11,6 +11,9 @@
 
 #include "ca/store/store.h"
 
+/* SQLite's application_id of our files. */
+#define APPLICATION_ID 0x74706d69 /* "tpmi" */
+
 struct ca_stmt {
 	struct ca_store *store;
 	sqlite3_stmt *stmt; /* borrowed from the store's cache; NULL after a failure */
@@ -47,6 +50,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_stmt_run(
 /* Rows that the last statement changed. */
 int64_t ca_store_changes(struct ca_store *store);
 int64_t ca_store_last_id(struct ca_store *store);
+
+/* The connection itself, for what is no statement. */
+sqlite3 *ca_store_db(struct ca_store *store);
 
 /* SQLite's error as ours. */
 enum tpmiot_rc ca_store_fail(

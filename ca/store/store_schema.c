@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables, and how an older store is brought up to date. */
 #include "ca/store/store_int.h"
-
-#define APPLICATION_ID 0x74706d69 /* "tpmi" */
-
 /*
  * One step for each version; the n-th makes version n out of n - 1. What was
  * released is never edited: add a step.
