@@ -23,7 +23,7 @@ static const struct {
 	[CA_PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { 415, "unsupported-media-type",
 	    "The request is not JSON", "Send Content-Type: application/json." },
 	[CA_PROBLEM_RATE_LIMITED] = { 429, "rate-limited", "Too many requests from this address",
-	    "Wait as Retry-After says; on the CA, rate_limit sets the limit." },
+	    "Wait as Retry-After says; on the CA, rate_limit and issue_limit set the limits." },
 	[CA_PROBLEM_SERVER_ERROR] = { 503, "server-error", "The CA could not do its work",
 	    "Try again later; the CA's log has the reason." },
 	[CA_PROBLEM_EK_UNSUPPORTED] = { 422, "ek-unsupported", "The endorsement key cannot be used",
