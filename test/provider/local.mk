@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	test/provider/test_faults.sh \
 	test/provider/test_fork.sh \
 	test/provider/test_full_tpm.sh \
+	test/provider/test_reload.sh \
 	test/provider/test_reset.sh \
 	test/provider/test_threads.sh
 
@@ -39,11 +40,15 @@ test_provider_sweep_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 test_provider_sweep_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
 test_provider_sweep_LDADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) -ldl
 
+check_PROGRAMS += test/provider/handshakes
+test_provider_handshakes_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
+test_provider_handshakes_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
+
 # The long forms of what ./check runs in a short one.
 check-faults: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/provider/test_faults.sh
 check-odd: all $(check_PROGRAMS) $(check_LTLIBRARIES)
-	for t in fork threads full_tpm; do TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) \
+	for t in fork threads full_tpm reload; do TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) \
 	    bash $(srcdir)/test/provider/test_$$t.sh || exit 1; done
 .PHONY: check-faults check-odd
 
