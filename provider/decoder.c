@@ -22,7 +22,7 @@
 static OSSL_FUNC_decoder_newctx_fn decoder_new;
 static OSSL_FUNC_decoder_freectx_fn decoder_free;
 static OSSL_FUNC_decoder_does_selection_fn private_selection;
-static OSSL_FUNC_decoder_decode_fn pem_decode, rsa_decode, ec_decode;
+static OSSL_FUNC_decoder_decode_fn pem_decode, rsa_decode, pss_decode, ec_decode;
 static OSSL_FUNC_decoder_export_object_fn export_object;
 
 /* A decoder keeps nothing of its own. */
@@ -111,13 +111,15 @@ pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 	return ret;
 }
 
-/* Sealed data and HMAC keys are of no type: told once, by the first of the two. */
+/* Sealed data and HMAC keys are of no type: told once, by the first of them. */
 static bool
 is_type(const struct tpmiot_keyfile *file, enum prov_type type)
 {
+	enum prov_type real = PROV_RSA;
+
 	if (file->pub.area.type == TPM2_ALG_KEYEDHASH)
 		return type == PROV_RSA;
-	return file->pub.area.type == (type == PROV_RSA ? TPM2_ALG_RSA : TPM2_ALG_ECC);
+	return prov_type_of(&file->pub.area, &real) && real == type;
 }
 
 static int
@@ -136,7 +138,7 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 		goto out;
 	if (tpmiot_keyfile_parse_der(prov_libctx(prov), der.data, der.len, file, &err) !=
 	    TPMIOT_OK) {
-		/* Of no known type: told once, by the first of the two. */
+		/* Of no known type: told once, by the first of them. */
 		if (type == PROV_RSA)
 			prov_raise_err(prov, &err);
 		goto out;
@@ -158,6 +160,14 @@ rsa_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 {
 	(void)selection;
 	return decode(ctx, PROV_RSA, in, data_cb, data_arg, pw_cb, pw_arg);
+}
+
+static int
+pss_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, void *data_arg,
+    OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+	(void)selection;
+	return decode(ctx, PROV_RSA_PSS, in, data_cb, data_arg, pw_cb, pw_arg);
 }
 
 static int
@@ -193,6 +203,13 @@ const OSSL_DISPATCH prov_decoder_pem[] = {
 const OSSL_DISPATCH prov_decoder_rsa[] = {
 	COMMON,
 	PROV_FN(DECODER_DECODE, rsa_decode),
+	PROV_FN(DECODER_EXPORT_OBJECT, export_object),
+	{ 0, NULL },
+};
+
+const OSSL_DISPATCH prov_decoder_pss[] = {
+	COMMON,
+	PROV_FN(DECODER_DECODE, pss_decode),
 	PROV_FN(DECODER_EXPORT_OBJECT, export_object),
 	{ 0, NULL },
 };

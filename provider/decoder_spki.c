@@ -14,7 +14,7 @@
 static OSSL_FUNC_decoder_newctx_fn spki_new;
 static OSSL_FUNC_decoder_freectx_fn spki_free;
 static OSSL_FUNC_decoder_does_selection_fn public_selection;
-static OSSL_FUNC_decoder_decode_fn rsa_decode, ec_decode;
+static OSSL_FUNC_decoder_decode_fn rsa_decode, pss_decode, ec_decode;
 
 static void *
 spki_new(void *provctx)
@@ -82,6 +82,16 @@ rsa_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, 
 }
 
 static int
+pss_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, void *data_arg,
+    OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+	(void)selection;
+	(void)pw_cb;
+	(void)pw_arg;
+	return decode(ctx, PROV_RSA_PSS, in, data_cb, data_arg);
+}
+
+static int
 ec_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, void *data_arg,
     OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
@@ -98,6 +108,12 @@ ec_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, v
 const OSSL_DISPATCH prov_decoder_spki_rsa[] = {
 	COMMON,
 	PROV_FN(DECODER_DECODE, rsa_decode),
+	{ 0, NULL },
+};
+
+const OSSL_DISPATCH prov_decoder_spki_pss[] = {
+	COMMON,
+	PROV_FN(DECODER_DECODE, pss_decode),
 	{ 0, NULL },
 };
 

@@ -5,9 +5,10 @@
  * libcrypto asks the first provider it finds for every key, also for those of
  * a TLS key exchange, and does not say what for. So openssl.cnf does: with
  * `keygen = software` a key is made in the TPM only if one of our own options
- * asks for it (parent, parent-auth, user-auth, digest).
+ * asks for it (parent, parent-auth, user-auth, digest). Options come in any order, so
+ * that whether the TPM can do what they say is asked when the key is made (keygen_tpm.c).
  */
-#include "keymgmt.h"
+#include "keygen.h"
 
 #include <string.h>
 
@@ -15,30 +16,13 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
-#include <tpmiot/alg.h>
-#include <tpmiot/template.h>
+#include "keymgmt.h"
 
 /* As in tpm2-openssl. */
 #define PARAM_DIGEST "digest"
 #define PARAM_PARENT "parent"
 #define PARAM_PARENT_AUTH "parent-auth"
 #define PARAM_USER_AUTH "user-auth"
-
-#define RSA_EXPONENT 65537
-
-struct keygen {
-	struct prov_ctx *prov;
-	enum prov_type type;
-	bool in_tpm;
-	EVP_PKEY_CTX *soft; /* NULL where software keys are out of the question */
-	/* what was asked of a TPM key */
-	size_t bits;
-	TPMI_ECC_CURVE curve;
-	TPMI_ALG_HASH hash;
-	TPM2_HANDLE parent;
-	struct tpmiot_buf parent_auth;
-	struct tpmiot_buf user_auth;
-};
 
 static EVP_PKEY_CTX *
 soft_keygen_new(struct keygen *gen, bool params_only)
@@ -74,8 +58,10 @@ gen_init(struct prov_ctx *prov, enum prov_type type, int selection, const OSSL_P
 	gen->prov = prov;
 	gen->type = type;
 	gen->bits = 2048;
-	gen->curve = TPM2_ECC_NIST_P256;
-	gen->hash = TPM2_ALG_NULL;
+	gen->exponent = KEYGEN_EXPONENT;
+	gen->primes = KEYGEN_PRIMES;
+	gen->salt = KEYGEN_SALT_UNSAID;
+	OPENSSL_strlcpy(gen->group, "P-256", sizeof(gen->group));
 	gen->in_tpm = !params_only && prov->keygen == PROV_KEYGEN_TPM;
 	if (!gen->in_tpm)
 		gen->soft = soft_keygen_new(gen, params_only);
@@ -90,6 +76,12 @@ void *
 prov_rsa_gen_init(void *provctx, int selection, const OSSL_PARAM params[])
 {
 	return gen_init(provctx, PROV_RSA, selection, params);
+}
+
+void *
+prov_pss_gen_init(void *provctx, int selection, const OSSL_PARAM params[])
+{
+	return gen_init(provctx, PROV_RSA_PSS, selection, params);
 }
 
 void *
@@ -131,51 +123,57 @@ prov_gen_set_template(void *genctx, void *templ)
 static int
 set_bits(struct keygen *gen, const OSSL_PARAM *p)
 {
-	if (!OSSL_PARAM_get_size_t(p, &gen->bits))
-		return 0;
-	return 1;
+	return OSSL_PARAM_get_size_t(p, &gen->bits);
 }
 
 static int
 set_exponent(struct keygen *gen, const OSSL_PARAM *p)
 {
-	unsigned long e = 0;
-
-	if (!OSSL_PARAM_get_ulong(p, &e))
-		return 0;
-	if (gen->in_tpm && e != RSA_EXPONENT)
-		return prov_raise(gen->prov, TPMIOT_E_UNSUPPORTED,
-		    "RSA keys in the TPM have the public exponent %d only", RSA_EXPONENT);
+	if (!OSSL_PARAM_get_ulong(p, &gen->exponent))
+		gen->exponent = 0; /* too large: a software key may have it */
 	return 1;
+}
+
+static int
+set_primes(struct keygen *gen, const OSSL_PARAM *p)
+{
+	return OSSL_PARAM_get_size_t(p, &gen->primes);
+}
+
+static int
+set_name(const OSSL_PARAM *p, char out[KEYGEN_NAME_LEN])
+{
+	const char *name = NULL;
+
+	return OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
+	       OPENSSL_strlcpy(out, name, KEYGEN_NAME_LEN) < KEYGEN_NAME_LEN;
 }
 
 static int
 set_group(struct keygen *gen, const OSSL_PARAM *p)
 {
-	const char *name = NULL;
-
-	if (!OSSL_PARAM_get_utf8_string_ptr(p, &name))
-		return 0;
-	gen->curve = tpmiot_alg_from_group_name(name);
-	if (gen->in_tpm && gen->curve == TPM2_ECC_NONE)
-		return prov_raise(gen->prov, TPMIOT_E_UNSUPPORTED,
-		    "the TPM has no curve %s: take P-256 or P-384", name);
-	return 1;
+	return set_name(p, gen->group);
 }
 
+/* OpenSSL's own RSA-PSS keys have a parameter of that name, too. */
 static int
 set_hash(struct keygen *gen, const OSSL_PARAM *p)
 {
-	const char *name = NULL;
+	if (gen->type != PROV_RSA_PSS)
+		gen->in_tpm = true;
+	return set_name(p, gen->md);
+}
 
-	if (!OSSL_PARAM_get_utf8_string_ptr(p, &name))
-		return 0;
-	gen->in_tpm = true;
-	gen->hash = tpmiot_alg_from_md_name(name);
-	if (gen->hash == TPM2_ALG_ERROR)
-		return prov_raise(gen->prov, TPMIOT_E_UNSUPPORTED,
-		    "digest:%s: a key in the TPM can be fixed to SHA256, SHA384 or SHA512", name);
-	return 1;
+static int
+set_mgf1_hash(struct keygen *gen, const OSSL_PARAM *p)
+{
+	return set_name(p, gen->mgf1_md);
+}
+
+static int
+set_salt(struct keygen *gen, const OSSL_PARAM *p)
+{
+	return OSSL_PARAM_get_int(p, &gen->salt);
 }
 
 static int
@@ -208,17 +206,19 @@ set_user_auth(struct keygen *gen, const OSSL_PARAM *p)
 	return set_auth(gen, p, &gen->user_auth);
 }
 
-/* Our own options first: they may make a TPM key of it, which the others look at. */
 static const struct {
 	const char *name;
 	int (*set)(struct keygen *gen, const OSSL_PARAM *p);
 } OPTIONS[] = {
-	{ PARAM_DIGEST, set_hash },
 	{ PARAM_PARENT, set_parent },
 	{ PARAM_PARENT_AUTH, set_parent_auth },
 	{ PARAM_USER_AUTH, set_user_auth },
+	{ PARAM_DIGEST, set_hash },
 	{ OSSL_PKEY_PARAM_RSA_BITS, set_bits },
 	{ OSSL_PKEY_PARAM_RSA_E, set_exponent },
+	{ OSSL_PKEY_PARAM_RSA_PRIMES, set_primes },
+	{ OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, set_mgf1_hash },
+	{ OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, set_salt },
 	{ OSSL_PKEY_PARAM_GROUP_NAME, set_group },
 };
 
@@ -245,15 +245,32 @@ prov_gen_set_params(void *genctx, const OSSL_PARAM params[])
 	OSSL_PARAM_utf8_string(PARAM_PARENT_AUTH, NULL, 0), \
 	OSSL_PARAM_utf8_string(PARAM_USER_AUTH, NULL, 0), \
 	OSSL_PARAM_END
+
+#define RSA_OPTIONS \
+	OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL), \
+	OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_PRIMES, NULL), \
+	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0)
 /* clang-format on */
 
 const OSSL_PARAM *
 prov_rsa_gen_settable(void *genctx, void *provctx)
 {
+	static const OSSL_PARAM settable[] = { RSA_OPTIONS, TPM_OPTIONS };
+
+	(void)genctx;
+	(void)provctx;
+	return settable;
+}
+
+/* The digest is among the TPM's options. */
+const OSSL_PARAM *
+prov_pss_gen_settable(void *genctx, void *provctx)
+{
 	static const OSSL_PARAM settable[] = {
-		OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL),
-		OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_PRIMES, NULL),
-		OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+		RSA_OPTIONS,
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MASKGENFUNC, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),
+		OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
 		TPM_OPTIONS,
 	};
 
@@ -276,65 +293,6 @@ prov_ec_gen_settable(void *genctx, void *provctx)
 	(void)genctx;
 	(void)provctx;
 	return settable;
-}
-
-/* The house's template for device keys, with the size, curve and hash that were asked for. */
-static bool
-rsa_area(const struct keygen *gen, TPMT_PUBLIC *area)
-{
-	TPMS_RSA_PARMS *rsa = &area->parameters.rsaDetail;
-
-	if (gen->bits < 2048 || gen->bits > 4096 || gen->bits % 1024 != 0)
-		return prov_raise(gen->prov, TPMIOT_E_UNSUPPORTED,
-		    "bits:%zu: RSA keys in the TPM have 2048 bits, in many TPMs also 3072 or 4096",
-		    gen->bits);
-	tpmiot_template_key(TPMIOT_KEY_RSA_2048, area);
-	rsa->keyBits = (UINT16)gen->bits;
-	if (gen->hash == TPM2_ALG_NULL) { /* with a scheme of its own a key can do one thing only */
-		area->objectAttributes |= TPMA_OBJECT_DECRYPT;
-	} else {
-		rsa->scheme.scheme = TPM2_ALG_RSASSA;
-		rsa->scheme.details.rsassa.hashAlg = gen->hash;
-	}
-	return true;
-}
-
-static bool
-ec_area(const struct keygen *gen, TPMT_PUBLIC *area)
-{
-	TPMS_ECC_PARMS *ecc = &area->parameters.eccDetail;
-
-	tpmiot_template_key(TPMIOT_KEY_EC_P256, area);
-	ecc->curveID = gen->curve;
-	if (gen->hash == TPM2_ALG_NULL) {
-		area->objectAttributes |= TPMA_OBJECT_DECRYPT;
-	} else {
-		ecc->scheme.scheme = TPM2_ALG_ECDSA;
-		ecc->scheme.details.ecdsa.hashAlg = gen->hash;
-	}
-	return true;
-}
-
-static struct prov_pkey *
-gen_in_tpm(struct keygen *gen)
-{
-	struct tpmiot_bytes parent_auth = { gen->parent_auth.data, gen->parent_auth.len };
-	struct tpmiot_bytes user_auth = { gen->user_auth.data, gen->user_auth.len };
-	struct tpmiot_tpm *tpm = prov_tpm(gen->prov);
-	struct tpmiot_key *created = NULL;
-	struct prov_pkey *key = NULL;
-	struct tpmiot_err err;
-	TPMT_PUBLIC area;
-
-	if (tpm == NULL || !(gen->type == PROV_RSA ? rsa_area(gen, &area) : ec_area(gen, &area)))
-		return NULL;
-	if (tpmiot_key_create(tpm, gen->parent, parent_auth, &area, user_auth, &created, &err) !=
-	    TPMIOT_OK)
-		prov_raise_err(gen->prov, &err);
-	else
-		key = prov_pkey_from_tpm(gen->prov, &created);
-	tpmiot_key_unref(&created);
-	return key;
 }
 
 static struct prov_pkey *
@@ -360,5 +318,5 @@ prov_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
 
 	(void)cb; /* a TPM does not tell how far it got */
 	(void)arg;
-	return gen->in_tpm ? gen_in_tpm(gen) : gen_in_software(gen);
+	return gen->in_tpm ? keygen_in_tpm(gen) : gen_in_software(gen);
 }

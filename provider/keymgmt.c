@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Key management, the same for RSA and EC: what a key has and is, and how it
+ * Key management, the same for RSA, RSA-PSS and EC: what a key has and is, and how it
  * goes from one provider to another. Questions about the public half are
  * answered by the private library context.
  */
@@ -17,8 +17,8 @@
 
 #define SELECT_KEYPAIR (OSSL_KEYMGMT_SELECT_PUBLIC_KEY | OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
 
-static OSSL_FUNC_keymgmt_new_fn rsa_new, ec_new;
-static OSSL_FUNC_keymgmt_load_fn rsa_load, ec_load;
+static OSSL_FUNC_keymgmt_new_fn rsa_new, pss_new, ec_new;
+static OSSL_FUNC_keymgmt_load_fn rsa_load, pss_load, ec_load;
 static OSSL_FUNC_keymgmt_free_fn key_free;
 static OSSL_FUNC_keymgmt_has_fn key_has;
 static OSSL_FUNC_keymgmt_match_fn key_match;
@@ -28,12 +28,18 @@ static OSSL_FUNC_keymgmt_import_fn key_import;
 static OSSL_FUNC_keymgmt_export_fn key_export;
 static OSSL_FUNC_keymgmt_get_params_fn key_get_params;
 static OSSL_FUNC_keymgmt_set_params_fn key_set_params;
-static OSSL_FUNC_keymgmt_query_operation_name_fn ec_operation_name;
+static OSSL_FUNC_keymgmt_query_operation_name_fn pss_operation_name, ec_operation_name;
 
 static void *
 rsa_new(void *provctx)
 {
 	return prov_pkey_new(provctx, PROV_RSA);
+}
+
+static void *
+pss_new(void *provctx)
+{
+	return prov_pkey_new(provctx, PROV_RSA_PSS);
 }
 
 static void *
@@ -46,6 +52,12 @@ static void *
 rsa_load(const void *reference, size_t len)
 {
 	return prov_pkey_accept(PROV_RSA, reference, len);
+}
+
+static void *
+pss_load(const void *reference, size_t len)
+{
+	return prov_pkey_accept(PROV_RSA_PSS, reference, len);
 }
 
 static void *
@@ -67,7 +79,7 @@ key_has(const void *keydata, int selection)
 
 	if (key == NULL)
 		return 0;
-	if (key->type == PROV_RSA) /* has no domain parameters: none is missing */
+	if (key->type != PROV_EC) /* has no domain parameters: none is missing */
 		selection &= SELECT_KEYPAIR;
 	selection &= SELECT_KEYPAIR | OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS;
 	return (key->has & selection) == selection;
@@ -158,8 +170,8 @@ key_dup(const void *keydata, int selection)
 static int
 parts_of(enum prov_type type, int selection, const OSSL_PARAM params[])
 {
-	const char *pub = type == PROV_RSA ? OSSL_PKEY_PARAM_RSA_N : OSSL_PKEY_PARAM_PUB_KEY;
-	const char *priv = type == PROV_RSA ? OSSL_PKEY_PARAM_RSA_D : OSSL_PKEY_PARAM_PRIV_KEY;
+	const char *pub = type == PROV_EC ? OSSL_PKEY_PARAM_PUB_KEY : OSSL_PKEY_PARAM_RSA_N;
+	const char *priv = type == PROV_EC ? OSSL_PKEY_PARAM_PRIV_KEY : OSSL_PKEY_PARAM_RSA_D;
 
 	if (OSSL_PARAM_locate_const(params, pub) == NULL)
 		selection &= ~OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
@@ -234,6 +246,14 @@ key_set_params(void *keydata, const OSSL_PARAM params[])
 	return 1;
 }
 
+/* Their operations are RSA's, which look at the key's restrictions. */
+static const char *
+pss_operation_name(int operation)
+{
+	(void)operation;
+	return "RSA";
+}
+
 static const char *
 ec_operation_name(int operation)
 {
@@ -262,6 +282,20 @@ const OSSL_DISPATCH prov_keymgmt_rsa[] = {
 	PROV_FN(KEYMGMT_SETTABLE_PARAMS, prov_rsa_settable),
 	PROV_FN(KEYMGMT_GEN_INIT, prov_rsa_gen_init),
 	PROV_FN(KEYMGMT_GEN_SETTABLE_PARAMS, prov_rsa_gen_settable),
+	{ 0, NULL },
+};
+
+const OSSL_DISPATCH prov_keymgmt_pss[] = {
+	COMMON,
+	PROV_FN(KEYMGMT_NEW, pss_new),
+	PROV_FN(KEYMGMT_LOAD, pss_load),
+	PROV_FN(KEYMGMT_IMPORT_TYPES, prov_pss_types),
+	PROV_FN(KEYMGMT_EXPORT_TYPES, prov_pss_types),
+	PROV_FN(KEYMGMT_GETTABLE_PARAMS, prov_rsa_gettable),
+	PROV_FN(KEYMGMT_SETTABLE_PARAMS, prov_rsa_settable),
+	PROV_FN(KEYMGMT_GEN_INIT, prov_pss_gen_init),
+	PROV_FN(KEYMGMT_GEN_SETTABLE_PARAMS, prov_pss_gen_settable),
+	PROV_FN(KEYMGMT_QUERY_OPERATION_NAME, pss_operation_name),
 	{ 0, NULL },
 };
 

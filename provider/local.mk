@@ -31,6 +31,8 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/err.c \
 	provider/exchange.c \
 	provider/keygen.c \
+	provider/keygen.h \
+	provider/keygen_tpm.c \
 	provider/keymgmt.c \
 	provider/keymgmt.h \
 	provider/load.c \
@@ -46,6 +48,7 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/scheme.c \
 	provider/seed.c \
 	provider/sig.h \
+	provider/sigalg.c \
 	provider/signature.c \
 	provider/store.c \
 	provider/store_file.c \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which parameters RSA and EC keys have: the names that the default provider uses, too. */
+/* Which parameters RSA, RSA-PSS and EC keys have: the names that the default provider uses, too. */
 #include "keymgmt.h"
 
 #include <openssl/core_names.h>
@@ -22,6 +22,12 @@
 	    OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT1, NULL, 0),                                 \
 	    OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT2, NULL, 0),                                 \
 	    OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, NULL, 0)
+
+#define PSS_RESTRICTIONS                                                                           \
+	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),                               \
+	    OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MASKGENFUNC, NULL, 0),                      \
+	    OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),                      \
+	    OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL)
 
 #define EC_DOMAIN                                                                                  \
 	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),                               \
@@ -50,6 +56,16 @@ prov_rsa_types(int selection)
 {
 	static const OSSL_PARAM pub[] = { RSA_PUBLIC, OSSL_PARAM_END };
 	static const OSSL_PARAM pair[] = { RSA_PUBLIC, RSA_PRIVATE, OSSL_PARAM_END };
+
+	return wants_private(selection) ? pair : pub;
+}
+
+const OSSL_PARAM *
+prov_pss_types(int selection)
+{
+	static const OSSL_PARAM pub[] = { RSA_PUBLIC, PSS_RESTRICTIONS, OSSL_PARAM_END };
+	static const OSSL_PARAM pair[] = { RSA_PUBLIC, PSS_RESTRICTIONS, RSA_PRIVATE,
+		OSSL_PARAM_END };
 
 	return wants_private(selection) ? pair : pub;
 }

@@ -8,10 +8,32 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include <tpmiot/alg.h>
+
+static const char *const TYPE_NAMES[] = { "RSA", "RSA-PSS", "EC" }; /* by enum prov_type */
+
+#define TYPES (sizeof(TYPE_NAMES) / sizeof(TYPE_NAMES[0]))
+
 const char *
 prov_type_name(enum prov_type type)
 {
-	return type == PROV_RSA ? "RSA" : "EC";
+	return TYPE_NAMES[type];
+}
+
+bool
+prov_type_of(const TPMT_PUBLIC *area, enum prov_type *out)
+{
+	switch (area->type) {
+	case TPM2_ALG_RSA:
+		*out = area->parameters.rsaDetail.scheme.scheme == TPM2_ALG_RSAPSS ? PROV_RSA_PSS
+		                                                                   : PROV_RSA;
+		return true;
+	case TPM2_ALG_ECC:
+		*out = PROV_EC;
+		return true;
+	default:
+		return false;
+	}
 }
 
 struct prov_pkey *
@@ -49,19 +71,17 @@ struct prov_pkey *
 prov_pkey_from_soft(struct prov_ctx *prov, EVP_PKEY **soft, int has)
 {
 	struct prov_pkey *key;
-	enum prov_type type;
+	size_t type = 0;
 
-	if (EVP_PKEY_is_a(*soft, "RSA")) {
-		type = PROV_RSA;
-	} else if (EVP_PKEY_is_a(*soft, "EC")) {
-		type = PROV_EC;
-	} else {
+	while (type < TYPES && !EVP_PKEY_is_a(*soft, TYPE_NAMES[type]))
+		type++;
+	if (type == TYPES) {
 		prov_raise(prov, TPMIOT_E_UNSUPPORTED,
 		    "keys of type %s need OpenSSL's own provider: add -provider default",
 		    EVP_PKEY_get0_type_name(*soft));
 		return NULL;
 	}
-	key = prov_pkey_new(prov, type);
+	key = prov_pkey_new(prov, (enum prov_type)type);
 	if (key == NULL)
 		return NULL;
 	key->soft = *soft;
@@ -73,14 +93,11 @@ prov_pkey_from_soft(struct prov_ctx *prov, EVP_PKEY **soft, int has)
 struct prov_pkey *
 prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm)
 {
-	EVP_PKEY *soft = tpmiot_key_pkey(*tpm);
+	EVP_PKEY *soft =
+	    prov_soft_from_area(prov, &tpmiot_key_public(*tpm)->area, tpmiot_key_pkey(*tpm));
 	struct prov_pkey *key;
 
-	if (soft == NULL) {
-		(void)prov_raise(prov, TPMIOT_E_UNSUPPORTED, PROV_NO_HMAC_KEYS);
-		return NULL;
-	}
-	if (!EVP_PKEY_up_ref(soft))
+	if (soft == NULL)
 		return NULL;
 	key = prov_pkey_from_soft(prov, &soft, OSSL_KEYMGMT_SELECT_ALL);
 	if (key == NULL) {
@@ -108,6 +125,52 @@ prov_soft_from_params(
 		soft = NULL;
 	EVP_PKEY_CTX_free(ctx);
 	return soft;
+}
+
+/* The same modulus, restricted as the TPM restricts it: RFC 4055, section 3.1. */
+static EVP_PKEY *
+restrict_to_pss(struct prov_ctx *prov, TPMI_ALG_HASH hash, const EVP_PKEY *plain)
+{
+	char *md = (char *)(uintptr_t)tpmiot_alg_md_name(hash);
+	int salt = (int)tpmiot_alg_md_size(hash);
+	OSSL_PARAM *numbers = NULL, *all = NULL;
+	EVP_PKEY *soft = NULL;
+	OSSL_PARAM restrictions[] = {
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, md, 0),
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, md, 0),
+		OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt),
+		OSSL_PARAM_END,
+	};
+
+	if (md == NULL) {
+		prov_raise(prov, TPMIOT_E_UNSUPPORTED,
+		    "the key signs with PSS and the hash 0x%04x, which OpenSSL does not know",
+		    hash);
+		return NULL;
+	}
+	restrictions[0].data_size = restrictions[1].data_size = strlen(md);
+	if (EVP_PKEY_todata(plain, EVP_PKEY_PUBLIC_KEY, &numbers) == 1)
+		all = OSSL_PARAM_merge(numbers, restrictions);
+	if (all != NULL)
+		soft = prov_soft_from_params(prov, PROV_RSA_PSS, EVP_PKEY_PUBLIC_KEY, all);
+	OSSL_PARAM_free(all);
+	OSSL_PARAM_free(numbers);
+	return soft;
+}
+
+EVP_PKEY *
+prov_soft_from_area(struct prov_ctx *prov, const TPMT_PUBLIC *area, EVP_PKEY *plain)
+{
+	enum prov_type type = PROV_RSA;
+
+	if (plain == NULL) {
+		(void)prov_raise(prov, TPMIOT_E_UNSUPPORTED, PROV_NO_HMAC_KEYS);
+		return NULL;
+	}
+	if (prov_type_of(area, &type) && type == PROV_RSA_PSS)
+		return restrict_to_pss(
+		    prov, area->parameters.rsaDetail.scheme.details.anySig.hashAlg, plain);
+	return EVP_PKEY_up_ref(plain) ? plain : NULL;
 }
 
 static const TPMT_PUBLIC *

@@ -18,7 +18,7 @@
 
 #include "prov.h"
 
-enum prov_type { PROV_RSA, PROV_EC };
+enum prov_type { PROV_RSA, PROV_RSA_PSS, PROV_EC };
 
 struct prov_pkey {
 	atomic_int refs;
@@ -32,8 +32,14 @@ struct prov_pkey {
 	TPM2B_DIGEST reject; /* see tpmdecrypt.c; guarded by prov's lock */
 };
 
-/* "RSA" or "EC". */
+/* OpenSSL's name for it. */
 const char *prov_type_name(enum prov_type type);
+
+/*
+ * What a TPM key is to OpenSSL; false for what is none of these. A key with the scheme
+ * RSAPSS is of type RSA-PSS, as in tpm2-openssl: it does nothing else.
+ */
+bool prov_type_of(const TPMT_PUBLIC *area, enum prov_type *out);
 
 /* An empty one, to be imported into. NULL when out of memory. */
 struct prov_pkey *prov_pkey_new(struct prov_ctx *prov, enum prov_type type);
@@ -44,11 +50,17 @@ void prov_pkey_unref(struct prov_pkey *key); /* NULL is fine */
 #define PROV_NO_HMAC_KEYS                                                                          \
 	"this is an HMAC key, which OpenSSL does not use: 'tpmiot-enroll token sas' signs with it"
 
-/* Takes over *tpm. NULL, and an error raised, for a type that is neither RSA nor EC. */
+/* Takes over *tpm. NULL, and an error raised, for a type that is none of these. */
 struct prov_pkey *prov_pkey_from_tpm(struct prov_ctx *prov, struct tpmiot_key **tpm);
 
 /* Takes over *soft (a key of the private context) with what `has` says. NULL as above. */
 struct prov_pkey *prov_pkey_from_soft(struct prov_ctx *prov, EVP_PKEY **soft, int has);
+
+/*
+ * The public half of a TPM key in the private context: with the scheme RSAPSS a key of type
+ * RSA-PSS that is restricted to the scheme's hash. NULL, and an error raised, if there is none.
+ */
+EVP_PKEY *prov_soft_from_area(struct prov_ctx *prov, const TPMT_PUBLIC *area, EVP_PKEY *plain);
 
 /* A key made from parameters in the private context; NULL if they make none. */
 EVP_PKEY *prov_soft_from_params(

@@ -20,6 +20,8 @@
 static const OSSL_ALGORITHM keymgmts[] = {
 	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_keymgmt_rsa,
 	    "RSA keys, also in the TPM" },
+	{ "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", PROPS, prov_keymgmt_pss,
+	    "RSA keys for PSS signatures only, also in the TPM" },
 	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPS, prov_keymgmt_ec,
 	    "EC keys, also in the TPM" },
 	{ NULL, NULL, NULL, NULL },
@@ -29,6 +31,21 @@ static const OSSL_ALGORITHM signatures[] = {
 	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPS, prov_signature_rsa,
 	    "RSA signatures by the TPM" },
 	{ "ECDSA", PROPS, prov_signature_ecdsa, "ECDSA signatures by the TPM" },
+#ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
+	/* The names that OpenSSL 3.4 has for them. */
+	{ "RSA-SHA2-256:RSA-SHA256:sha256WithRSAEncryption:1.2.840.113549.1.1.11", PROPS,
+	    prov_sigalg_rsa_sha256, NULL },
+	{ "RSA-SHA2-384:RSA-SHA384:sha384WithRSAEncryption:1.2.840.113549.1.1.12", PROPS,
+	    prov_sigalg_rsa_sha384, NULL },
+	{ "RSA-SHA2-512:RSA-SHA512:sha512WithRSAEncryption:1.2.840.113549.1.1.13", PROPS,
+	    prov_sigalg_rsa_sha512, NULL },
+	{ "ECDSA-SHA2-256:ECDSA-SHA256:ecdsa-with-SHA256:1.2.840.10045.4.3.2", PROPS,
+	    prov_sigalg_ecdsa_sha256, NULL },
+	{ "ECDSA-SHA2-384:ECDSA-SHA384:ecdsa-with-SHA384:1.2.840.10045.4.3.3", PROPS,
+	    prov_sigalg_ecdsa_sha384, NULL },
+	{ "ECDSA-SHA2-512:ECDSA-SHA512:ecdsa-with-SHA512:1.2.840.10045.4.3.4", PROPS,
+	    prov_sigalg_ecdsa_sha512, NULL },
+#endif
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -62,6 +79,7 @@ static const OSSL_ALGORITHM rands[] = {
 
 static const OSSL_ALGORITHM encoders[] = {
 	ENCODERS("RSA"),
+	ENCODERS("RSA-PSS"),
 	ENCODERS("EC"),
 	{ NULL, NULL, NULL, NULL },
 };
@@ -70,6 +88,7 @@ static const OSSL_ALGORITHM encoders[] = {
 #define KEY_DECODERS                                                                               \
 	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL },                                     \
 	    { "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },                  \
+	    { "RSA-PSS", PROPS ",input=der,structure=TSS2", prov_decoder_pss, NULL },              \
 	{                                                                                          \
 		"EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL                     \
 	}
@@ -84,6 +103,7 @@ static const OSSL_ALGORITHM decoders[] = {
 static const OSSL_ALGORITHM decoders_alone[] = {
 	KEY_DECODERS,
 	{ "RSA", PROPS SPKI, prov_decoder_spki_rsa, NULL },
+	{ "RSA-PSS", PROPS SPKI, prov_decoder_spki_pss, NULL },
 	{ "EC", PROPS SPKI, prov_decoder_spki_ec, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -67,7 +67,7 @@ prov_scheme_settle(struct prov_sig *sig)
 	};
 	int padding = 0;
 
-	if (!prov_sig_in_tpm(sig) || sig->key->type != PROV_RSA)
+	if (!prov_sig_in_tpm(sig) || sig->key->type == PROV_EC)
 		return true;
 	if (!prov_sig_get_padding(sig, &padding) ||
 	    !prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt))
@@ -75,6 +75,66 @@ prov_scheme_settle(struct prov_sig *sig)
 	if (padding != RSA_PKCS1_PSS_PADDING || strncmp(salt, "auto", 4) != 0)
 		return true;
 	return EVP_PKEY_CTX_set_params(sig->soft, params) > 0;
+}
+
+static bool
+refuse_digest(const struct prov_sig *sig)
+{
+	const char *name = tpmiot_alg_md_name(prov_pkey_fixed_hash(sig->key));
+
+	return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+	    "this key signs %s only: choose that digest (openssl: -%s)", name, name);
+}
+
+static bool
+refuse_padding(const struct prov_sig *sig, TPMI_ALG_ASYM_SCHEME fixed, TPMI_ALG_ASYM_SCHEME scheme)
+{
+	if (scheme == TPM2_ALG_RSAPSS)
+		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+		    "this key does not sign with PSS padding: use pkcs1 (rsa_padding_mode:pkcs1)");
+	return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+	    fixed == TPM2_ALG_RSAPSS
+	        ? "this key signs with PSS padding only: use rsa_padding_mode:pss"
+	        : "this key has a signing scheme that OpenSSL does not know");
+}
+
+bool
+prov_scheme_takes_digest(struct prov_sig *sig, const char *name)
+{
+	TPMI_ALG_HASH fixed = prov_pkey_fixed_hash(sig->key);
+
+	return !prov_sig_in_tpm(sig) || fixed == TPM2_ALG_NULL ||
+	       tpmiot_alg_from_md_name(name) == fixed || refuse_digest(sig);
+}
+
+/* A padding comes as OpenSSL's number or by its name. */
+static bool
+is_pss(const OSSL_PARAM *p)
+{
+	const char *name = NULL;
+	int mode = 0;
+
+	if (p->data_type == OSSL_PARAM_UTF8_STRING)
+		return OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
+		       strcmp(name, OSSL_PKEY_RSA_PAD_MODE_PSS) == 0;
+	return OSSL_PARAM_get_int(p, &mode) && mode == RSA_PKCS1_PSS_PADDING;
+}
+
+bool
+prov_scheme_takes(struct prov_sig *sig, const OSSL_PARAM params[])
+{
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
+	TPMI_ALG_ASYM_SCHEME fixed = prov_pkey_fixed_scheme(sig->key);
+	const char *name = NULL;
+
+	if (p != NULL && OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
+	    !prov_scheme_takes_digest(sig, name))
+		return false;
+	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
+	if (p == NULL || !prov_sig_in_tpm(sig) || fixed == TPM2_ALG_NULL)
+		return true;
+	return is_pss(p) == (fixed == TPM2_ALG_RSAPSS) ||
+	       refuse_padding(sig, fixed, is_pss(p) ? TPM2_ALG_RSAPSS : TPM2_ALG_RSASSA);
 }
 
 /* A key made for one hash or padding signs with no other. */
@@ -86,19 +146,9 @@ check_fixed(struct prov_sig *sig, TPMI_ALG_ASYM_SCHEME scheme, TPMI_ALG_HASH has
 
 	if (fixed == TPM2_ALG_NULL)
 		return true;
-	if (fixed != scheme && scheme == TPM2_ALG_RSAPSS)
-		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
-		    "this key does not sign with PSS padding: use pkcs1 (rsa_padding_mode:pkcs1)");
 	if (fixed != scheme)
-		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
-		    fixed == TPM2_ALG_RSAPSS
-		        ? "this key signs with PSS padding only: use rsa_padding_mode:pss"
-		        : "this key has a signing scheme that OpenSSL does not know");
-	if (fixed_hash != hash)
-		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
-		    "this key signs %s only: choose that digest (openssl: -%s)",
-		    tpmiot_alg_md_name(fixed_hash), tpmiot_alg_md_name(fixed_hash));
-	return true;
+		return refuse_padding(sig, fixed, scheme);
+	return fixed_hash == hash || refuse_digest(sig);
 }
 
 /* The largest salt that fits: RFC 8017, section 9.1.1. */
@@ -203,5 +253,5 @@ bool
 prov_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out)
 {
 	memset(out, 0, sizeof(*out));
-	return sig->key->type == PROV_RSA ? rsa_scheme(sig, out) : ecdsa_scheme(sig, out);
+	return sig->key->type == PROV_EC ? ecdsa_scheme(sig, out) : rsa_scheme(sig, out);
 }

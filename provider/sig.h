@@ -17,10 +17,13 @@ struct prov_sig {
 	struct prov_pkey *key;
 	EVP_PKEY_CTX *soft;
 	bool signing;
-	/* digest_sign and digest_verify only */
-	EVP_MD_CTX *hash;          /* NULL where the TPM hashes */
-	bool by_message;           /* restricted key: the TPM must see the message */
-	struct tpmiot_buf message; /* of a restricted key */
+	const char *fixed_md; /* of an algorithm that names its digest (sigalg.c), or NULL */
+	/* where messages are signed or verified */
+	bool messages;
+	EVP_MD_CTX *hash;            /* NULL where the TPM hashes */
+	bool by_message;             /* restricted key: the TPM must see the message */
+	struct tpmiot_buf message;   /* of a restricted key */
+	struct tpmiot_buf to_verify; /* see sigalg.c */
 };
 
 /* Whether the private half is in the TPM and asked for. */
@@ -29,6 +32,24 @@ prov_sig_in_tpm(const struct prov_sig *sig)
 {
 	return sig->signing && sig->key->tpm != NULL;
 }
+
+/*
+ * signature.c: what the algorithms have in common. prov_sig_init() is for bare digests,
+ * _init_digest() for messages, hashed with `name` (NULL or "": what suits the key).
+ */
+OSSL_FUNC_signature_newctx_fn prov_sig_new;
+OSSL_FUNC_signature_freectx_fn prov_sig_free;
+OSSL_FUNC_signature_dupctx_fn prov_sig_dup;
+OSSL_FUNC_signature_sign_fn prov_sig_sign;
+OSSL_FUNC_signature_verify_fn prov_sig_verify;
+OSSL_FUNC_signature_digest_sign_update_fn prov_sig_update;
+OSSL_FUNC_signature_digest_sign_final_fn prov_sig_sign_final;
+OSSL_FUNC_signature_digest_verify_final_fn prov_sig_verify_final;
+OSSL_FUNC_signature_get_ctx_params_fn prov_sig_get_params;
+int prov_sig_init(struct prov_sig *sig, struct prov_pkey *key, bool signing);
+int prov_sig_init_digest(
+    struct prov_sig *sig, const char *name, struct prov_pkey *key, bool signing);
+int prov_sig_set_digest(struct prov_sig *sig, const char *name);
 
 /* Longest name of a digest or number of a salt's length, and its NUL. */
 #define PROV_SIG_NAME_LEN 64
@@ -43,6 +64,13 @@ bool prov_sig_get_padding(const struct prov_sig *sig, int *padding);
  * would work, what the TPM or this key can't do.
  */
 bool prov_scheme(struct prov_sig *sig, TPMT_SIG_SCHEME *out);
+
+/*
+ * Refuses, as above, a digest or padding that is not the key's own, before the operation
+ * goes on: libssl asks which digests a key can sign by trying.
+ */
+bool prov_scheme_takes_digest(struct prov_sig *sig, const char *name);
+bool prov_scheme_takes(struct prov_sig *sig, const OSSL_PARAM params[]);
 
 /*
  * Makes the parameters such as the TPM can keep them: the padding that the

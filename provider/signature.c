@@ -12,26 +12,17 @@
 
 #include "tables.h"
 
-static OSSL_FUNC_signature_newctx_fn sig_new;
-static OSSL_FUNC_signature_freectx_fn sig_free;
-static OSSL_FUNC_signature_dupctx_fn sig_dup;
 static OSSL_FUNC_signature_sign_init_fn sig_sign_init;
-static OSSL_FUNC_signature_sign_fn sig_sign;
 static OSSL_FUNC_signature_verify_init_fn sig_verify_init;
-static OSSL_FUNC_signature_verify_fn sig_verify;
 static OSSL_FUNC_signature_digest_sign_init_fn sig_digest_sign_init;
-static OSSL_FUNC_signature_digest_sign_update_fn sig_update;
-static OSSL_FUNC_signature_digest_sign_final_fn sig_digest_sign_final;
 static OSSL_FUNC_signature_digest_sign_fn sig_digest_sign;
 static OSSL_FUNC_signature_digest_verify_init_fn sig_digest_verify_init;
-static OSSL_FUNC_signature_digest_verify_final_fn sig_digest_verify_final;
-static OSSL_FUNC_signature_get_ctx_params_fn sig_get_params;
 static OSSL_FUNC_signature_set_ctx_params_fn sig_set_params;
 static OSSL_FUNC_signature_gettable_ctx_params_fn rsa_gettable, ecdsa_gettable;
 static OSSL_FUNC_signature_settable_ctx_params_fn rsa_settable, ecdsa_settable;
 
-static void *
-sig_new(void *provctx, const char *propq)
+void *
+prov_sig_new(void *provctx, const char *propq)
 {
 	struct prov_sig *sig = OPENSSL_zalloc(sizeof(*sig));
 
@@ -41,8 +32,8 @@ sig_new(void *provctx, const char *propq)
 	return sig;
 }
 
-static void
-sig_free(void *vsig)
+void
+prov_sig_free(void *vsig)
 {
 	struct prov_sig *sig = vsig;
 
@@ -52,27 +43,31 @@ sig_free(void *vsig)
 	EVP_PKEY_CTX_free(sig->soft);
 	EVP_MD_CTX_free(sig->hash);
 	tpmiot_buf_free(&sig->message);
+	tpmiot_buf_free(&sig->to_verify);
 	OPENSSL_free(sig);
 }
 
-static void *
-sig_dup(void *vsig)
+void *
+prov_sig_dup(void *vsig)
 {
 	const struct prov_sig *from = vsig;
-	struct prov_sig *sig = sig_new(from->prov, NULL);
+	struct prov_sig *sig = prov_sig_new(from->prov, NULL);
 
 	if (sig == NULL)
 		return NULL;
 	sig->signing = from->signing;
+	sig->fixed_md = from->fixed_md;
+	sig->messages = from->messages;
 	sig->by_message = from->by_message;
 	if (from->key != NULL)
 		sig->key = prov_pkey_ref(from->key);
 	tpmiot_buf_put(&sig->message, from->message.data, from->message.len);
-	if (sig->message.failed ||
+	tpmiot_buf_put(&sig->to_verify, from->to_verify.data, from->to_verify.len);
+	if (sig->message.failed || sig->to_verify.failed ||
 	    (from->soft != NULL && (sig->soft = EVP_PKEY_CTX_dup(from->soft)) == NULL) ||
 	    (from->hash != NULL && ((sig->hash = EVP_MD_CTX_new()) == NULL ||
 	                               !EVP_MD_CTX_copy_ex(sig->hash, from->hash)))) {
-		sig_free(sig);
+		prov_sig_free(sig);
 		return NULL;
 	}
 	return sig;
@@ -89,8 +84,8 @@ soft_init(const struct prov_sig *sig)
 }
 
 /* key NULL: the one of the last time. Parameters are for the caller to set. */
-static int
-init(struct prov_sig *sig, struct prov_pkey *key, bool signing)
+int
+prov_sig_init(struct prov_sig *sig, struct prov_pkey *key, bool signing)
 {
 	if (key != NULL) {
 		prov_pkey_ref(key);
@@ -105,8 +100,9 @@ init(struct prov_sig *sig, struct prov_pkey *key, bool signing)
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "this key was made to decrypt, not to sign: make another one");
 	sig->signing = signing;
-	sig->by_message = false;
+	sig->by_message = sig->messages = false;
 	tpmiot_buf_reset(&sig->message);
+	tpmiot_buf_reset(&sig->to_verify);
 	EVP_MD_CTX_free(sig->hash);
 	sig->hash = NULL;
 	EVP_PKEY_CTX_free(sig->soft);
@@ -117,17 +113,17 @@ init(struct prov_sig *sig, struct prov_pkey *key, bool signing)
 static int
 sig_sign_init(void *vsig, void *key, const OSSL_PARAM params[])
 {
-	return init(vsig, key, true) && sig_set_params(vsig, params);
+	return prov_sig_init(vsig, key, true) && sig_set_params(vsig, params);
 }
 
 static int
 sig_verify_init(void *vsig, void *key, const OSSL_PARAM params[])
 {
-	return init(vsig, key, false) && sig_set_params(vsig, params);
+	return prov_sig_init(vsig, key, false) && sig_set_params(vsig, params);
 }
 
-static int
-set_digest(struct prov_sig *sig, const char *name)
+int
+prov_sig_set_digest(struct prov_sig *sig, const char *name)
 {
 	char copy[64];
 	OSSL_PARAM params[] = {
@@ -135,7 +131,8 @@ set_digest(struct prov_sig *sig, const char *name)
 		OSSL_PARAM_END,
 	};
 
-	if (OPENSSL_strlcpy(copy, name, sizeof(copy)) >= sizeof(copy))
+	if (OPENSSL_strlcpy(copy, name, sizeof(copy)) >= sizeof(copy) ||
+	    !prov_scheme_takes_digest(sig, name))
 		return 0;
 	return EVP_PKEY_CTX_set_params(sig->soft, params) > 0;
 }
@@ -160,35 +157,34 @@ default_digest(const struct prov_sig *sig)
 	return fixed == TPM2_ALG_NULL ? "SHA256" : tpmiot_alg_md_name(fixed);
 }
 
-static int
-digest_init(struct prov_sig *sig, const char *name, struct prov_pkey *key, bool signing,
-    const OSSL_PARAM params[])
+int
+prov_sig_init_digest(struct prov_sig *sig, const char *name, struct prov_pkey *key, bool signing)
 {
-	if (!init(sig, key, signing))
+	if (!prov_sig_init(sig, key, signing))
 		return 0;
 	if (name == NULL || *name == '\0')
 		name = default_digest(sig);
+	sig->messages = true;
 	sig->by_message = prov_sig_in_tpm(sig) && prov_pkey_is(sig->key, TPMA_OBJECT_RESTRICTED);
-	return set_digest(sig, name) && (sig->by_message || start_hash(sig, name)) &&
-	       sig_set_params(sig, params);
+	return prov_sig_set_digest(sig, name) && (sig->by_message || start_hash(sig, name));
 }
 
 static int
 sig_digest_sign_init(void *vsig, const char *name, void *key, const OSSL_PARAM params[])
 {
-	return digest_init(vsig, name, key, true, params);
+	return prov_sig_init_digest(vsig, name, key, true) && sig_set_params(vsig, params);
 }
 
 static int
 sig_digest_verify_init(void *vsig, const char *name, void *key, const OSSL_PARAM params[])
 {
-	return digest_init(vsig, name, key, false, params);
+	return prov_sig_init_digest(vsig, name, key, false) && sig_set_params(vsig, params);
 }
 
 /* ---- Update and final ---------------------------------------------------------- */
 
-static int
-sig_update(void *vsig, const unsigned char *data, size_t len)
+int
+prov_sig_update(void *vsig, const unsigned char *data, size_t len)
 {
 	struct prov_sig *sig = vsig;
 
@@ -199,9 +195,9 @@ sig_update(void *vsig, const unsigned char *data, size_t len)
 	return sig->hash != NULL && EVP_DigestUpdate(sig->hash, data, len);
 }
 
-static int
-sig_sign(void *vsig, unsigned char *out, size_t *out_len, size_t out_size, const unsigned char *tbs,
-    size_t len)
+int
+prov_sig_sign(void *vsig, unsigned char *out, size_t *out_len, size_t out_size,
+    const unsigned char *tbs, size_t len)
 {
 	struct prov_sig *sig = vsig;
 
@@ -215,8 +211,8 @@ sig_sign(void *vsig, unsigned char *out, size_t *out_len, size_t out_size, const
 	return EVP_PKEY_sign(sig->soft, out, out_len, tbs, len) > 0;
 }
 
-static int
-sig_verify(void *vsig, const unsigned char *signature, size_t signature_len,
+int
+prov_sig_verify(void *vsig, const unsigned char *signature, size_t signature_len,
     const unsigned char *tbs, size_t len)
 {
 	struct prov_sig *sig = vsig;
@@ -224,30 +220,30 @@ sig_verify(void *vsig, const unsigned char *signature, size_t signature_len,
 	return EVP_PKEY_verify(sig->soft, signature, signature_len, tbs, len) == 1;
 }
 
-static int
-sig_digest_sign_final(void *vsig, unsigned char *out, size_t *out_len, size_t out_size)
+int
+prov_sig_sign_final(void *vsig, unsigned char *out, size_t *out_len, size_t out_size)
 {
 	struct prov_sig *sig = vsig;
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
 
 	if (out == NULL)
-		return sig_sign(sig, NULL, out_len, 0, NULL, 0);
+		return prov_sig_sign(sig, NULL, out_len, 0, NULL, 0);
 	if (sig->by_message)
 		return prov_tpm_sign_message(sig, out, out_len, out_size);
 	return sig->hash != NULL && EVP_DigestFinal_ex(sig->hash, digest, &len) &&
-	       sig_sign(sig, out, out_len, out_size, digest, len);
+	       prov_sig_sign(sig, out, out_len, out_size, digest, len);
 }
 
-static int
-sig_digest_verify_final(void *vsig, const unsigned char *signature, size_t signature_len)
+int
+prov_sig_verify_final(void *vsig, const unsigned char *signature, size_t signature_len)
 {
 	struct prov_sig *sig = vsig;
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
 
 	return sig->hash != NULL && EVP_DigestFinal_ex(sig->hash, digest, &len) &&
-	       sig_verify(sig, signature, signature_len, digest, len);
+	       prov_sig_verify(sig, signature, signature_len, digest, len);
 }
 
 /* At once: libcrypto need not copy the operation to keep it open for more. */
@@ -255,14 +251,14 @@ static int
 sig_digest_sign(void *vsig, unsigned char *out, size_t *out_len, size_t out_size,
     const unsigned char *data, size_t len)
 {
-	return (out == NULL || sig_update(vsig, data, len)) &&
-	       sig_digest_sign_final(vsig, out, out_len, out_size);
+	return (out == NULL || prov_sig_update(vsig, data, len)) &&
+	       prov_sig_sign_final(vsig, out, out_len, out_size);
 }
 
 /* ---- Parameters ----------------------------------------------------------------- */
 
-static int
-sig_get_params(void *vsig, OSSL_PARAM params[])
+int
+prov_sig_get_params(void *vsig, OSSL_PARAM params[])
 {
 	struct prov_sig *sig = vsig;
 
@@ -287,8 +283,8 @@ sig_set_params(void *vsig, const OSSL_PARAM params[])
 	if (changes_digest(sig, params))
 		return prov_raise(sig->prov, TPMIOT_E_USAGE,
 		    "the digest can't be changed after the operation began");
-	return sig->soft != NULL && EVP_PKEY_CTX_set_params(sig->soft, params) > 0 &&
-	       prov_scheme_settle(sig);
+	return sig->soft != NULL && prov_scheme_takes(sig, params) &&
+	       EVP_PKEY_CTX_set_params(sig->soft, params) > 0 && prov_scheme_settle(sig);
 }
 
 #define RSA_SETTINGS                                                                               \
@@ -355,18 +351,19 @@ ecdsa_settable(void *vsig, void *provctx)
 }
 
 #define OPERATIONS                                                                                 \
-	PROV_FN(SIGNATURE_NEWCTX, sig_new), PROV_FN(SIGNATURE_FREECTX, sig_free),                  \
-	    PROV_FN(SIGNATURE_DUPCTX, sig_dup), PROV_FN(SIGNATURE_SIGN_INIT, sig_sign_init),       \
-	    PROV_FN(SIGNATURE_SIGN, sig_sign), PROV_FN(SIGNATURE_VERIFY_INIT, sig_verify_init),    \
-	    PROV_FN(SIGNATURE_VERIFY, sig_verify),                                                 \
+	PROV_FN(SIGNATURE_NEWCTX, prov_sig_new), PROV_FN(SIGNATURE_FREECTX, prov_sig_free),        \
+	    PROV_FN(SIGNATURE_DUPCTX, prov_sig_dup), PROV_FN(SIGNATURE_SIGN_INIT, sig_sign_init),  \
+	    PROV_FN(SIGNATURE_SIGN, prov_sig_sign),                                                \
+	    PROV_FN(SIGNATURE_VERIFY_INIT, sig_verify_init),                                       \
+	    PROV_FN(SIGNATURE_VERIFY, prov_sig_verify),                                            \
 	    PROV_FN(SIGNATURE_DIGEST_SIGN_INIT, sig_digest_sign_init),                             \
-	    PROV_FN(SIGNATURE_DIGEST_SIGN_UPDATE, sig_update),                                     \
-	    PROV_FN(SIGNATURE_DIGEST_SIGN_FINAL, sig_digest_sign_final),                           \
+	    PROV_FN(SIGNATURE_DIGEST_SIGN_UPDATE, prov_sig_update),                                \
+	    PROV_FN(SIGNATURE_DIGEST_SIGN_FINAL, prov_sig_sign_final),                             \
 	    PROV_FN(SIGNATURE_DIGEST_SIGN, sig_digest_sign),                                       \
 	    PROV_FN(SIGNATURE_DIGEST_VERIFY_INIT, sig_digest_verify_init),                         \
-	    PROV_FN(SIGNATURE_DIGEST_VERIFY_UPDATE, sig_update),                                   \
-	    PROV_FN(SIGNATURE_DIGEST_VERIFY_FINAL, sig_digest_verify_final),                       \
-	    PROV_FN(SIGNATURE_GET_CTX_PARAMS, sig_get_params),                                     \
+	    PROV_FN(SIGNATURE_DIGEST_VERIFY_UPDATE, prov_sig_update),                              \
+	    PROV_FN(SIGNATURE_DIGEST_VERIFY_FINAL, prov_sig_verify_final),                         \
+	    PROV_FN(SIGNATURE_GET_CTX_PARAMS, prov_sig_get_params),                                \
 	    PROV_FN(SIGNATURE_SET_CTX_PARAMS, sig_set_params)
 
 const OSSL_DISPATCH prov_signature_rsa[] = {

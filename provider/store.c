@@ -159,21 +159,36 @@ struct search {
 	bool found;
 };
 
-/* A file that can't be read is not the one that is looked for. */
+static bool
+has_digest(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey, const uint8_t digest[TPMIOT_SPKI_SHA256_LEN])
+{
+	uint8_t spki[TPMIOT_SPKI_SHA256_LEN];
+
+	return pkey != NULL && tpmiot_spki_sha256(libctx, pkey, spki, NULL) == TPMIOT_OK &&
+	       memcmp(spki, digest, sizeof(spki)) == 0;
+}
+
+/*
+ * A file that can't be read is not the one that is looked for. A key of type RSA-PSS has
+ * two SubjectPublicKeyInfo: a certificate may say rsaEncryption as well.
+ */
 static bool
 search_one(void *arg, const char *name)
 {
 	struct search *s = arg;
-	OSSL_LIB_CTX *libctx = prov_libctx(s->store->prov);
-	uint8_t spki[TPMIOT_SPKI_SHA256_LEN];
-	EVP_PKEY *pkey = NULL;
+	struct prov_ctx *prov = s->store->prov;
+	OSSL_LIB_CTX *libctx = prov_libctx(prov);
+	EVP_PKEY *plain = NULL, *soft = NULL;
 
 	tpmiot_keyfile_clear(s->file); /* the one before */
 	if (read_named(s->store, s->dir, name, s->file, NULL) == TPMIOT_OK &&
-	    tpmiot_public_to_pkey(libctx, &s->file->pub, &pkey, NULL) == TPMIOT_OK &&
-	    tpmiot_spki_sha256(libctx, pkey, spki, NULL) == TPMIOT_OK)
-		s->found = memcmp(spki, s->store->uri.spki, sizeof(spki)) == 0;
-	EVP_PKEY_free(pkey);
+	    tpmiot_public_to_pkey(libctx, &s->file->pub, &plain, NULL) == TPMIOT_OK) {
+		soft = prov_soft_from_area(prov, &s->file->pub.area, plain);
+		s->found = has_digest(libctx, plain, s->store->uri.spki) ||
+		           has_digest(libctx, soft, s->store->uri.spki);
+	}
+	EVP_PKEY_free(plain);
+	EVP_PKEY_free(soft);
 	return !s->found;
 }
 

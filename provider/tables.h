@@ -13,10 +13,20 @@
 	}
 
 extern const OSSL_DISPATCH prov_keymgmt_rsa[];
+extern const OSSL_DISPATCH prov_keymgmt_pss[];
 extern const OSSL_DISPATCH prov_keymgmt_ec[];
 
 extern const OSSL_DISPATCH prov_signature_rsa[];
 extern const OSSL_DISPATCH prov_signature_ecdsa[];
+
+#ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
+extern const OSSL_DISPATCH prov_sigalg_rsa_sha256[];
+extern const OSSL_DISPATCH prov_sigalg_rsa_sha384[];
+extern const OSSL_DISPATCH prov_sigalg_rsa_sha512[];
+extern const OSSL_DISPATCH prov_sigalg_ecdsa_sha256[];
+extern const OSSL_DISPATCH prov_sigalg_ecdsa_sha384[];
+extern const OSSL_DISPATCH prov_sigalg_ecdsa_sha512[];
+#endif
 
 extern const OSSL_DISPATCH prov_asymcipher_rsa[];
 
@@ -32,8 +42,10 @@ extern const OSSL_DISPATCH prov_encoder_text[];
 
 extern const OSSL_DISPATCH prov_decoder_pem[];
 extern const OSSL_DISPATCH prov_decoder_rsa[];
+extern const OSSL_DISPATCH prov_decoder_pss[];
 extern const OSSL_DISPATCH prov_decoder_ec[];
 extern const OSSL_DISPATCH prov_decoder_spki_rsa[];
+extern const OSSL_DISPATCH prov_decoder_spki_pss[];
 extern const OSSL_DISPATCH prov_decoder_spki_ec[];
 
 extern const OSSL_DISPATCH prov_store_key[];

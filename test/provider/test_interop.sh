@@ -43,6 +43,10 @@ make_key rsa3072 -algorithm RSA -pkeyopt bits:3072
 make_key ec -algorithm EC -pkeyopt group:P-256
 make_key ec384 -algorithm EC -pkeyopt group:P-384
 make_key parent -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:0x81000001
+make_key pss -algorithm RSA-PSS -pkeyopt digest:sha256
+make_key ec521 -algorithm EC -pkeyopt group:P-521
+make_key digest -algorithm RSA -pkeyopt digest:sha256
+make_key parentauth -algorithm EC -pkeyopt parent:0x81000001 -pkeyopt parent-auth:
 make_key auth -algorithm EC -pkeyopt group:P-256 -pkeyopt user-auth:abc
 
 # ---- Using them, and each other's --------------------------------------------------------

@@ -53,6 +53,11 @@ check_fails '*' 'does not sign with PSS' 'another padding than the key is made f
 	dgst -sha256 "${PSS[@]}" -sign "$T/fixed.key"
 check_fails '*' 'PSS padding only' 'PKCS#1 padding with a PSS key' \
 	dgst -sha256 -sigopt rsa_padding_mode:pkcs1 -sign handle:0x81000022
+genpkey "$T/pss.key" -algorithm RSA-PSS
+check_fails '*' 'signs SHA256 only' 'another digest than an RSA-PSS key is made for' \
+	dgst -sha384 -sign "$T/pss.key"
+check_fails '*' 'PSS padding only' 'PKCS#1 padding with an RSA-PSS key' \
+	dgst -sha256 -sigopt rsa_padding_mode:pkcs1 -sign "$T/pss.key"
 check_fails '*' 'attestation key.*message' 'a bare digest for an attestation key' \
 	utl -inkey handle:0x81000020
 check_fails '*' 'signs SHA256 only' 'another digest for an attestation key' \
@@ -65,8 +70,19 @@ check_fails '*' 'bits:1024.*2048' 'RSA 1024' \
 	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt bits:1024
 check_fails '*' 'exponent 65537 only' 'RSA with exponent 3' \
 	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt rsa_keygen_pubexp:3
-check_fails '*' 'no curve brainpoolP256r1' 'a curve that TPMs do not have' \
-	openssl genpkey -provider tpmiot -algorithm EC -pkeyopt group:brainpoolP256r1
+for curve in brainpoolP256r1 BN-P256 SM2; do
+	check_fails '*' "no curve $curve in common: take P-256" "the curve $curve" \
+		openssl genpkey -provider tpmiot -algorithm EC -pkeyopt "group:$curve"
+done
+check_fails '*' '2 primes only' 'RSA with three primes' \
+	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt primes:3
+pss_key() { openssl genpkey -provider tpmiot -algorithm RSA-PSS -out "$T/x.key" "$@"; }
+check_fails '*' '32 bytes.*leave out rsa_pss_keygen_saltlen' 'RSA-PSS with a salt of another length' \
+	pss_key -pkeyopt rsa_pss_keygen_saltlen:20
+check_fails '*' 'leave out rsa_pss_keygen_mgf1_md' 'RSA-PSS with another hash for MGF1' \
+	pss_key -pkeyopt rsa_pss_keygen_mgf1_md:sha1
+check_fails '*' 'digest:sha224' 'RSA-PSS for a hash that TPMs do not have' \
+	pss_key -pkeyopt rsa_pss_keygen_md:sha224
 check_fails '*' 'digest:md5' 'a key fixed to MD5' \
 	openssl genpkey -provider tpmiot -algorithm EC -pkeyopt digest:md5
 check_fails '*' 'no parent at 0x81000077' 'a parent that is not there' \

@@ -15,7 +15,8 @@ start_swtpm
 	genpkey "$T/EC.key" -algorithm EC
 	genpkey "$T/RSA.key" -algorithm RSA
 	openssl genpkey -algorithm EC -pkeyopt group:P-256 -out "$T/soft.key"
-	certify EC 'EC in the TPM' && certify RSA 'RSA in the TPM' && certify soft 'software'
+	genpkey "$T/PSS.key" -algorithm RSA-PSS
+	certify PSS 'RSA-PSS in the TPM' && certify EC 'EC in the TPM' && certify RSA 'RSA in the TPM' && certify soft 'software'
 } >"$T/setup.log" 2>&1 || {
 	show "$T/setup.log"
 	die 'no keys and certificates'
@@ -60,6 +61,16 @@ for conf in default-first tpmiot-first; do
 			done
 		done
 	done
+done
+for version in tls1_2 tls1_3; do
+	check "$version, server with RSA-PSS" handshake \
+		"$T/tpmiot-first.cnf" PSS "$NONE" soft "-$version"
+	check "$version, client with RSA-PSS" handshake \
+		"$NONE" soft "$T/default-first.cnf" PSS "-$version"
+	# The other side would rather have SHA-512: libssl has to see that this key can't.
+	check "$version, RSA-PSS, against preferences" handshake "$T/default-first.cnf" PSS \
+		"$NONE" soft "-$version" -sigalgs \
+		rsa_pss_pss_sha512:rsa_pss_pss_sha256:rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256
 done
 check_is 'nothing is left in the TPM' "$(tpm2_getcap handles-transient)" ''
 
