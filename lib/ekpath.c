@@ -33,6 +33,18 @@ explain(X509_STORE_CTX *ctx, struct tpmiot_err *err)
 		    "EK certificate: no path to a trusted TPM maker: no trusted certificate of "
 		    "the issuer \"%s\". If it is to be trusted, add it with `tpmiot-ca trust add`",
 		    issuer);
+	case X509_V_ERR_CERT_REVOKED:
+		return tpmiot_err_set(err, TPMIOT_E_POLICY,
+		    "EK certificate: certificate %d (subject \"%s\", issuer \"%s\") was revoked by "
+		    "its issuer",
+		    X509_STORE_CTX_get_error_depth(ctx), subject, issuer);
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "EK certificate: no revocation list of the issuer \"%s\" is in force (%s): get "
+		    "one, or let such issuers pass with ek_crl_missing = accept",
+		    issuer, X509_verify_cert_error_string(error));
 	default:
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "EK certificate: path refused at certificate %d (subject \"%s\", issuer "
@@ -99,12 +111,35 @@ readable_twin(OSSL_LIB_CTX *libctx, X509 *cert)
 	return twin;
 }
 
-/* The twin's own signature need not hold: see check_signature(). */
-static int
-excuse_twin(int ok, X509_STORE_CTX *ctx)
+/* What libcrypto finds wrong and is right all the same. */
+struct excuses {
+	bool twin;        /* the twin's own signature need not hold: see check_signature() */
+	bool missing_crl; /* an issuer needs no revocation list in force */
+};
+
+/* The trusted certificate at the path's end is trusted by the operator's word, not its issuer's. */
+static bool
+excused(X509_STORE_CTX *ctx, const struct excuses *excuses)
 {
-	if (ok || X509_STORE_CTX_get_error_depth(ctx) != 0 ||
-	    X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CERT_SIGNATURE_FAILURE)
+	const int depth = X509_STORE_CTX_get_error_depth(ctx);
+
+	switch (X509_STORE_CTX_get_error(ctx)) {
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+		return excuses->twin && depth == 0;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		return excuses->missing_crl ||
+		       depth == sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+	default:
+		return false;
+	}
+}
+
+static int
+judge(int ok, X509_STORE_CTX *ctx)
+{
+	if (ok || !excused(ctx, X509_STORE_CTX_get_app_data(ctx)))
 		return ok;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
@@ -135,10 +170,26 @@ set_rules(X509_STORE_CTX *ctx, int64_t now)
 	(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 }
 
+static void
+set_crls(X509_STORE_CTX *ctx, const struct tpmiot_ekcert_crls *crls)
+{
+	X509_STORE_CTX_set0_crls(ctx, crls->lists);
+	(void)X509_VERIFY_PARAM_set_flags(
+	    X509_STORE_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+}
+
 enum tpmiot_rc
 tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
     X509_STORE *roots, int64_t now, struct tpmiot_err *err)
 {
+	return tpmiot_ekcert_check_path_crls(libctx, cert, untrusted, roots, NULL, now, err);
+}
+
+enum tpmiot_rc
+tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
+    X509_STORE *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
+{
+	struct excuses excuses = { .missing_crl = crls != NULL && crls->missing_ok };
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(libctx, NULL);
 	X509 *twin = readable_twin(libctx, cert);
 	enum tpmiot_rc rc;
@@ -152,8 +203,11 @@ tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untru
 		goto out;
 	}
 	set_rules(ctx, now);
-	if (twin != cert)
-		X509_STORE_CTX_set_verify_cb(ctx, excuse_twin);
+	if (crls != NULL && crls->lists != NULL)
+		set_crls(ctx, crls);
+	excuses.twin = twin != cert;
+	X509_STORE_CTX_set_app_data(ctx, &excuses);
+	X509_STORE_CTX_set_verify_cb(ctx, judge);
 	if (X509_verify_cert(ctx) != 1) {
 		rc = explain(ctx, err);
 		goto out;

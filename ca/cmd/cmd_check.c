@@ -7,6 +7,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "ca/pki/ekcrls.h"
 #include "ca/pki/keyuri.h"
 #include "ca/http/tls.h"
 #include "ca/pki/x509.h"
@@ -187,6 +188,32 @@ check_store(struct checks *c)
 		    "(tpmiot-ca trust add)");
 }
 
+/* Lists that have ended are as good as missing. */
+static void
+check_ek_crls(struct checks *c)
+{
+	static const char what[] = "revocation lists of TPM makers";
+	struct tpmiot_ekcert_crls crls = { NULL, false };
+	struct tpmiot_err err = { .text = "" };
+	int ended = 0;
+
+	if (!went(c, what, ca_ekcrls_load(&c->config, &crls, &err), &err) || crls.lists == NULL)
+		return;
+	for (int i = 0; i < sk_X509_CRL_num(crls.lists); i++) {
+		const ASN1_TIME *end = X509_CRL_get0_nextUpdate(sk_X509_CRL_value(crls.lists, i));
+
+		ended += end != NULL && ASN1_TIME_cmp_time_t(end, (time_t)c->cli->now) <= 0;
+	}
+	if (sk_X509_CRL_num(crls.lists) == 0)
+		warn(c, what, "there is none in ek_crls");
+	else if (ended > 0)
+		warn(c, what, "%d of %d are out of date; get them anew", ended,
+		    sk_X509_CRL_num(crls.lists));
+	else
+		fine(c, what);
+	ca_ekcrls_free(&crls);
+}
+
 enum tpmiot_rc
 ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -207,6 +234,7 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	c.rows = json_array();
 	fine(&c, "configuration");
 	check_keys(&c);
+	check_ek_crls(&c);
 	check_store(&c);
 	ca_config_free(&c.config);
 	rc = ca_out_rows(stdout, cli->json, c.rows, columns, err);

@@ -12,6 +12,7 @@
 #include <tpmiot/keyrules.h>
 
 #include "ca/file.h"
+#include "ca/pki/ekcrls.h"
 #include "ca/pki/roots.h"
 
 #define FILE_MAX (64 * 1024)
@@ -131,7 +132,8 @@ check_key(EVP_PKEY *key, struct tpmiot_err *err)
 }
 
 static enum tpmiot_rc
-check_path(struct ca_cli *cli, struct subject *s, struct tpmiot_err *err)
+check_path(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct subject *s,
+    struct tpmiot_err *err)
 {
 	struct ca_roots roots = { NULL, NULL, 0 };
 	enum tpmiot_rc rc = ca_roots_refresh(cli->store, &roots, err);
@@ -143,15 +145,15 @@ check_path(struct ca_cli *cli, struct subject *s, struct tpmiot_err *err)
 			rc = tpmiot_err_memory(err);
 	}
 	if (rc == TPMIOT_OK)
-		rc =
-		    tpmiot_ekcert_check_path(NULL, s->cert, s->links, roots.anchors, cli->now, err);
+		rc = tpmiot_ekcert_check_path_crls(
+		    NULL, s->cert, s->links, roots.anchors, crls, cli->now, err);
 	ca_roots_free(&roots);
 	return rc;
 }
 
 /* All of them, whatever one says: that is what a diagnosis is for. */
 static void
-apply_rules(struct ca_cli *cli, struct subject *s)
+apply_rules(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct subject *s)
 {
 	struct tpmiot_err err = { .text = "" };
 	enum tpmiot_rc rc = tpmiot_ekcert_pubkey(NULL, s->cert, &s->key, &err);
@@ -160,7 +162,7 @@ apply_rules(struct ca_cli *cli, struct subject *s)
 		rc = check_key(s->key, &err);
 	judge(s, "key", rc, &err);
 	judge(s, "profile", tpmiot_ekcert_check_profile(s->cert, &s->info, &err), &err);
-	judge(s, "path", check_path(cli, s, &err), &err);
+	judge(s, "path", check_path(cli, crls, s, &err), &err);
 }
 
 /* ---- The answer --------------------------------------------------------------------- */
@@ -231,20 +233,26 @@ enum tpmiot_rc
 ca_cmd_ek_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
 	struct subject s = { .rules = json_array() };
+	struct tpmiot_ekcert_crls crls = { NULL, false };
+	struct ca_config config = { .dir = NULL };
 	int first;
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_store(cli, err);
+	if (rc == TPMIOT_OK && (rc = ca_cli_config(cli, &config, err)) == TPMIOT_OK)
+		rc = ca_ekcrls_load(&config, &crls, err);
 	if (rc == TPMIOT_OK)
 		rc = read_file(argv[first], &s, err);
 	if (rc == TPMIOT_OK) {
-		apply_rules(cli, &s);
+		apply_rules(cli, &crls, &s);
 		rc = report(cli, &s, err);
 	}
 	if (rc == TPMIOT_OK && s.refused_by != NULL)
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "%s: refused by the rule \"%s\"",
 		    argv[first], s.refused_by);
+	ca_ekcrls_free(&crls);
+	ca_config_free(&config);
 	json_decref(s.rules);
 	EVP_PKEY_free(s.key);
 	sk_X509_pop_free(s.links, X509_free);

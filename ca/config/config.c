@@ -14,6 +14,7 @@
 #include "ca/config/config_keys.h"
 
 _Static_assert(sizeof(enum ca_enrolment) == sizeof(unsigned), "stored as an index");
+_Static_assert(sizeof(enum ca_crl_missing) == sizeof(unsigned), "stored as an index");
 _Static_assert(sizeof(enum ca_log_format) == sizeof(unsigned), "stored as an index");
 _Static_assert(sizeof(enum ca_log_level) == sizeof(unsigned), "stored as an index");
 

@@ -25,6 +25,8 @@ enum ca_enrolment {
 
 enum ca_choice { CA_NO, CA_YES };
 
+enum ca_crl_missing { CA_CRL_MISSING_REFUSE, CA_CRL_MISSING_ACCEPT };
+
 enum ca_log_format { CA_LOG_TEXT, CA_LOG_JSON };
 
 enum ca_log_level { CA_LOG_ERROR, CA_LOG_WARNING, CA_LOG_INFO, CA_LOG_DEBUG };
@@ -69,9 +71,11 @@ struct ca_config {
 	int64_t clock_skew;        /* seconds by which instances' and devices' clocks may differ */
 	int64_t seal_key_lifetime; /* seconds until a new session sealing key is made */
 	int64_t validity;          /* seconds a device certificate is valid */
-	int64_t crl_lifetime;      /* seconds from a CRL's thisUpdate to its nextUpdate */
-	char *crl_url;             /* for certificates' crlDistributionPoints; "": none */
-	char *ca_key;              /* key URIs: give them to ca_key_load() */
+	char *ek_crls;             /* directory of TPM makers' revocation lists; "": none */
+	enum ca_crl_missing ek_crl_missing;
+	int64_t crl_lifetime; /* seconds from a CRL's thisUpdate to its nextUpdate */
+	char *crl_url;        /* for certificates' crlDistributionPoints; "": none */
+	char *ca_key;         /* key URIs: give them to ca_key_load() */
 	char *ca_key_passphrase_file;
 	char *ca_cert; /* file, PEM: the CA's certificate, what leads to its root may follow */
 	char *chain;   /* file, PEM: more of that; "": none */

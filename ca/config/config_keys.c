@@ -14,6 +14,7 @@
 static const char *const enrolments[] = { "listed", "token", "open", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const crl_missing[] = { "refuse", "accept", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
 #define AT(field) offsetof(struct ca_config, field)
@@ -50,6 +51,12 @@ static const struct ca_key config_keys[] = {
 	    "for which no TPM was proved: no or yes. Tokens and messages are verified with them;\n"
 	    "certificates they never get.",
 	    .choices = no_yes },
+	{ "ek_crls", CA_KEY_STRING, AT(ek_crls), "",
+	    "Directory with revocation lists of TPM makers (PEM or DER), read at start and "
+	    "reload." },
+	{ "ek_crl_missing", CA_KEY_CHOICE, AT(ek_crl_missing), "refuse",
+	    "An EK certificate of whose issuers one has no list in force there: refuse or accept.",
+	    .choices = crl_missing },
 	{ "crl_lifetime", CA_KEY_DURATION, AT(crl_lifetime), "7d",
 	    "How long a certificate revocation list is good for; a new one is made after half of\n"
 	    "that, and whenever a certificate was revoked.",

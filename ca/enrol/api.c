@@ -109,6 +109,12 @@ ca_api_change(struct ca_api *api, const struct ca_config *config, const struct c
 }
 
 void
+ca_api_set_ek_crls(struct ca_api *api, const struct tpmiot_ekcert_crls *crls)
+{
+	api->ek_crls = crls;
+}
+
+void
 ca_api_free(struct ca_api **apip)
 {
 	if (*apip == NULL)

@@ -6,6 +6,8 @@
 #ifndef CA_API_H
 #define CA_API_H
 
+#include <tpmiot/ekcert.h>
+
 #include "ca/config/config.h"
 #include "ca/http/http.h"
 #include "ca/pki/keyuri.h"
@@ -23,6 +25,8 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_api_new(const struct ca_config *config, struct
 /* From now on with these; what was counted against limits stays counted. */
 void ca_api_change(
     struct ca_api *api, const struct ca_config *config, const struct ca_signer *signer);
+/* Revocation lists of TPM makers from now on; borrowed, NULL for none. */
+void ca_api_set_ek_crls(struct ca_api *api, const struct tpmiot_ekcert_crls *crls);
 void ca_api_free(struct ca_api **api);
 
 /* One request, to the end: what it changed is durable when this returns. */

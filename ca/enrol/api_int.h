@@ -18,6 +18,7 @@ struct ca_api {
 	const struct ca_signer *signer;
 	int64_t (*now)(void);
 	struct ca_roots roots;
+	const struct tpmiot_ekcert_crls *ek_crls; /* NULL: none */
 	struct ca_limiter *limiter;
 	struct ca_metrics metrics;
 	struct ca_bucket audit;  /* how many refusals may be written */

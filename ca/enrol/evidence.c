@@ -122,12 +122,14 @@ collect_links(const struct ca_attest_request *req, STACK_OF(X509) *links, STACK_
 
 bool
 ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X509_STORE *roots,
-    STACK_OF(X509) *links, int64_t now, struct ca_ek *ek, struct ca_problem *problem)
+    STACK_OF(X509) *links, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
+    struct ca_problem *problem)
 {
 	STACK_OF(X509) *untrusted = NULL;
 	struct tpmiot_err err = { 0 };
 	const uint8_t *der;
 	size_t der_len;
+	enum tpmiot_rc rc;
 	X509 *cert = NULL;
 	bool ok = false;
 
@@ -149,8 +151,12 @@ ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X
 	ek->has_cert = true;
 	if (tpmiot_ekcert_check_profile(cert, &ek->info, &err) != TPMIOT_OK)
 		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
-	else if (tpmiot_ekcert_check_path(libctx, cert, untrusted, roots, now, &err) != TPMIOT_OK)
-		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_UNTRUSTED, &err);
+	else if ((rc = tpmiot_ekcert_check_path_crls(
+	              libctx, cert, untrusted, roots, crls, now, &err)) != TPMIOT_OK)
+		ca_refuse_err(&ek->cert_problem,
+		    rc == TPMIOT_E_POLICY ? CA_PROBLEM_EK_CERTIFICATE_REVOKED
+		                          : CA_PROBLEM_EK_CERTIFICATE_UNTRUSTED,
+		    &err);
 	ok = true;
 out:
 	sk_X509_pop_free(untrusted, X509_free);

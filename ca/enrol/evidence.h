@@ -30,8 +30,8 @@ TPMIOT_MUST_USE bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest
 
 /* Its certificate, if one was sent: that has to be one, and for this EK, in any case. */
 TPMIOT_MUST_USE bool ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
-    X509_STORE *roots, STACK_OF(X509) *links, int64_t now, struct ca_ek *ek,
-    struct ca_problem *problem);
+    X509_STORE *roots, STACK_OF(X509) *links, const struct tpmiot_ekcert_crls *crls, int64_t now,
+    struct ca_ek *ek, struct ca_problem *problem);
 
 TPMIOT_MUST_USE bool ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
     struct tpmiot_public *out, struct ca_problem *problem);

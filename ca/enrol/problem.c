@@ -42,6 +42,10 @@ static const struct {
 	    "The TPM's maker is not trusted",
 	    "On the CA, trust the maker's root (tpmiot-ca trust add) or list the EK (tpmiot-ca "
 	    "allow add)." },
+	[CA_PROBLEM_EK_CERTIFICATE_REVOKED] = { 403, "ek-certificate-revoked",
+	    "The TPM's maker revoked its EK certificate",
+	    "Ask the maker why; an operator who knows better can list the EK (tpmiot-ca allow "
+	    "add)." },
 	[CA_PROBLEM_EK_NOT_LISTED] = { 403, "ek-not-listed", "The EK is not on the allow-list",
 	    "On the CA: tpmiot-ca allow add --ek=FINGERPRINT." },
 	[CA_PROBLEM_AK_UNSUITABLE] = { 422, "ak-unsuitable", "The attestation key cannot be used",

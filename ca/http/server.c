@@ -11,6 +11,7 @@
 #include "ca/http/plain.h"
 #include "ca/http/tls.h"
 #include "ca/log.h"
+#include "ca/pki/ekcrls.h"
 #include "ca/pki/keyuri.h"
 #include "ca/pki/x509.h"
 
@@ -19,6 +20,7 @@ struct settings {
 	struct ca_config config;
 	struct ca_signer signer;
 	SSL_CTX *tls;
+	struct tpmiot_ekcert_crls ek_crls;
 };
 
 struct server {
@@ -40,6 +42,7 @@ settings_free(struct settings **settings)
 	if (s == NULL)
 		return;
 	SSL_CTX_free(s->tls);
+	ca_ekcrls_free(&s->ek_crls);
 	ca_signer_free(&s->signer);
 	ca_config_free(&s->config);
 	free(s);
@@ -61,7 +64,8 @@ settings_read(const struct ca_server_source *source, struct settings **out, stru
 	}
 	if ((rc = ca_providers_load(s->config.providers, err)) == TPMIOT_OK &&
 	    (rc = ca_signer_load(&s->config, &s->signer, err)) == TPMIOT_OK &&
-	    (rc = ca_tls_new(&s->config, &s->signer, &s->tls, err)) == TPMIOT_OK) {
+	    (rc = ca_tls_new(&s->config, &s->signer, &s->tls, err)) == TPMIOT_OK &&
+	    (rc = ca_ekcrls_load(&s->config, &s->ek_crls, err)) == TPMIOT_OK) {
 		*out = s;
 		s = NULL;
 	}
@@ -155,6 +159,7 @@ reload(void *arg)
 	warn_address("metrics_listen", old->config.metrics_listen, fresh->config.metrics_listen);
 	use(server, fresh);
 	ca_api_change(server->api, &fresh->config, &fresh->signer);
+	ca_api_set_ek_crls(server->api, &fresh->ek_crls);
 	options = http_options(server);
 	ca_http_change(server->http, &options);
 	settings_free(&old);
@@ -205,8 +210,10 @@ ca_server_run(const struct ca_server_source *source, struct ca_store *store, str
 	use(&server, settings);
 	rc = ca_api_new(
 	    &server.settings->config, store, &server.settings->signer, NULL, &server.api, err);
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK) {
+		ca_api_set_ek_crls(server.api, &settings->ek_crls);
 		rc = serve(&server, err);
+	}
 	if (rc == TPMIOT_OK)
 		ca_log(CA_LOG_INFO, "stopped");
 	ca_plain_free(&server.monitor);

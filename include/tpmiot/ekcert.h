@@ -62,4 +62,20 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_key(
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert,
     STACK_OF(X509) *untrusted, X509_STORE *roots, int64_t now, struct tpmiot_err *err);
 
+/* Revocation lists of TPM makers. */
+struct tpmiot_ekcert_crls {
+	STACK_OF(X509_CRL) *lists; /* NULL: revocation is not looked at */
+	bool missing_ok;           /* an issuer of which no list is in force vouches all the same */
+};
+
+/*
+ * The same, and no certificate of the path is revoked (RFC 5280 section 6.3). Every issuer below
+ * the trusted one needs a list in force, unless missing_ok; a list that has ended still counts for
+ * what it has revoked, and one whose signature does not hold refuses in any case. Nothing is
+ * fetched. TPMIOT_E_POLICY: revoked; TPMIOT_E_VERIFY: anything else.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libctx, X509 *cert,
+    STACK_OF(X509) *untrusted, X509_STORE *roots, const struct tpmiot_ekcert_crls *crls,
+    int64_t now, struct tpmiot_err *err);
+
 #endif

@@ -544,6 +544,10 @@ struct path {
 	bool trust_sub;   /* instead of the root */
 	bool trust_nothing;
 	bool trust_ek;
+	struct tpmiot_ekcert_crls crls;
+	/* Lists that are made: by the intermediate with the EK certificate on it; by the root. */
+	bool sub_list, revoked, root_list, forged;
+	long list_ends; /* seconds from now; 0: a day */
 };
 
 static struct path
@@ -560,6 +564,31 @@ sound_path(void)
 		.key = ek_rsa.pkey, .issuer_key = other_key, .extensions = CERTKIT_EK_RSA
 	};
 	return path;
+}
+
+static void
+add_list(struct path *path, X509 *issuer, EVP_PKEY *key, X509 *revoked)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)path->now - 86400);
+	ASN1_TIME *end = ASN1_TIME_set(
+	    NULL, (time_t)path->now + (path->list_ends != 0 ? path->list_ends : 86400));
+	X509_REVOKED *entry;
+
+	assert_int_equal(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)), 1);
+	assert_int_equal(X509_CRL_set1_lastUpdate(crl, begin), 1);
+	assert_int_equal(X509_CRL_set1_nextUpdate(crl, end), 1);
+	if (revoked != NULL) {
+		entry = X509_REVOKED_new();
+		assert_int_equal(
+		    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked)), 1);
+		assert_int_equal(X509_REVOKED_set_revocationDate(entry, begin), 1);
+		assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+	}
+	assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+	assert_true(sk_X509_CRL_push(path->crls.lists, crl) > 0);
+	ASN1_TIME_free(begin);
+	ASN1_TIME_free(end);
 }
 
 static enum tpmiot_rc
@@ -582,7 +611,15 @@ check_path(struct path *path, struct tpmiot_err *err)
 		assert_int_equal(X509_STORE_add_cert(roots, path->ek), 1);
 	else if (!path->trust_nothing)
 		assert_int_equal(X509_STORE_add_cert(roots, path->root), 1);
-	rc = tpmiot_ekcert_check_path(NULL, path->ek, untrusted, roots, path->now, err);
+	if (path->sub_list)
+		add_list(path, path->sub, path->forged ? ca_key : other_key,
+		    path->revoked ? path->ek : NULL);
+	if (path->root_list)
+		add_list(path, path->root, ca_key, NULL);
+	rc = tpmiot_ekcert_check_path_crls(
+	    NULL, path->ek, untrusted, roots, &path->crls, path->now, err);
+	sk_X509_CRL_pop_free(path->crls.lists, X509_CRL_free);
+	path->crls.lists = NULL;
 	sk_X509_free(untrusted);
 	X509_STORE_free(roots);
 	X509_free(path->root);
@@ -605,6 +642,89 @@ refuse_path(struct path path, const char *word)
 	struct tpmiot_err err = { 0 };
 
 	assert_refused(check_path(&path, &err), TPMIOT_E_VERIFY, &err, word);
+}
+
+/* A sound path, and both lists in force. */
+static struct path
+listed_path(void)
+{
+	struct path path = sound_path();
+
+	path.crls.lists = sk_X509_CRL_new_null();
+	path.sub_list = path.root_list = true;
+	return path;
+}
+
+static void
+test_check_path_crls(void **state)
+{
+	struct path path = listed_path();
+
+	(void)state;
+	accept_path(path);
+	path = listed_path();
+	path.ek_spec.oaep = true;
+	accept_path(path);
+	path = listed_path(); /* trusted itself, the intermediate needs nobody's word */
+	path.trust_sub = true;
+	path.root_list = false;
+	accept_path(path);
+}
+
+static void
+test_check_path_crl_missing(void **state)
+{
+	struct path path = listed_path();
+
+	(void)state;
+	path.sub_list = false;
+	refuse_path(path, "no revocation list of the issuer");
+	path = listed_path();
+	path.root_list = false;
+	refuse_path(path, "no revocation list of the issuer");
+	path = listed_path();
+	path.list_ends = -60;
+	refuse_path(path, "expired");
+	path = listed_path();
+	path.sub_list = path.root_list = false;
+	path.crls.missing_ok = true;
+	accept_path(path);
+	path = listed_path();
+	path.list_ends = -60;
+	path.crls.missing_ok = true;
+	accept_path(path);
+}
+
+static void
+test_check_path_crl_forged(void **state)
+{
+	struct path path = listed_path();
+
+	(void)state;
+	path.forged = true;
+	refuse_path(path, "CRL signature failure");
+	path = listed_path();
+	path.forged = true;
+	path.crls.missing_ok = true;
+	refuse_path(path, "CRL signature failure");
+}
+
+static void
+test_check_path_revoked(void **state)
+{
+	struct path path;
+	struct tpmiot_err err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		path = listed_path();
+		path.revoked = true;
+		path.ek_spec.oaep = (i & 1) != 0;
+		path.crls.missing_ok = (i & 2) != 0;
+		/* One that is out of date is no proof of anything else. */
+		path.list_ends = (i & 4) != 0 && path.crls.missing_ok ? -60 : 0;
+		assert_refused(check_path(&path, &err), TPMIOT_E_POLICY, &err, "revoked");
+	}
 }
 
 static void
@@ -908,6 +1028,10 @@ main(void)
 		cmocka_unit_test(test_check_key_same_type),
 		cmocka_unit_test(test_check_key_oaep),
 		cmocka_unit_test(test_pubkey_unreadable),
+		cmocka_unit_test(test_check_path_crls),
+		cmocka_unit_test(test_check_path_crl_missing),
+		cmocka_unit_test(test_check_path_crl_forged),
+		cmocka_unit_test(test_check_path_revoked),
 		cmocka_unit_test(test_check_path_sound),
 		cmocka_unit_test(test_check_path_trusted_intermediate),
 		cmocka_unit_test(test_check_path_untrusted),
