@@ -13,7 +13,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
 	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
 	ca/cmd/cmd_device.c ca/cmd/cmd_device_key.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
-	ca/cmd/cmd_join.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
+	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
 	ca/cmd/init.h ca/cmd/init_cert.c ca/cmd/out.c ca/cmd/out.h \
 	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h \
 	ca/config/config_sections.c ca/config/words.c ca/config/words.h \
@@ -36,7 +36,8 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/store/store_key.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
 	ca/store/store_stmt.c ca/store/store_token.c \
 	ca/token/bearer.c ca/token/bearer.h ca/token/devkey.c ca/token/devkey.h ca/token/jwt.c \
-	ca/token/jwt.h ca/token/signed.c ca/token/signed.h ca/token/verify_jwt.c
+	ca/token/jwt.h ca/token/message.h ca/token/message_cms.c ca/token/message_jws.c \
+	ca/token/signed.c ca/token/signed.h ca/token/verify_jwt.c
 
 bin_PROGRAMS += ca/tpmiot-ca
 ca_tpmiot_ca_CFLAGS = $(CA_CFLAGS)

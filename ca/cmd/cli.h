@@ -86,7 +86,7 @@ ca_cli_run ca_cmd_join_add, ca_cmd_join_list, ca_cmd_join_remove;
 ca_cli_run ca_cmd_device_list, ca_cmd_device_show, ca_cmd_device_block, ca_cmd_device_unblock;
 ca_cli_run ca_cmd_device_release, ca_cmd_device_add, ca_cmd_device_drop_key;
 ca_cli_run ca_cmd_cert_list, ca_cmd_cert_show, ca_cmd_cert_revoke;
-ca_cli_run ca_cmd_token_verify;
+ca_cli_run ca_cmd_token_verify, ca_cmd_message_verify;
 ca_cli_run ca_cmd_crl;
 ca_cli_run ca_cmd_ek_verify;
 ca_cli_run ca_cmd_audit;

@@ -19,9 +19,8 @@ ca_cmd_read_stdin(size_t max, struct tpmiot_buf *out, struct tpmiot_err *err)
 	return tpmiot_buf_done(out, err);
 }
 
-/* The token without the line's end that came with it. */
-static struct tpmiot_bytes
-trimmed(const struct tpmiot_buf *text)
+struct tpmiot_bytes
+ca_cmd_trimmed(const struct tpmiot_buf *text)
 {
 	size_t len = text->len;
 
@@ -71,9 +70,8 @@ print_facts(const struct ca_cli *cli, const struct ca_bearer_facts *facts, struc
 	    err);
 }
 
-/* A refusal is an answer, too; its exit code is 1 as any failure's: whoever asks lets nobody in. */
-static void
-print_refusal(const struct ca_cli *cli, const struct tpmiot_err *err)
+void
+ca_cmd_print_refusal(const struct ca_cli *cli, const struct tpmiot_err *err)
 {
 	struct tpmiot_err ignored;
 
@@ -104,11 +102,12 @@ ca_cmd_token_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err
 	if (rc == TPMIOT_OK) {
 		rc = ca_cmd_read_stdin(CA_BEARER_MAX, &text, err);
 		if (rc == TPMIOT_OK)
-			rc = ca_bearer_verify(cli->store, trimmed(&text), &asked, &facts, err);
+			rc = ca_bearer_verify(
+			    cli->store, ca_cmd_trimmed(&text), &asked, &facts, err);
 		if (rc == TPMIOT_OK)
 			rc = print_facts(cli, &facts, err);
 		else
-			print_refusal(cli, err);
+			ca_cmd_print_refusal(cli, err);
 	}
 	tpmiot_buf_free(&text);
 	return rc;

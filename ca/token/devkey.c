@@ -169,3 +169,21 @@ ca_devkey_usable(const struct ca_devkey *key, int64_t now, bool bare_keys, struc
 		    err, TPMIOT_E_POLICY, "the time of the key that signed it has not begun");
 	return TPMIOT_OK;
 }
+
+enum tpmiot_rc
+ca_devkey_is(const struct ca_devkey *key, const char *device_id, struct tpmiot_err *err)
+{
+	if (device_id != NULL && strcmp(device_id, key->device_id) != 0)
+		return tpmiot_err_set(err, TPMIOT_E_POLICY, "it is %s's, and %.64s was asked for",
+		    key->device_id, device_id);
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+ca_devkey_signed_at(int64_t signed_at, int64_t now, struct tpmiot_err *err)
+{
+	if (signed_at > now + CA_BEARER_LEEWAY)
+		return tpmiot_err_set(err, TPMIOT_E_POLICY,
+		    "it was signed in the future: one of the clocks is wrong");
+	return TPMIOT_OK;
+}

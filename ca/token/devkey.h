@@ -42,6 +42,14 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_list(struct ca_store *store, const char
 TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_usable(
     const struct ca_devkey *key, int64_t now, bool bare_keys, struct tpmiot_err *err);
 
+/* Whether it is this device's (NULL: any will do). TPMIOT_E_POLICY. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_is(
+    const struct ca_devkey *key, const char *device_id, struct tpmiot_err *err);
+
+/* Whether a device can have signed at that time (0: it does not say), give or take a minute. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_signed_at(
+    int64_t signed_at, int64_t now, struct tpmiot_err *err);
+
 void ca_devkey_clear(struct ca_devkey *key);
 
 #endif

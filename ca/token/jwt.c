@@ -29,6 +29,16 @@ get_time(const json_t *object, const char *name, int64_t *out, struct tpmiot_err
 	return TPMIOT_OK;
 }
 
+static void
+read_typ(const json_t *typ, struct ca_jose *out)
+{
+	const char *text = json_string_value(typ);
+
+	out->has_typ = typ != NULL;
+	if (text != NULL && strlen(text) < sizeof(out->typ))
+		memcpy(out->typ, text, strlen(text) + 1);
+}
+
 static enum tpmiot_rc
 read_jose(const json_t *header, struct ca_jose *out, struct tpmiot_err *err)
 {
@@ -45,6 +55,7 @@ read_jose(const json_t *header, struct ca_jose *out, struct tpmiot_err *err)
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "its header has \"crit\", and nothing there is understood here (RFC 7515 "
 		    "section 4.1.11)");
+	read_typ(json_object_get(header, "typ"), out);
 	out->has_key = kid != NULL && strlen(kid) == 2 * CA_SHA256_LEN &&
 	               tpmiot_hex_decode(kid, out->key_spki, CA_SHA256_LEN, NULL) == TPMIOT_OK;
 	return get_time(header, "iat", &out->issued, err);
@@ -100,6 +111,9 @@ ca_jwt_parse(struct tpmiot_bytes text, struct ca_jwt *out, struct tpmiot_err *er
 
 	if (rc == TPMIOT_OK)
 		rc = ca_jose_parse(&jwt.jws.header, &jwt.jose, err);
+	if (rc == TPMIOT_OK && jwt.jose.has_typ && strcasecmp(jwt.jose.typ, "JWT") != 0)
+		rc = tpmiot_err_set(
+		    err, TPMIOT_E_VERIFY, "it is signed as something else than a token (\"typ\")");
 	if (rc == TPMIOT_OK)
 		rc = ca_json_load(
 		    jwt.jws.payload.data, jwt.jws.payload.len, DEPTH_MAX, &jwt.claims, err);

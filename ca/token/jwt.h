@@ -14,6 +14,8 @@ struct ca_jose {
 	const struct tpmiot_jws_alg *alg;
 	bool has_key; /* kid is the SHA-256 of a key's SPKI, as tpmiot-enroll writes it */
 	uint8_t key_spki[CA_SHA256_LEN];
+	char typ[8]; /* "" if it is not said, or is longer than any of ours */
+	bool has_typ;
 	int64_t issued; /* "iat" in the header (RFC 7519 section 5.3); -1: not said */
 };
 
@@ -36,7 +38,9 @@ struct ca_jwt {
 
 /*
  * The text is borrowed as long as *out is used. TPMIOT_E_FORMAT: no JWT, or one without iat or exp;
- * TPMIOT_E_VERIFY as ca_jose_parse(). The signature has not been looked at then.
+ * TPMIOT_E_VERIFY as ca_jose_parse(), or a JWS that says it is something else than a JWT: what a
+ * device signs as a message must not become a token (RFC 8725 section 3.11). The signature has not
+ * been looked at then.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_jwt_parse(
     struct tpmiot_bytes text, struct ca_jwt *out, struct tpmiot_err *err);

@@ -7,15 +7,11 @@
 #include "ca/token/signed.h"
 
 static enum tpmiot_rc
-check_subject(const struct ca_jwt *jwt, const char *device_id, const struct ca_bearer_asked *asked,
-    struct tpmiot_err *err)
+check_subject(const struct ca_jwt *jwt, const struct ca_devkey *key, struct tpmiot_err *err)
 {
-	if (jwt->sub != NULL && strcmp(jwt->sub, device_id) != 0)
+	if (jwt->sub != NULL && strcmp(jwt->sub, key->device_id) != 0)
 		return tpmiot_err_set(err, TPMIOT_E_POLICY,
-		    "it is %s's, and its subject another (\"sub\")", device_id);
-	if (asked->device_id != NULL && strcmp(asked->device_id, device_id) != 0)
-		return tpmiot_err_set(err, TPMIOT_E_POLICY, "it is %s's, and %.64s was asked for",
-		    device_id, asked->device_id);
+		    "it is %s's, and its subject another (\"sub\")", key->device_id);
 	return TPMIOT_OK;
 }
 
@@ -31,7 +27,9 @@ ca_bearer_verify_jwt(struct ca_store *store, struct tpmiot_bytes text,
 		rc = ca_signed_find(store, &jwt.jws, &jwt.jose,
 		    jwt.sub != NULL ? jwt.sub : asked->device_id, &key, err);
 	if (rc == TPMIOT_OK)
-		rc = check_subject(&jwt, key.device_id, asked, err);
+		rc = check_subject(&jwt, &key, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_devkey_is(&key, asked->device_id, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_jwt_check_claims(&jwt, asked, err);
 	if (rc == TPMIOT_OK)

@@ -79,8 +79,8 @@ enroll_token_jws(struct enroll_env *env, struct enroll_token *token, struct tpmi
 	struct enroll_signer signer = { .tpm = NULL };
 	struct tpmiot_buf message = TPMIOT_BUF_INIT;
 	const struct tpmiot_jws_alg *alg = NULL;
-	/* When it was signed is said as in a JWT (RFC 7519 section 5.3). */
-	json_t *more = json_pack("{s:I}", "iat", (json_int_t)token->now);
+	/* No reader takes this for a JWT; when it was signed is said as in one (RFC 7519 5.3). */
+	json_t *more = json_pack("{s:s, s:I}", "typ", "JOSE", "iat", (json_int_t)token->now);
 	enum tpmiot_rc rc = open_signer(env, token->now, &signer, &alg, err);
 
 	if (rc == TPMIOT_OK)

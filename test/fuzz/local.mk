@@ -6,6 +6,7 @@
 FUZZ_TARGETS = \
 	test/fuzz/fuzz_attest \
 	test/fuzz/fuzz_ekcert \
+	test/fuzz/fuzz_jws \
 	test/fuzz/fuzz_keyfile \
 	test/fuzz/fuzz_keyrules \
 	test/fuzz/fuzz_prov_import \
@@ -19,9 +20,11 @@ test_fuzz_fuzz_prov_import_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_store_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_verify_LDADD = $(FUZZ_PROV_LDADD)
 if ENABLE_CA
-FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_wire
+FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_token test/fuzz/fuzz_ca_wire
 FUZZ_CA_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) ca/libtpmiot-ca.la
 test_fuzz_fuzz_ca_session_LDADD = $(FUZZ_CA_LDADD)
+test_fuzz_fuzz_ca_token_LDADD = $(FUZZ_CA_LDADD)
+test_fuzz_fuzz_ca_token_CFLAGS = $(CA_CFLAGS)
 test_fuzz_fuzz_ca_wire_LDADD = $(FUZZ_CA_LDADD)
 endif
 

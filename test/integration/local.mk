@@ -25,6 +25,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_renew.sh \
 	test/integration/test_examples.sh \
 	test/integration/test_factory.sh \
+	test/integration/test_message.sh \
 	test/integration/test_token.sh test/integration/test_token_verify.sh \
 	test/integration/forge_jwt.py \
 	test/integration/wire_client.py
