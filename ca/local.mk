@@ -13,13 +13,13 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
 	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
 	ca/cmd/cmd_device.c ca/cmd/cmd_device_key.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
-	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
+	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_pcr.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
 	ca/cmd/init.h ca/cmd/init_cert.c ca/cmd/out.c ca/cmd/out.h \
 	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h \
 	ca/config/config_sections.c ca/config/words.c ca/config/words.h \
 	ca/enrol/admit.c ca/enrol/admit.h ca/enrol/api.c ca/enrol/api.h ca/enrol/api_int.h \
 	ca/enrol/client.c ca/enrol/decide.c ca/enrol/evidence.c ca/enrol/evidence.h \
-	ca/enrol/problem.c ca/enrol/problem.h ca/enrol/seal.c ca/enrol/seal.h \
+	ca/enrol/problem.c ca/enrol/problem.h ca/enrol/quote.c ca/enrol/quote.h ca/enrol/seal.c ca/enrol/seal.h \
 	ca/enrol/step_attest.c ca/enrol/step_issue.c ca/enrol/step_renew.c ca/enrol/steps.c \
 	ca/enrol/ticket.c ca/enrol/ticket.h ca/enrol/wire.c ca/enrol/wire.h \
 	ca/http/address.c ca/http/address.h ca/http/handshake.c ca/http/handshake.h \
@@ -33,7 +33,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \
 	ca/store/store_backup.c \
 	ca/store/store_cert.c ca/store/store_counts.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_int.h \
-	ca/store/store_key.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
+	ca/store/store_key.c ca/store/store_pcr.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
 	ca/store/store_stmt.c ca/store/store_token.c \
 	ca/token/bearer.c ca/token/bearer.h ca/token/devkey.c ca/token/devkey.h ca/token/jwt.c \
 	ca/token/jwt.h ca/token/message.h ca/token/message_cms.c ca/token/message_jws.c \

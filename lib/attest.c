@@ -296,7 +296,8 @@ is_question(const struct tpmiot_pcr_bank *banks, size_t n)
 enum tpmiot_rc
 tpmiot_attest_verify_quote(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
     const struct tpmiot_pcr_bank *banks, size_t banks_n, struct tpmiot_bytes nonce,
-    struct tpmiot_bytes attest, struct tpmiot_bytes signature, struct tpmiot_err *err)
+    struct tpmiot_bytes attest, struct tpmiot_bytes signature, TPMS_CLOCK_INFO *clock,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_attest parsed;
 	enum tpmiot_rc rc;
@@ -309,5 +310,7 @@ tpmiot_attest_verify_quote(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
 		rc = check_quoted(libctx, ak, parsed.attested, banks, banks_n, err);
 	if (rc != TPMIOT_OK)
 		(void)tpmiot_err_prefix(err, "TPM2_Quote");
+	else if (clock != NULL)
+		*clock = parsed.clock;
 	return rc;
 }

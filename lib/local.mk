@@ -26,6 +26,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/keyrules.c \
 	lib/outerwrap.c \
 	lib/outerwrap.h \
+	lib/pcrset.c \
 	lib/policy.c \
 	lib/public.c \
 	lib/roca.c \

@@ -6,18 +6,20 @@ static bool
 add_row(void *arg, const struct ca_audit *entry)
 {
 	return ca_out_append(
-	    arg, json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+	    arg, json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 	             (json_int_t)entry->id, "time", ca_out_time(entry->time), "event",
 	             ca_out_text(entry->event), "decision", ca_out_text(entry->decision), "reason",
 	             ca_out_text(entry->reason), "device_id", ca_out_text(entry->device_id), "ek",
 	             entry->has_ek ? ca_out_hex(entry->ek_spki, CA_SHA256_LEN) : json_null(),
-	             "peer", ca_out_text(entry->peer), "detail", ca_out_text(entry->detail)));
+	             "peer", ca_out_text(entry->peer), "detail", ca_out_text(entry->detail), "pcrs",
+	             ca_out_text(entry->pcrs != NULL ? entry->pcrs : "")));
 }
 
 enum tpmiot_rc
 ca_cmd_audit(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
 	static const struct ca_column columns[] = {
+		{ "id", "NUMBER" },
 		{ "time", "TIME" },
 		{ "event", "EVENT" },
 		{ "decision", "DECISION" },

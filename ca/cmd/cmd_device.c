@@ -68,12 +68,36 @@ ca_cmd_find_device(
 	return rc;
 }
 
+/* What its TPM stated last; nothing if it was never asked. */
+static enum tpmiot_rc
+add_quote(struct ca_cli *cli, const struct ca_device *dev, json_t *record, struct tpmiot_err *err)
+{
+	struct ca_quote quote = { .pcrs = TPMIOT_BUF_INIT };
+	enum tpmiot_rc rc = ca_quote_find(cli->store, dev->ek_spki, &quote, err);
+	const char *pcrs;
+
+	if (rc == TPMIOT_E_NOT_FOUND)
+		return TPMIOT_OK;
+	if (rc == TPMIOT_OK &&
+	    ((pcrs = tpmiot_buf_cstr(&quote.pcrs)) == NULL ||
+	        json_object_update_new(record,
+	            json_pack("{s:o, s:o, s:I, s:I, s:b}", "pcrs", ca_out_text(pcrs), "pcrs_quoted",
+	                ca_out_time(quote.time), "tpm_resets", (json_int_t)quote.resets,
+	                "tpm_restarts", (json_int_t)quote.restarts, "tpm_clock_safe",
+	                quote.clock_safe)) != 0))
+		rc = tpmiot_err_memory(err);
+	tpmiot_buf_free(&quote.pcrs);
+	return rc;
+}
+
 static enum tpmiot_rc
 device_show(struct ca_cli *cli, const struct ca_device *dev, struct tpmiot_err *err)
 {
 	json_t *record = device_json(dev), *certs = json_array(), *keys = json_array();
 	enum tpmiot_rc rc = ca_cert_list(cli->store, dev->ek_spki, ca_cmd_cert_row, &certs, err);
 
+	if (rc == TPMIOT_OK)
+		rc = add_quote(cli, dev, record, err);
 	if (json_object_set_new(record, "certificates", certs) != 0 && rc == TPMIOT_OK)
 		rc = tpmiot_err_memory(err);
 	if (rc == TPMIOT_OK)

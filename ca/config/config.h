@@ -38,6 +38,9 @@ struct ca_group {
 	char *profiles; /* names, comma-separated: the first unless the device asks for another */
 	enum ca_choice accept_ids; /* devices may choose their id */
 	char *tpms; /* patterns MANUFACTURER/MODEL/VERSION, comma-separated; "": any */
+	char *pcrs; /* what is to be quoted, as tpmiot/pcrset.h has selections; "": nothing */
+	char
+	    *pcr_policies; /* names, comma-separated: one has to allow the values; "": any values */
 };
 
 /* A [profile NAME]: what a certificate says. The templates are described in profile.h. */
@@ -58,9 +61,12 @@ struct ca_config {
 	char *listen;         /* "ADDR:PORT", "[ADDR]:PORT" */
 	char *metrics_listen; /* the same, of the plain server for monitoring; "": none */
 	enum ca_enrolment enrolment;
-	char *profiles; /* these three are as in struct ca_group, for devices of no group */
+	char *profiles; /* this and the next four are as in struct ca_group, for devices of no group
+	                 */
 	enum ca_choice accept_ids;
 	char *tpms;
+	char *pcrs;
+	char *pcr_policies;
 	enum ca_choice bare_keys; /* keys that are registered as they are count */
 	int64_t issue_limit;      /* certificates a day for one device; 0: off */
 	int64_t rate_limit;       /* first steps a minute for one peer address; 0: off */

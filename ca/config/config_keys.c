@@ -46,6 +46,12 @@ static const struct ca_key config_keys[] = {
 	{ "tpms", CA_KEY_STRING, AT(tpms), "",
 	    "Which TPMs, by what their EK certificates say: patterns MANUFACTURER/MODEL/VERSION,\n"
 	    "comma-separated, as id:53544D20/*/*." },
+	{ "pcrs", CA_KEY_STRING, AT(pcrs), "",
+	    "PCRs that a device has to quote, as sha256:0,1,7 or sha256:0,7+sha384:4." },
+	{ "pcr_policies", CA_KEY_STRING, AT(pcr_policies), "",
+	    "What their values have to be: names of policies (tpmiot-ca pcr allow), "
+	    "comma-separated,\n"
+	    "of which one has to allow them. None: they are recorded, whatever they are." },
 	{ "bare_keys", CA_KEY_CHOICE, AT(bare_keys), "no",
 	    "Whether keys count that the operator registers as they are (tpmiot-ca device add),\n"
 	    "for which no TPM was proved: no or yes. Tokens and messages are verified with them;\n"
@@ -115,6 +121,8 @@ static const struct ca_key group_keys[] = {
 	{ "profiles", CA_KEY_STRING, AT(profiles), NULL, "" },
 	{ "accept_ids", CA_KEY_CHOICE, AT(accept_ids), NULL, "", .choices = no_yes },
 	{ "tpms", CA_KEY_STRING, AT(tpms), NULL, "" },
+	{ "pcrs", CA_KEY_STRING, AT(pcrs), NULL, "" },
+	{ "pcr_policies", CA_KEY_STRING, AT(pcr_policies), NULL, "" },
 };
 
 #undef AT

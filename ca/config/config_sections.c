@@ -5,6 +5,8 @@
 
 #include <openssl/crypto.h>
 
+#include <tpmiot/pcrset.h>
+
 #include "ca/config/config_keys.h"
 #include "ca/pki/ident.h"
 #include "ca/pki/profile.h"
@@ -81,7 +83,9 @@ add_group(const CONF *conf, const char *section, const char *name, struct ca_con
 
 	config->groups = array;
 	if (group == NULL || (group->profiles = OPENSSL_strdup(config->profiles)) == NULL ||
-	    (group->tpms = OPENSSL_strdup(config->tpms)) == NULL)
+	    (group->tpms = OPENSSL_strdup(config->tpms)) == NULL ||
+	    (group->pcrs = OPENSSL_strdup(config->pcrs)) == NULL ||
+	    (group->pcr_policies = OPENSSL_strdup(config->pcr_policies)) == NULL)
 		return tpmiot_err_memory(err);
 	group->enrolment = config->enrolment;
 	group->accept_ids = config->accept_ids;
@@ -107,18 +111,42 @@ add_profile(const CONF *conf, const char *section, const char *name, struct ca_c
 	return rc;
 }
 
+/* PCRs are such, and values are judged only where some are asked for. */
+static enum tpmiot_rc
+check_pcrs(const struct ca_group *group, struct tpmiot_err *err)
+{
+	struct tpmiot_pcrset pcrs;
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (group->pcrs[0] != '\0' &&
+	    (rc = tpmiot_pcrset_parse_selection(group->pcrs, &pcrs, err)) != TPMIOT_OK)
+		return tpmiot_err_prefix(err, "pcrs");
+	if (group->pcrs[0] == '\0' && group->pcr_policies[0] != '\0')
+		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "pcr_policies says which values are allowed, and pcrs does not say of what");
+	return rc;
+}
+
 /* Every profile that is offered has to be there. */
 static enum tpmiot_rc
-check_profiles(const struct ca_config *config, struct tpmiot_err *err)
+check_group(const struct ca_config *config, const struct ca_group *group, struct tpmiot_err *err)
 {
 	struct ca_profile profile;
+	enum tpmiot_rc rc = ca_profile_choose(config, group, NULL, &profile, err);
+
+	return rc == TPMIOT_OK ? check_pcrs(group, err) : rc;
+}
+
+static enum tpmiot_rc
+check_groups(const struct ca_config *config, struct tpmiot_err *err)
+{
 	struct ca_group group;
 	enum tpmiot_rc rc;
 
 	(void)ca_config_group(config, "", &group);
-	rc = ca_profile_choose(config, &group, NULL, &profile, err);
+	rc = check_group(config, &group, err);
 	for (size_t i = 0; i < config->groups_n && rc == TPMIOT_OK; i++) {
-		rc = ca_profile_choose(config, &config->groups[i], NULL, &profile, err);
+		rc = check_group(config, &config->groups[i], err);
 		if (rc != TPMIOT_OK)
 			rc = tpmiot_err_prefix(err, "[group %s]", config->groups[i].name);
 	}
@@ -146,7 +174,7 @@ ca_config_sections(const CONF *conf, struct ca_config *config, struct tpmiot_err
 			                   : add_profile(conf, section, profile, config, err);
 	}
 	sk_OPENSSL_CSTRING_free(names);
-	return rc == TPMIOT_OK ? check_profiles(config, err) : rc;
+	return rc == TPMIOT_OK ? check_groups(config, err) : rc;
 }
 
 void
@@ -174,7 +202,7 @@ ca_config_group(const struct ca_config *config, const char *name, struct ca_grou
 
 	if (name[0] == '\0') {
 		*out = (struct ca_group){ none, config->enrolment, config->profiles,
-			config->accept_ids, config->tpms };
+			config->accept_ids, config->tpms, config->pcrs, config->pcr_policies };
 		return true;
 	}
 	for (size_t i = 0; i < config->groups_n; i++) {

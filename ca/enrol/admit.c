@@ -142,5 +142,9 @@ ca_admit_bindings(const uint8_t ek_spki[CA_SHA256_LEN], const char *device_id,
 	if (bound->cert != NULL && memcmp(bound->cert->ek_spki, ek_spki, CA_SHA256_LEN) != 0)
 		return ca_refuse(problem, CA_PROBLEM_KEY_ALREADY_CERTIFIED,
 		    "the device key was certified for the device \"%s\"", bound->cert->device_id);
+	if (bound->key_revoked)
+		return ca_refuse(problem, CA_PROBLEM_KEY_REVOKED,
+		    "a certificate of the device key was revoked, so that nobody may rely on the "
+		    "key");
 	return true;
 }

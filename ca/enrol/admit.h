@@ -47,7 +47,9 @@ struct ca_bindings {
 	const struct ca_device *device; /* of this EK */
 	const struct ca_device *holder; /* of this id */
 	const struct ca_ak *ak;         /* this AK's row */
-	const struct ca_cert *cert;     /* a certificate of this device key */
+	const struct ca_cert *cert;     /* the last certificate of this device key */
+	bool key_revoked;               /* one of its certificates was, and not only for what is
+	                                   said of its holder */
 };
 
 /* Device and id belong to each other, the AK and key to nobody else, and nobody blocked the device.

@@ -168,6 +168,7 @@ ca_audit_of(
 	memcpy(out->ek_spki, x->ek_spki, sizeof(out->ek_spki));
 	snprintf(out->peer, sizeof(out->peer), "[%s]:%u", x->req->peer_host, x->req->peer_port);
 	snprintf(out->detail, sizeof(out->detail), "%s", x->problem.detail);
+	out->pcrs = x->pcrs.len > 0 ? (const char *)x->pcrs.data : NULL;
 }
 
 /* Requests that say nothing of a device (malformed ones, for instance) are for the log only. */
@@ -294,4 +295,5 @@ ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_h
 	ca_metrics_count(&api->metrics, route != NULL ? route->counted : CA_METRICS_OTHER,
 	    x.problem.type, seconds() - begun);
 	tpmiot_buf_free(&x.body);
+	tpmiot_buf_free(&x.pcrs);
 }

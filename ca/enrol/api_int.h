@@ -35,6 +35,7 @@ struct ca_exchange {
 	char note[128]; /* for the log: what was done */
 	bool limited;   /* refused before anything was looked at: not for the audit log */
 	struct ca_problem problem;
+	struct tpmiot_buf pcrs;   /* values that were verified, as text; for the audit log */
 	struct tpmiot_buf body;   /* of the reply */
 	const char *content_type; /* static; NULL: JSON */
 };
@@ -100,7 +101,11 @@ TPMIOT_MUST_USE bool ca_decide(struct ca_api *api, const struct ca_applicant *wh
 TPMIOT_MUST_USE bool ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who,
     const char *device_id, struct ca_admission *out, struct ca_problem *problem);
 
-/* An entry of the audit log about this exchange. */
+/* What the operator's list says of a unit now; without an entry, what is in *a stays. */
+TPMIOT_MUST_USE bool ca_decide_unit(
+    struct ca_api *api, const uint8_t *ek_spki, struct ca_admission *a, struct ca_problem *problem);
+
+/* An entry of the audit log about this exchange, from which it borrows. */
 void ca_audit_of(
     const struct ca_exchange *x, const char *event, const char *decision, struct ca_audit *out);
 

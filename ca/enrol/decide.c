@@ -100,7 +100,10 @@ fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
 	    !optional(ca_cert_find_key(api->store, who->key_spki, &rows->cert, &err), &rows->cert,
 	        &cert, &err, problem))
 		return false;
-	*out = (struct ca_bindings){ device, holder, ak, cert };
+	*out = (struct ca_bindings){ device, holder, ak, cert, false };
+	if (who->key_spki != NULL &&
+	    ca_cert_key_revoked(api->store, who->key_spki, &out->key_revoked, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
 	return true;
 }
 
@@ -132,9 +135,8 @@ ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struc
 	return ok;
 }
 
-/* What the operator's list says of a device now; without an entry, what it enrolled with stays. */
-static bool
-fill_unit(
+bool
+ca_decide_unit(
     struct ca_api *api, const uint8_t *ek_spki, struct ca_admission *a, struct ca_problem *problem)
 {
 	struct ca_allow allow;
@@ -168,7 +170,7 @@ ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, const char
 	snprintf(a.device_id, sizeof(a.device_id), "%s", device_id);
 	snprintf(a.group, sizeof(a.group), "%s", rows.device.group);
 	free_rows(&rows);
-	ok = ok && fill_unit(api, who->ek_spki, &a, problem);
+	ok = ok && ca_decide_unit(api, who->ek_spki, &a, problem);
 	if (ok)
 		*out = a;
 	return ok;

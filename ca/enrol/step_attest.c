@@ -11,6 +11,7 @@
 
 #include "ca/enrol/api_int.h"
 #include "ca/enrol/evidence.h"
+#include "ca/enrol/quote.h"
 #include "ca/pki/profile.h"
 
 static bool
@@ -30,10 +31,10 @@ check(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request 
 	       ca_evidence_ak(api->libctx, req, ak, &x->problem);
 }
 
-/* The profile that is asked for has to be one of the group's. */
+/* As its group has it: the profile that is asked for, and the PCRs to be quoted. */
 static bool
 offer(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
-    struct ca_admission *as)
+    struct ca_admission *as, struct tpmiot_pcrset *pcrs)
 {
 	struct ca_profile profile;
 	struct tpmiot_err err = { 0 };
@@ -44,12 +45,13 @@ offer(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request 
 	if (ca_profile_choose(api->config, &group, req->profile, &profile, &err) != TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_PROFILE_REFUSED, &err);
 	snprintf(as->profile, sizeof(as->profile), "%s", profile.name);
-	return true;
+	return ca_quote_wanted(&group, pcrs, &err) == TPMIOT_OK || ca_fail(&x->problem, &err);
 }
 
 static bool
 decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request *req,
-    const struct ca_ek *ek, const struct tpmiot_public *ak, struct ca_admission *out)
+    const struct ca_ek *ek, const struct tpmiot_public *ak, struct ca_admission *out,
+    struct tpmiot_pcrset *pcrs)
 {
 	TPM2B_DIGEST token;
 	struct tpmiot_err err = { 0 };
@@ -66,14 +68,14 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request
 			return ca_fail(&x->problem, &err);
 		who.token_sha256 = token.buffer;
 	}
-	return ca_decide(api, &who, x->now, out, &x->problem) && offer(api, x, req, out);
+	return ca_decide(api, &who, x->now, out, &x->problem) && offer(api, x, req, out, pcrs);
 }
 
 /* All that the second step has to know, and the secret, whose digest it is given. */
 static enum tpmiot_rc
 make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struct tpmiot_public *ak,
-    const struct ca_admission *as, struct ca_ticket *t, uint8_t secret[CA_SECRET_LEN],
-    struct tpmiot_err *err)
+    const struct ca_admission *as, const struct tpmiot_pcrset *pcrs, struct ca_ticket *t,
+    uint8_t secret[CA_SECRET_LEN], struct tpmiot_err *err)
 {
 	TPM2B_DIGEST digest;
 	enum tpmiot_rc rc;
@@ -97,12 +99,13 @@ make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struc
 	snprintf(t->device_id, sizeof(t->device_id), "%s", as->device_id);
 	snprintf(t->group, sizeof(t->group), "%s", as->group);
 	snprintf(t->profile, sizeof(t->profile), "%s", as->profile);
+	t->pcrs = *pcrs;
 	return TPMIOT_OK;
 }
 
 static bool
 challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
-    const struct tpmiot_public *ak, const struct ca_admission *as)
+    const struct tpmiot_public *ak, const struct ca_admission *as, const struct tpmiot_pcrset *pcrs)
 {
 	struct tpmiot_credential cred = { TPMIOT_BUF_INIT, TPMIOT_BUF_INIT };
 	struct tpmiot_buf session = TPMIOT_BUF_INIT;
@@ -110,10 +113,10 @@ challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
 	struct tpmiot_err err = { 0 };
 	uint8_t secret[CA_SECRET_LEN];
 	const struct ca_attest_reply reply = { &cred.blob, &cred.encrypted_secret, ticket.nonce,
-		sizeof(ticket.nonce), &session, api->config->session_lifetime };
+		sizeof(ticket.nonce), &session, api->config->session_lifetime, pcrs };
 	bool ok;
 
-	ok = make_ticket(api, x->now, ek, ak, as, &ticket, secret, &err) == TPMIOT_OK &&
+	ok = make_ticket(api, x->now, ek, ak, as, pcrs, &ticket, secret, &err) == TPMIOT_OK &&
 	     tpmiot_credential_make(api->libctx, &ek->pub, &ak->name, secret, sizeof(secret), &cred,
 	         &err) == TPMIOT_OK &&
 	     ca_steps_seal(api, &ticket, &session, &err) == TPMIOT_OK &&
@@ -132,6 +135,7 @@ ca_step_attest(struct ca_api *api, struct ca_exchange *x)
 {
 	struct ca_attest_request req = { 0 };
 	struct ca_admission as;
+	struct tpmiot_pcrset pcrs;
 	struct tpmiot_public ak;
 	struct ca_ek ek;
 	bool ok;
@@ -139,8 +143,8 @@ ca_step_attest(struct ca_api *api, struct ca_exchange *x)
 	if (!ca_steps_limit(api, x))
 		return false;
 	ok = ca_attest_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
-	     check(api, x, &req, &ek, &ak) && decide(api, x, &req, &ek, &ak, &as) &&
-	     challenge(api, x, &ek, &ak, &as);
+	     check(api, x, &req, &ek, &ak) && decide(api, x, &req, &ek, &ak, &as, &pcrs) &&
+	     challenge(api, x, &ek, &ak, &as, &pcrs);
 	if (ok) {
 		snprintf(x->device_id, sizeof(x->device_id), "%s", as.device_id);
 		snprintf(x->note, sizeof(x->note), "challenged");

@@ -5,6 +5,7 @@
 
 #include "ca/enrol/api_int.h"
 #include "ca/enrol/evidence.h"
+#include "ca/enrol/quote.h"
 #include "ca/pki/issue.h"
 
 /* What the request proved. */
@@ -12,6 +13,7 @@ struct proven {
 	struct ca_ticket ticket;
 	EVP_PKEY *key;
 	uint8_t key_spki[CA_SHA256_LEN];
+	struct ca_quoted quoted;
 };
 
 /* ---- The evidence ----------------------------------------------------------------- */
@@ -57,6 +59,22 @@ for_ak(const struct ca_api *api, const struct proven *p)
 	       ca_profile_is_ak(&profile);
 }
 
+/* From here on the values stand in the audit log, however the request ends. */
+static bool
+prove_pcrs(
+    struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req, struct proven *p)
+{
+	struct tpmiot_err err;
+
+	if (!ca_quote_prove(api->libctx, &p->ticket, req, &p->quoted, &x->problem))
+		return false;
+	tpmiot_pcrset_put_values(&p->quoted.pcrs, &x->pcrs);
+	if (tpmiot_buf_cstr(&x->pcrs) != NULL)
+		return true;
+	(void)tpmiot_err_memory(&err);
+	return ca_fail(&x->problem, &err);
+}
+
 static bool
 prove(
     struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req, struct proven *p)
@@ -69,7 +87,8 @@ prove(
 	x->has_ek = true;
 	snprintf(x->device_id, sizeof(x->device_id), "%s", p->ticket.device_id);
 	if (!(is_renewal(p) ? prove_client(api, x, p) : prove_secret(api, x, req, p)) ||
-	    !ca_evidence_key(api->libctx, &p->ticket, req, for_ak(api, p), &p->key, &x->problem))
+	    !ca_evidence_key(api->libctx, &p->ticket, req, for_ak(api, p), &p->key, &x->problem) ||
+	    !prove_pcrs(api, x, req, p))
 		return false;
 	if (tpmiot_spki_sha256(api->libctx, p->key, p->key_spki, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
@@ -220,7 +239,7 @@ record_audit(struct ca_api *api, const struct ca_exchange *x, const struct prove
 
 static bool
 make(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
-    const struct ca_admission *as, struct ca_cert *cert)
+    const struct ca_admission *as, const struct ca_group *group, struct ca_cert *cert)
 {
 	const struct ca_profile_facts facts = { .device_id = as->device_id,
 		.group = as->group,
@@ -230,12 +249,8 @@ make(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
 		.tpm = &p->ticket.info };
 	struct ca_profile profile;
 	struct tpmiot_err err = { 0 };
-	struct ca_group group;
 
-	if (!ca_steps_group(api, as->group, &group, &x->problem))
-		return false;
-	if (ca_profile_choose(api->config, &group, p->ticket.profile, &profile, &err) !=
-	        TPMIOT_OK ||
+	if (ca_profile_choose(api->config, group, p->ticket.profile, &profile, &err) != TPMIOT_OK ||
 	    ca_issue(api->config, api->signer, &profile, &facts, p->key, x->now, cert, &err) !=
 	        TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_PROFILE_REFUSED, &err);
@@ -247,19 +262,26 @@ issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct 
 {
 	struct ca_admission as;
 	struct tpmiot_err err = { 0 };
+	struct ca_group group;
 
-	if (!ca_steps_issue_limit(api, x) || !decide(api, x, p, &as))
+	/* What it stands on may have been revoked while the evidence was looked at. */
+	if (is_renewal(p) && !prove_client(api, x, p))
+		return false;
+	if (!ca_steps_issue_limit(api, x) || !decide(api, x, p, &as) ||
+	    !ca_steps_group(api, as.group, &group, &x->problem) ||
+	    !ca_quote_judge(api->store, &group, &p->ticket, &p->quoted, &x->problem))
 		return false;
 	if (as.token != 0 &&
 	    ca_token_use(api->store, as.token, p->ticket.ek_spki, x->now, &err) != TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_JOIN_TOKEN_SPENT, &err);
-	if (!make(api, x, p, &as, cert))
+	if (!make(api, x, p, &as, &group, cert))
 		return false;
 	memcpy(cert->ek_spki, p->ticket.ek_spki, sizeof(cert->ek_spki));
 	memcpy(cert->key_spki, p->key_spki, sizeof(cert->key_spki));
 	memcpy(cert->session, p->ticket.id, sizeof(cert->session));
 	if (record_device(api, x, p, &as, &err) != TPMIOT_OK ||
 	    record_ak(api, x, p, &err) != TPMIOT_OK ||
+	    ca_quote_record(api->store, p->ticket.ek_spki, &p->quoted, x->now, &err) != TPMIOT_OK ||
 	    record_cert(api, p, cert, &err) != TPMIOT_OK ||
 	    record_audit(api, x, p, cert, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);

@@ -6,6 +6,7 @@
 
 #include "ca/enrol/api_int.h"
 #include "ca/enrol/evidence.h"
+#include "ca/enrol/quote.h"
 
 static enum tpmiot_rc
 lookup(struct ca_api *api, const struct ca_renew_request *req, const uint8_t ek_spki[CA_SHA256_LEN],
@@ -55,10 +56,10 @@ find_ak(struct ca_api *api, struct ca_exchange *x, const struct ca_renew_request
 	return ok;
 }
 
-/* What its EK certificate said when it enrolled, for profiles that name the TPM. */
+/* What its EK certificate said when it enrolled, for profiles that name the TPM; and its group. */
 static bool
-recall_tpm(struct ca_api *api, struct ca_exchange *x, const uint8_t ek_spki[CA_SHA256_LEN],
-    struct tpmiot_ekcert_info *out)
+recall(struct ca_api *api, struct ca_exchange *x, const uint8_t ek_spki[CA_SHA256_LEN],
+    struct tpmiot_ekcert_info *out, struct ca_admission *as)
 {
 	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
 	struct tpmiot_err err = { 0 };
@@ -68,8 +69,21 @@ recall_tpm(struct ca_api *api, struct ca_exchange *x, const uint8_t ek_spki[CA_S
 	memcpy(out->manufacturer, dev.manufacturer, sizeof(out->manufacturer));
 	memcpy(out->model, dev.model, sizeof(out->model));
 	memcpy(out->version, dev.version, sizeof(out->version));
+	memcpy(as->group, dev.group, sizeof(as->group));
 	tpmiot_buf_free(&dev.ek_cert);
-	return true;
+	return ca_decide_unit(api, ek_spki, as, &x->problem);
+}
+
+/* What is to be quoted, by the group that the device is of now. */
+static bool
+ask(struct ca_api *api, struct ca_exchange *x, const char *group_name, struct tpmiot_pcrset *out)
+{
+	struct tpmiot_err err = { 0 };
+	struct ca_group group;
+
+	if (!ca_steps_group(api, group_name, &group, &x->problem))
+		return false;
+	return ca_quote_wanted(&group, out, &err) == TPMIOT_OK || ca_fail(&x->problem, &err);
 }
 
 static bool
@@ -82,7 +96,9 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
 	const struct ca_attest_reply reply = { .nonce = ticket.nonce,
 		.nonce_len = sizeof(ticket.nonce),
 		.session = &session,
-		.expires_in = api->config->session_lifetime };
+		.expires_in = api->config->session_lifetime,
+		.pcrs = &ticket.pcrs };
+	struct ca_admission as = { .token = 0 };
 	bool ok;
 
 	memcpy(ticket.renews, cert->serial, cert->serial_len);
@@ -92,7 +108,8 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
 	snprintf(ticket.profile, sizeof(ticket.profile), "%s",
 	    cert->profile[0] != 0 ? cert->profile : "client");
 	ticket.ak = *ak;
-	if (!recall_tpm(api, x, cert->ek_spki, &ticket.info))
+	if (!recall(api, x, cert->ek_spki, &ticket.info, &as) ||
+	    !ask(api, x, as.group, &ticket.pcrs))
 		return false;
 	ok = ca_steps_new_ticket(api, x->now, &ticket, &err) == TPMIOT_OK &&
 	     ca_steps_seal(api, &ticket, &session, &err) == TPMIOT_OK &&

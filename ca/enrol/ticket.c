@@ -36,6 +36,35 @@ take(struct tpmiot_reader *r, void *out, size_t len)
 		memcpy(out, data, len);
 }
 
+/* Banks in their order: alg, and bit i for PCR i. */
+static void
+put_pcrs(struct tpmiot_buf *buf, const struct tpmiot_pcrset *set)
+{
+	tpmiot_buf_put_u8(buf, (uint8_t)set->n);
+	for (size_t i = 0; i < set->n; i++) {
+		tpmiot_buf_put_u16(buf, set->bank[i].alg);
+		tpmiot_buf_put_u32(buf, set->bank[i].selected);
+	}
+}
+
+static void
+take_pcrs(struct tpmiot_reader *r, struct tpmiot_pcrset *out)
+{
+	size_t n = tpmiot_reader_u8(r);
+
+	for (size_t i = 0; i < n && !r->failed; i++) {
+		TPMI_ALG_HASH alg = tpmiot_reader_u16(r);
+		uint32_t selected = tpmiot_reader_u32(r);
+
+		r->failed |= selected == 0 || selected >> TPMIOT_PCRS != 0;
+		for (unsigned pcr = 0; pcr < TPMIOT_PCRS; pcr++)
+			if ((selected >> pcr & 1) != 0 && !tpmiot_pcrset_add(out, alg, pcr, NULL))
+				r->failed = true;
+		/* In order, each once: the new one is the last. */
+		r->failed |= out->n != i + 1 || out->bank[i].alg != alg;
+	}
+}
+
 void
 ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 {
@@ -57,6 +86,7 @@ ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 	put_str(buf, t->device_id);
 	put_str(buf, t->group);
 	put_str(buf, t->profile);
+	put_pcrs(buf, &t->pcrs);
 }
 
 static void
@@ -113,6 +143,7 @@ ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len, struct ca
 	take_str(&r, t.device_id, sizeof(t.device_id));
 	take_str(&r, t.group, sizeof(t.group));
 	take_str(&r, t.profile, sizeof(t.profile));
+	take_pcrs(&r, &t.pcrs);
 	if (trusted > 1 || !tpmiot_reader_done(&r))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "the session's content is malformed");
 	*out = t;

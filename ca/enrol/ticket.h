@@ -4,6 +4,7 @@
 #define CA_TICKET_H
 
 #include <tpmiot/ekcert.h>
+#include <tpmiot/pcrset.h>
 
 #include "ca/store/store.h"
 
@@ -29,6 +30,7 @@ struct ca_ticket {
 	char device_id[CA_DEVICE_ID_MAX + 1];
 	char group[CA_GROUP_MAX + 1];
 	char profile[CA_GROUP_MAX + 1];
+	struct tpmiot_pcrset pcrs; /* what is to be quoted; without values */
 };
 
 /* Appends it. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca/enrol/wire.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include <tpmiot/alg.h>
 #include <tpmiot/b64.h>
 
 #include "ca/json.h"
@@ -140,6 +142,77 @@ get_profile(const json_t *root, struct ca_attest_request *out, struct ca_problem
 	return true;
 }
 
+/* ---- Quotes ------------------------------------------------------------------ */
+
+/* "0" to "23", as we write them. */
+static bool
+pcr_number(const char *text, unsigned *out)
+{
+	char back[8];
+	unsigned n = 0;
+
+	for (const char *p = text; *p >= '0' && *p <= '9' && n < TPMIOT_PCRS; p++)
+		n = 10 * n + (unsigned)(*p - '0');
+	snprintf(back, sizeof(back), "%u", n);
+	*out = n;
+	return n < TPMIOT_PCRS && strcmp(back, text) == 0;
+}
+
+static bool
+get_pcr(TPMI_ALG_HASH alg, const char *number, const json_t *v, struct tpmiot_pcrset *out,
+    struct ca_problem *problem)
+{
+	struct tpmiot_buf value = TPMIOT_BUF_INIT;
+	unsigned pcr = 0;
+	bool ok = pcr_number(number, &pcr) &&
+	          decode(v, "quote.pcrs", TPM2_SHA512_DIGEST_SIZE, &value, problem) &&
+	          value.len == tpmiot_alg_md_size(alg) &&
+	          tpmiot_pcrset_add(out, alg, pcr, value.data);
+
+	if (!ok)
+		ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST,
+		    "\"quote.pcrs\": \"%.16s\" is no PCR with a value of its bank's size", number);
+	tpmiot_buf_free(&value);
+	return ok;
+}
+
+static bool
+get_quote_pcrs(json_t *pcrs, struct tpmiot_pcrset *out, struct ca_problem *problem)
+{
+	const char *name, *number;
+	json_t *bank, *v;
+
+	json_object_foreach(pcrs, name, bank)
+	{
+		TPMI_ALG_HASH alg = tpmiot_pcrset_bank_parse(name, strlen(name));
+
+		if (alg == TPM2_ALG_ERROR || !json_is_object(bank))
+			return ca_refuse(problem, CA_PROBLEM_MALFORMED_REQUEST,
+			    "\"quote.pcrs\": \"%.16s\" is no bank with values", name);
+		json_object_foreach(bank, number, v)
+		{
+			if (!get_pcr(alg, number, v, out, problem))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool
+get_quote(const json_t *root, struct ca_issue_request *out, struct ca_problem *problem)
+{
+	json_t *quote, *pcrs;
+
+	if (json_object_get(root, "quote") == NULL)
+		return true;
+	return get_object(root, "quote", &quote, problem) &&
+	       get_b64(quote, "quote.attest", CA_WIRE_ATTEST_MAX, &out->quote_attest, problem) &&
+	       get_b64(quote, "quote.signature", CA_WIRE_SIGNATURE_MAX, &out->quote_signature,
+	           problem) &&
+	       get_object(quote, "pcrs", &pcrs, problem) &&
+	       get_quote_pcrs(pcrs, &out->quote_pcrs, problem);
+}
+
 /* ---- Requests -------------------------------------------------------------- */
 
 bool
@@ -212,7 +285,8 @@ ca_issue_request_parse(
 	     get_b64(key, "key.public", CA_WIRE_PUBLIC_MAX, &out->key_public, problem) &&
 	     get_b64(key, "key.attest", CA_WIRE_ATTEST_MAX, &out->key_attest, problem) &&
 	     get_b64(key, "key.signature", CA_WIRE_SIGNATURE_MAX, &out->key_signature, problem) &&
-	     get_b64(root, "csr", CA_WIRE_CSR_MAX, &out->csr, problem);
+	     get_b64(root, "csr", CA_WIRE_CSR_MAX, &out->csr, problem) &&
+	     get_quote(root, out, problem);
 	json_decref(root);
 	return ok;
 }
@@ -226,6 +300,8 @@ ca_issue_request_free(struct ca_issue_request *req)
 	tpmiot_buf_free(&req->key_attest);
 	tpmiot_buf_free(&req->key_signature);
 	tpmiot_buf_free(&req->csr);
+	tpmiot_buf_free(&req->quote_attest);
+	tpmiot_buf_free(&req->quote_signature);
 }
 
 /* ---- Replies --------------------------------------------------------------- */
@@ -282,6 +358,34 @@ challenge(const struct ca_attest_reply *reply)
 	    b64(reply->encrypted_secret->data, reply->encrypted_secret->len));
 }
 
+/* {"sha256": [0, 1, 7]}; NULL when out of memory. */
+static json_t *
+selection(const struct tpmiot_pcrset *set)
+{
+	struct tpmiot_buf name = TPMIOT_BUF_INIT;
+	json_t *root = json_object();
+
+	for (size_t b = 0; root != NULL && b < set->n; b++) {
+		json_t *list = json_array();
+		bool ok = list != NULL;
+
+		for (unsigned i = 0; ok && i < TPMIOT_PCRS; i++)
+			if ((set->bank[b].selected >> i & 1) != 0)
+				ok = json_array_append_new(list, json_integer(i)) == 0;
+		tpmiot_buf_reset(&name);
+		tpmiot_pcrset_put_bank(set->bank[b].alg, &name);
+		if (!ok || tpmiot_buf_cstr(&name) == NULL) {
+			json_decref(list);
+			json_decref(root);
+			root = NULL;
+		} else {
+			root = with(root, (const char *)name.data, list);
+		}
+	}
+	tpmiot_buf_free(&name);
+	return root;
+}
+
 enum tpmiot_rc
 ca_attest_reply_put(
     const struct ca_attest_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err)
@@ -292,6 +396,8 @@ ca_attest_reply_put(
 
 	if (reply->credential_blob != NULL)
 		root = with(root, "challenge", challenge(reply));
+	if (reply->pcrs != NULL && reply->pcrs->n > 0)
+		root = with(root, "pcrs", selection(reply->pcrs));
 	return dump(root, out, err);
 }
 

@@ -8,6 +8,7 @@
 #define CA_WIRE_H
 
 #include <tpmiot/ekcert.h>
+#include <tpmiot/pcrset.h>
 
 #include "ca/pki/ident.h"
 #include "ca/enrol/problem.h"
@@ -46,6 +47,9 @@ struct ca_issue_request {
 	struct tpmiot_buf key_attest;    /* TPM2B_ATTEST */
 	struct tpmiot_buf key_signature; /* TPMT_SIGNATURE */
 	struct tpmiot_buf csr;           /* DER */
+	struct tpmiot_buf quote_attest;  /* TPM2B_ATTEST; empty: there is no quote */
+	struct tpmiot_buf quote_signature;
+	struct tpmiot_pcrset quote_pcrs;
 };
 
 /* All: false with CA_PROBLEM_MALFORMED_REQUEST, naming the field. *out must be zeroed; free it
@@ -69,6 +73,7 @@ struct ca_attest_reply {
 	size_t nonce_len;
 	const struct tpmiot_buf *session;
 	int64_t expires_in;
+	const struct tpmiot_pcrset *pcrs; /* NULL, or n 0: no quote is asked for */
 };
 TPMIOT_MUST_USE enum tpmiot_rc ca_attest_reply_put(
     const struct ca_attest_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err);

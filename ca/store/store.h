@@ -203,6 +203,13 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cert_find(struct ca_store *store, const uint8_
 /* The last one issued for a device key, whosesoever it is. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_find_key(struct ca_store *store,
     const uint8_t key_spki[CA_SHA256_LEN], struct ca_cert *out, struct tpmiot_err *err);
+/*
+ * Whether any certificate of a device key, not only the last, was revoked for a reason that may be
+ * the key's: unspecified, or a compromise. Reasons that are its holder's (privilegeWithdrawn,
+ * superseded, cessationOfOperation, affiliationChanged, certificateHold) leave the key as it is.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cert_key_revoked(struct ca_store *store,
+    const uint8_t key_spki[CA_SHA256_LEN], bool *out, struct tpmiot_err *err);
 /* Of one device, or with ek_spki NULL of all; in the order of issue. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
     bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err);
@@ -310,6 +317,44 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_root_list(struct ca_store *store,
 TPMIOT_MUST_USE enum tpmiot_rc ca_root_generation(
     struct ca_store *store, int64_t *out, struct tpmiot_err *err);
 
+/* ---- PCR policies: by name, sets of values that devices may have ---- */
+
+struct ca_pcr {
+	int64_t id; /* filled on reading */
+	char policy[CA_GROUP_MAX + 1];
+	char note[CA_NOTE_MAX];
+	int64_t added;
+	const char *pcrs; /* the one text that tpmiot/pcrset.h has for them; borrowed */
+};
+
+/* TPMIOT_E_CONFLICT: the policy has them already. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_pcr_add(
+    struct ca_store *store, const struct ca_pcr *row, int64_t *id, struct tpmiot_err *err);
+/* Whether the policy has exactly these PCRs with these values. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_pcr_allowed(struct ca_store *store, const char *policy,
+    const char *pcrs, bool *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_pcr_list(struct ca_store *store,
+    bool (*fn)(void *arg, const struct ca_pcr *row), void *arg, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_pcr_remove(
+    struct ca_store *store, int64_t id, struct tpmiot_err *err);
+
+/* ---- what a device's TPM stated last, verified ---- */
+
+struct ca_quote {
+	int64_t time;
+	struct tpmiot_buf pcrs; /* text as in struct ca_pcr */
+	uint32_t resets;        /* the TPM's counters, as it gives them to this AK */
+	uint32_t restarts;
+	int64_t clock_ms;
+	bool clock_safe; /* the clock has not gone back */
+};
+
+/* Replaces the one that is there. The device's row must exist. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_quote_put(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], const struct ca_quote *quote, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_quote_find(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], struct ca_quote *out, struct tpmiot_err *err);
+
 /* ---- join tokens: known by their hash only ---- */
 
 struct ca_token {
@@ -408,10 +453,15 @@ struct ca_audit {
 	uint8_t ek_spki[CA_SHA256_LEN];
 	char peer[CA_PEER_MAX];
 	char detail[TPMIOT_ERR_TEXT_MAX]; /* for people */
+	const char *pcrs;                 /* the values that the device had, as in struct ca_pcr;
+	                                     borrowed; NULL: none were verified */
 };
 
 TPMIOT_MUST_USE enum tpmiot_rc ca_audit_add(
     struct ca_store *store, const struct ca_audit *entry, struct tpmiot_err *err);
+/* Appends the PCR values of one entry; TPMIOT_E_NOT_FOUND if there is none, or it has none. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_audit_pcrs(
+    struct ca_store *store, int64_t id, struct tpmiot_buf *out, struct tpmiot_err *err);
 /* The last n entries (n <= 0: all), oldest first. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_audit_list(struct ca_store *store, int64_t last,
     bool (*fn)(void *arg, const struct ca_audit *entry), void *arg, struct tpmiot_err *err);

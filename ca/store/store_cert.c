@@ -109,6 +109,25 @@ cert_each(struct ca_stmt *st, bool (*fn)(void *arg, const struct ca_cert *cert),
 }
 
 enum tpmiot_rc
+ca_cert_key_revoked(struct ca_store *store, const uint8_t key_spki[CA_SHA256_LEN], bool *out,
+    struct tpmiot_err *err)
+{
+	/* RFC 5280 section 5.3.1: unspecified, and keyCompromise, cACompromise, aACompromise. */
+	struct ca_stmt st =
+	    ca_stmt_start(store, "SELECT 1 FROM certificates"
+	                         " WHERE key_spki = ? AND state = 1 AND reason IN (0, 1, 2, 10)");
+	enum tpmiot_rc rc;
+	bool found;
+
+	ca_bind_blob(&st, key_spki, CA_SHA256_LEN);
+	found = ca_stmt_row(&st);
+	rc = ca_stmt_end(&st, "certificate", err);
+	if (rc == TPMIOT_OK)
+		*out = found;
+	return rc;
+}
+
+enum tpmiot_rc
 ca_cert_list(struct ca_store *store, const uint8_t *ek_spki,
     bool (*fn)(void *arg, const struct ca_cert *cert), void *arg, struct tpmiot_err *err)
 {

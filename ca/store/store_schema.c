@@ -123,7 +123,24 @@ static const char *const steps[] = {
 	"  added INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX device_keys_by_device ON device_keys(ek_spki);",
 	/* 5: for counting them, and for finding those that end soon */
-	"CREATE INDEX certificates_end ON certificates(state, not_after);"
+	"CREATE INDEX certificates_end ON certificates(state, not_after);",
+	/* 6: PCR policies, and what was quoted */
+	"CREATE TABLE pcr_policies ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  policy TEXT NOT NULL,"
+	"  pcrs TEXT NOT NULL,"
+	"  note TEXT,"
+	"  added INTEGER NOT NULL,"
+	"  UNIQUE (policy, pcrs));"
+	"CREATE TABLE quotes ("
+	"  ek_spki BLOB NOT NULL PRIMARY KEY REFERENCES devices(ek_spki),"
+	"  time INTEGER NOT NULL,"
+	"  pcrs TEXT NOT NULL,"
+	"  resets INTEGER NOT NULL,"
+	"  restarts INTEGER NOT NULL,"
+	"  clock_ms INTEGER NOT NULL,"
+	"  clock_safe INTEGER NOT NULL CHECK (clock_safe IN (0, 1)));"
+	"ALTER TABLE audit ADD COLUMN pcrs TEXT;"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -51,11 +51,13 @@ struct tpmiot_pcr_bank {
  * extraData is the nonce, its selection is exactly what `banks` have selected (which
  * must be something, each bank once), and its digest is that of their values: so each
  * value in `banks` is what the TPM had. TPMIOT_E_FORMAT or TPMIOT_E_VERIFY names what does not
- * hold. Clock and counters are not judged: see tpmiot_attest_parse().
+ * hold. Clock and counters are not judged; *clock (may be NULL) has them. Of a key in the owner
+ * hierarchy the TPM gives its counters moved by a number of that key's (Part 3, clause 18.1), so
+ * that only their changes say something.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_quote(OSSL_LIB_CTX *libctx,
     const struct tpmiot_public *ak, const struct tpmiot_pcr_bank *banks, size_t banks_n,
     struct tpmiot_bytes nonce, struct tpmiot_bytes attest, struct tpmiot_bytes signature,
-    struct tpmiot_err *err);
+    TPMS_CLOCK_INFO *clock, struct tpmiot_err *err);
 
 #endif

@@ -9,6 +9,7 @@ FUZZ_TARGETS = \
 	test/fuzz/fuzz_jws \
 	test/fuzz/fuzz_keyfile \
 	test/fuzz/fuzz_keyrules \
+	test/fuzz/fuzz_pcrset \
 	test/fuzz/fuzz_prov_import \
 	test/fuzz/fuzz_prov_store \
 	test/fuzz/fuzz_prov_verify \

@@ -10,6 +10,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_ca_kill.sh \
 	test/integration/test_ca_lifecycle.sh \
 	test/integration/test_ca_operate.sh \
+	test/integration/test_ca_pcr.sh \
 	test/integration/test_completion.sh \
 	test/integration/test_counts.sh test/integration/test_docs.sh \
 	test/integration/test_e2e_enrol.sh \

@@ -15,6 +15,7 @@ ca_tests = \
 	test/unit/test_ca_admit \
 	test/unit/test_ca_api \
 	test/unit/test_ca_refusals \
+	test/unit/test_ca_pcr \
 	test/unit/test_ca_renew \
 	test/unit/test_ca_crl \
 	test/unit/test_ca_profile \
@@ -73,6 +74,10 @@ test_unit_test_ca_profile_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 test_unit_test_ca_crl_SOURCES = test/unit/test_ca_crl.c test/unit/enrolkit.c
 test_unit_test_ca_crl_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_crl_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+test_unit_test_ca_pcr_SOURCES = test/unit/test_ca_pcr.c test/unit/enrolkit.c
+test_unit_test_ca_pcr_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_pcr_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_renew_SOURCES = test/unit/test_ca_renew.c test/unit/enrolkit.c
 test_unit_test_ca_renew_CFLAGS = $(CA_TEST_CFLAGS)

@@ -166,6 +166,17 @@ kit_teardown(void **state)
 	return 0;
 }
 
+void
+kit_configure(struct kit *kit, const char *text)
+{
+	static const char *const sets[] = { "rate_limit=off" };
+	struct tpmiot_err err = { 0 };
+
+	scratch_write(kit->dir, CA_CONFIG_FILE, text);
+	ca_config_free(&kit->config);
+	assert_ok(ca_config_load(kit->dir, sets, 1, &kit->config, &err));
+}
+
 /* ---- Requests ------------------------------------------------------------------------ */
 
 void

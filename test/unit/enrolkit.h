@@ -43,6 +43,9 @@ struct kit {
 int kit_setup(void **state); /* enrolment = open */
 int kit_teardown(void **state);
 
+/* Replaces the configuration by a file of this text. */
+void kit_configure(struct kit *kit, const char *text);
+
 struct kit_answer {
 	int status;
 	char type[48]; /* of the problem, without its prefix; "" if there is none */

@@ -22,6 +22,7 @@ LIB_TESTS = \
 	test/unit/test_keyfile \
 	test/unit/test_keyrules \
 	test/unit/test_nomem \
+	test/unit/test_pcrset \
 	test/unit/test_policy \
 	test/unit/test_public \
 	test/unit/test_roca \
@@ -44,6 +45,7 @@ test_unit_test_kdf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_nomem_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_pcrset_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_policy_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_public_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_roca_LDADD = $(LIB_TEST_LIBS)

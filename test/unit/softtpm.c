@@ -213,6 +213,50 @@ softtpm_certify(const struct softkey *ak, const struct softkey *key, struct tpmi
 	tpmiot_buf_free(&content);
 }
 
+void
+soft_quote_init(struct soft_quote *quote, const struct softkey *ak, struct tpmiot_bytes nonce,
+    const struct tpmiot_pcr_bank *banks, size_t n, TPMI_ALG_HASH hash)
+{
+	struct tpmiot_buf values = TPMIOT_BUF_INIT;
+
+	memset(quote, 0, sizeof(*quote));
+	soft_attest_init(&quote->head, ak, nonce);
+	quote->head.type = TPM2_ST_ATTEST_QUOTE;
+	for (size_t b = 0; b < n; b++) {
+		quote->lines[b].alg = banks[b].alg;
+		quote->lines[b].size = 3;
+		quote->lines[b].selected = banks[b].selected;
+		for (size_t i = 0; i < TPMIOT_PCRS; i++)
+			if ((banks[b].selected >> i & 1) != 0)
+				tpmiot_buf_put(
+				    &values, banks[b].values[i], tpmiot_alg_md_size(banks[b].alg));
+	}
+	quote->count = (uint32_t)n;
+	assert_int_equal(
+	    tpmiot_alg_digest(NULL, hash, values.data, values.len, &quote->digest, NULL),
+	    TPMIOT_OK);
+	tpmiot_buf_free(&values);
+}
+
+void
+soft_quote_put(const struct soft_quote *quote, struct tpmiot_buf *out)
+{
+	const size_t names = 4u + quote->head.name.size + quote->head.qualified_name.size;
+	struct tpmiot_buf head = TPMIOT_BUF_INIT;
+
+	soft_attest_put(&quote->head, &head);
+	tpmiot_buf_put(out, head.data, head.len - names);
+	tpmiot_buf_free(&head);
+	tpmiot_buf_put_u32(out, quote->count);
+	for (size_t i = 0; i < quote->count && i < 4; i++) {
+		tpmiot_buf_put_u16(out, quote->lines[i].alg);
+		tpmiot_buf_put_u8(out, quote->lines[i].size);
+		for (size_t b = 0; b < quote->lines[i].size; b++)
+			tpmiot_buf_put_u8(out, (uint8_t)(quote->lines[i].selected >> (8 * b)));
+	}
+	soft_put_tpm2b(quote->digest.buffer, quote->digest.size, out);
+}
+
 /* ---- what is wrapped for a storage key (Part 1, clauses 22.4 and 24) ----------- */
 
 /* Part 1, annex B.4: OAEP with nameAlg and the label, its NUL included. */

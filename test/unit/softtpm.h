@@ -11,6 +11,7 @@
 
 #include <openssl/evp.h>
 
+#include <tpmiot/attest.h>
 #include <tpmiot/buf.h>
 #include <tpmiot/kdf.h>
 #include <tpmiot/public.h>
@@ -58,6 +59,24 @@ void soft_put_tpm2b(const void *data, size_t len, struct tpmiot_buf *out);
 /* TPM2_Certify, done right: appends TPM2B_ATTEST and TPMT_SIGNATURE. */
 void softtpm_certify(const struct softkey *ak, const struct softkey *key, struct tpmiot_bytes nonce,
     struct tpmiot_buf *attest, struct tpmiot_buf *signature);
+
+/* A TPMS_ATTEST of TPM2_Quote. */
+struct soft_quote {
+	struct soft_attest head; /* its names are left out */
+	struct {
+		uint16_t alg;
+		uint8_t size;
+		uint32_t selected;
+	} lines[4];
+	uint32_t count;
+	TPM2B_DIGEST digest;
+};
+
+/* What a sound TPM says of these banks, by an AK with this hash. */
+void soft_quote_init(struct soft_quote *quote, const struct softkey *ak, struct tpmiot_bytes nonce,
+    const struct tpmiot_pcr_bank *banks, size_t n, TPMI_ALG_HASH hash);
+/* Appends the TPMS_ATTEST, without a size. */
+void soft_quote_put(const struct soft_quote *quote, struct tpmiot_buf *out);
 
 /*
  * TPM2_ActivateCredential: gives the secret back if blob and encrypted_secret

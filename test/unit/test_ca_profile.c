@@ -4,18 +4,6 @@
 
 #include <openssl/x509v3.h>
 
-/* Replaces the kit's configuration by a file of this text. */
-static void
-configure(struct kit *kit, const char *text)
-{
-	static const char *const sets[] = { "rate_limit=off" };
-	struct tpmiot_err err = { 0 };
-
-	scratch_write(kit->dir, CA_CONFIG_FILE, text);
-	ca_config_free(&kit->config);
-	assert_ok(ca_config_load(kit->dir, sets, 1, &kit->config, &err));
-}
-
 static void
 list(struct kit *kit, const struct kit_device *dev, const char *group)
 {
@@ -103,10 +91,11 @@ test_builtin_profiles(void **state)
 	};
 	struct kit *kit = *state;
 
-	configure(kit, "[group g]\nprofiles = client, server, idevid, mine\n"
-	               "[profile mine]\nsubject = O=%{model}, OU=%{group}, CN=%{serial_number}\n"
-	               "san = IP:192.0.2.1\nkey_usage = digitalSignature, keyAgreement\n"
-	               "ext_key_usage = codeSigning\nvalidity = 1h\n");
+	kit_configure(kit,
+	    "[group g]\nprofiles = client, server, idevid, mine\n"
+	    "[profile mine]\nsubject = O=%{model}, OU=%{group}, CN=%{serial_number}\n"
+	    "san = IP:192.0.2.1\nkey_usage = digitalSignature, keyAgreement\n"
+	    "ext_key_usage = codeSigning\nvalidity = 1h\n");
 	list(kit, &kit_a, "g");
 	/* A value is a value: its comma makes no further name. */
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -135,7 +124,7 @@ test_ocf_profiles(void **state)
 	struct kit *kit = *state;
 	X509 *cert;
 
-	configure(kit, "profiles = ocf-manufacturer, ocf-identity\n");
+	kit_configure(kit, "profiles = ocf-manufacturer, ocf-identity\n");
 	list(kit, &kit_b, "");
 	cert = ask(kit, &kit_b, NULL, "");
 	assert_ext(cert, NID_key_usage, "Digital Signature, Key Agreement");
@@ -159,7 +148,7 @@ test_ocf_derived_uuid(void **state)
 	char cn[80];
 	X509 *cert;
 
-	configure(kit, "enrolment = open\nprofiles = ocf-identity\n");
+	kit_configure(kit, "enrolment = open\nprofiles = ocf-identity\n");
 	cert = ask(kit, &kit_b, NULL, "");
 	X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn));
 	assert_int_equal(strlen(cn), 5 + 36);
@@ -175,7 +164,7 @@ test_key_kinds(void **state)
 	struct kit *kit = *state;
 	X509 *cert;
 
-	configure(kit,
+	kit_configure(kit,
 	    "enrolment = open\nprofiles = big, small\n[profile big]\nkeys = ec-p384, rsa-3072\n"
 	    "[profile small]\nkeys = ec-p256\n");
 	assert_null(ask(kit, &kit_a, "big", "profile-refused"));
@@ -192,7 +181,7 @@ test_profile_wants_more_than_is_known(void **state)
 {
 	struct kit *kit = *state;
 
-	configure(kit, "enrolment = open\nprofiles = idevid\n");
+	kit_configure(kit, "enrolment = open\nprofiles = idevid\n");
 	assert_null(ask(kit, &kit_a, NULL, "profile-refused"));
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM devices"), 0);
 }
@@ -208,7 +197,7 @@ test_ak_certificate(void **state)
 	X509 *cert;
 	int critical = -1;
 
-	configure(kit, "enrolment = open\nprofiles = ak\n");
+	kit_configure(kit, "enrolment = open\nprofiles = ak\n");
 	assert_null(ask(kit, &kit_a, NULL, "key-unsuitable")); /* another key than the AK */
 	ak.key = kit_a.ak;
 	cert = ask(kit, &ak, NULL, "");
@@ -248,7 +237,7 @@ test_group_enrolment(void **state)
 	json_t *body;
 	struct kit_answer answer;
 
-	configure(kit, "enrolment = token\n[group strict]\nenrolment = listed\n[group lax]\n");
+	kit_configure(kit, "enrolment = token\n[group strict]\nenrolment = listed\n[group lax]\n");
 	kit_token(kit, "tj_strict", 1, kit_now + 9, "");
 	kit_sql(kit, "UPDATE tokens SET grp = 'strict'");
 	body = kit_attest(&kit_a);
@@ -275,7 +264,7 @@ test_accept_ids(void **state)
 	json_t *body;
 	struct kit_answer first, answer;
 
-	configure(kit, "enrolment = open\naccept_ids = yes\n");
+	kit_configure(kit, "enrolment = open\naccept_ids = yes\n");
 	body = kit_attest(&kit_a);
 	kit_set(body, "device_id", json_string("pump-1"));
 	kit_post(kit, "/v1/attestations", body, &first);
@@ -319,13 +308,13 @@ test_tpms(void **state)
 		X509 *cert;
 
 		snprintf(text, sizeof(text), "enrolment = open\ntpms = %s\n", cases[i].tpms);
-		configure(kit, text);
+		kit_configure(kit, text);
 		cert = ask(kit, &kit_a, NULL, cases[i].type);
 		assert_int_equal(cert != NULL, cases[i].type[0] == '\0');
 		X509_free(cert);
 	}
 	/* On the list, but who says what TPM it is? */
-	configure(kit, "tpms = id:54534554/*/*\n");
+	kit_configure(kit, "tpms = id:54534554/*/*\n");
 	list(kit, &kit_foreign, "");
 	assert_null(ask(kit, &kit_foreign, NULL, "ek-certificate-untrusted"));
 }
@@ -340,7 +329,7 @@ test_renewal_keeps_profile(void **state)
 	struct kit_answer first, answer;
 	X509 *cert, *next;
 
-	configure(kit, "enrolment = open\nprofiles = client, ak\n");
+	kit_configure(kit, "enrolment = open\nprofiles = client, ak\n");
 	ak.key = kit_a.ak;
 	cert = ask(kit, &ak, "ak", "");
 	kit_post_as(kit, cert, "/v1/renewals", json_object(), &first);
@@ -354,7 +343,7 @@ test_renewal_keeps_profile(void **state)
 	X509_free(next);
 	kit_answer_free(&answer);
 	kit_answer_free(&first);
-	configure(kit, "enrolment = open\nprofiles = client\n"); /* no more of these */
+	kit_configure(kit, "enrolment = open\nprofiles = client\n"); /* no more of these */
 	kit_post_as(kit, cert, "/v1/renewals", json_object(), &first);
 	kit_post_as(kit, cert, "/v1/certificates", kit_issue(&ak, first.doc), &answer);
 	assert_string_equal(answer.type, "profile-refused");

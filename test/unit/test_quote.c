@@ -22,61 +22,6 @@ bytes_of(const struct tpmiot_buf *buf)
 	return (struct tpmiot_bytes){ buf->data, buf->len };
 }
 
-/* A TPMS_ATTEST of TPM2_Quote. */
-struct soft_quote {
-	struct soft_attest head; /* its names are left out */
-	struct {
-		uint16_t alg;
-		uint8_t size;
-		uint32_t selected;
-	} lines[4];
-	uint32_t count;
-	TPM2B_DIGEST digest;
-};
-
-/* What a sound TPM says of these banks, by an AK with this hash. */
-static void
-quote_init(struct soft_quote *q, const struct tpmiot_pcr_bank *of, size_t n, TPMI_ALG_HASH hash)
-{
-	struct tpmiot_buf values = TPMIOT_BUF_INIT;
-	struct tpmiot_err err;
-
-	memset(q, 0, sizeof(*q));
-	soft_attest_init(&q->head, &ak, NONCE);
-	q->head.type = TPM2_ST_ATTEST_QUOTE;
-	for (size_t b = 0; b < n; b++) {
-		q->lines[b].alg = of[b].alg;
-		q->lines[b].size = 3;
-		q->lines[b].selected = of[b].selected;
-		for (size_t i = 0; i < TPMIOT_PCRS; i++)
-			if ((of[b].selected >> i & 1) != 0)
-				tpmiot_buf_put(
-				    &values, of[b].values[i], tpmiot_alg_md_size(of[b].alg));
-	}
-	q->count = (uint32_t)n;
-	assert_ok(tpmiot_alg_digest(NULL, hash, values.data, values.len, &q->digest, &err), &err);
-	tpmiot_buf_free(&values);
-}
-
-static void
-quote_put(const struct soft_quote *q, struct tpmiot_buf *out)
-{
-	struct tpmiot_buf head = TPMIOT_BUF_INIT;
-	const size_t names = 4u + q->head.name.size + q->head.qualified_name.size;
-
-	soft_attest_put(&q->head, &head);
-	tpmiot_buf_put(out, head.data, head.len - names);
-	tpmiot_buf_free(&head);
-	tpmiot_buf_put_u32(out, q->count);
-	for (size_t i = 0; i < q->count && i < 4; i++) {
-		tpmiot_buf_put_u16(out, q->lines[i].alg);
-		tpmiot_buf_put_u8(out, q->lines[i].size);
-		for (size_t b = 0; b < q->lines[i].size; b++)
-			tpmiot_buf_put_u8(out, (uint8_t)(q->lines[i].selected >> (8 * b)));
-	}
-	soft_put_tpm2b(q->digest.buffer, q->digest.size, out);
-}
-
 static enum tpmiot_rc
 verify_content(
     const struct softkey *signer, const void *content, size_t len, struct tpmiot_err *err)
@@ -87,7 +32,7 @@ verify_content(
 	soft_put_tpm2b(content, len, &attest);
 	softkey_sign_own(signer, content, len, &signature);
 	rc = tpmiot_attest_verify_quote(NULL, signer == &other_ak ? &ak.pub : &signer->pub, banks,
-	    2, NONCE, bytes_of(&attest), bytes_of(&signature), err);
+	    2, NONCE, bytes_of(&attest), bytes_of(&signature), NULL, err);
 	tpmiot_buf_free(&attest);
 	tpmiot_buf_free(&signature);
 	return rc;
@@ -99,7 +44,7 @@ verify(const struct softkey *signer, const struct soft_quote *q, struct tpmiot_e
 	struct tpmiot_buf content = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
-	quote_put(q, &content);
+	soft_quote_put(q, &content);
 	rc = verify_content(signer, content.data, content.len, err);
 	tpmiot_buf_free(&content);
 	return rc;
@@ -139,16 +84,16 @@ test_verify_quote_swtpm(void **state)
 		bank[0].selected |= (uint32_t)1 << pcrs[i];
 		memcpy(bank[0].values[pcrs[i]], values.data + 32 * i, 32);
 	}
-	assert_ok(tpmiot_attest_verify_quote(
-	              NULL, &signer, bank, 1, qualifying, bytes_of(&attest), bytes_of(&sig), &err),
+	assert_ok(tpmiot_attest_verify_quote(NULL, &signer, bank, 1, qualifying, bytes_of(&attest),
+	              bytes_of(&sig), NULL, &err),
 	    &err);
 	/* A bank that the TPM does not have is in its list, with no PCR. */
 	assert_refused(tpmiot_attest_verify_quote(NULL, &signer, bank, 2, qualifying,
-	                   bytes_of(&attest), bytes_of(&sig), &err),
+	                   bytes_of(&attest), bytes_of(&sig), NULL, &err),
 	    TPMIOT_E_VERIFY, &err, "not about all");
 	bank[0].values[1][0] ^= 1;
 	assert_refused(tpmiot_attest_verify_quote(NULL, &signer, bank, 1, qualifying,
-	                   bytes_of(&attest), bytes_of(&sig), &err),
+	                   bytes_of(&attest), bytes_of(&sig), NULL, &err),
 	    TPMIOT_E_VERIFY, &err, "values");
 	tpmiot_buf_free(&pub);
 	tpmiot_buf_free(&attest);
@@ -164,10 +109,10 @@ test_verify_quote_sound(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	assert_ok(verify(&ak, &q, &err), &err);
 	assert_ok(verify(&ak_rsa, &q, &err), &err);
-	quote_init(&q, swapped, 2, TPM2_ALG_SHA256); /* the order is the quote's */
+	soft_quote_init(&q, &ak, NONCE, swapped, 2, TPM2_ALG_SHA256); /* the order is the quote's */
 	assert_ok(verify(&ak, &q, &err), &err);
 }
 
@@ -180,19 +125,19 @@ test_verify_quote_header(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.head.magic = 0x00544347;
 	refuse(&q, TPMIOT_E_FORMAT, "TPM_GENERATED_VALUE");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.head.type = TPM2_ST_ATTEST_CERTIFY;
 	refuse(&q, TPMIOT_E_FORMAT, "type");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.head.extra_data.buffer[0] ^= 1;
 	refuse(&q, TPMIOT_E_VERIFY, "nonce");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.head.extra_data.size--;
 	refuse(&q, TPMIOT_E_VERIFY, "nonce");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	assert_refused(verify(&other_ak, &q, &err), TPMIOT_E_VERIFY, &err, "TPM2_Quote");
 }
 
@@ -202,28 +147,28 @@ test_verify_quote_selection(void **state)
 	struct soft_quote q;
 
 	(void)state;
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.lines[0].selected ^= 1;
 	refuse(&q, TPMIOT_E_VERIFY, "other PCRs");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.lines[0].selected |= 1 << 23;
 	refuse(&q, TPMIOT_E_VERIFY, "other PCRs");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.lines[0].alg = TPM2_ALG_SHA1;
 	refuse(&q, TPMIOT_E_VERIFY, "other PCRs");
-	quote_init(&q, banks, 1, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 1, TPM2_ALG_SHA256);
 	refuse(&q, TPMIOT_E_VERIFY, "not about all");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.count = 0;
 	refuse(&q, TPMIOT_E_VERIFY, "not about all");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.lines[2] = q.lines[0]; /* twice */
 	q.count = 3;
 	refuse(&q, TPMIOT_E_VERIFY, "other PCRs");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.lines[0].size = 4;
 	refuse(&q, TPMIOT_E_FORMAT, "TPMS_QUOTE_INFO");
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	q.count = 0xffffffff;
 	refuse(&q, TPMIOT_E_FORMAT, "TPMS_QUOTE_INFO");
 }
@@ -234,7 +179,7 @@ test_verify_quote_values(void **state)
 	struct soft_quote q;
 
 	(void)state;
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
 	for (size_t i = 0; i < TPMIOT_PCRS; i++) { /* each value counts, and no other */
 		banks[0].values[i][31] ^= 1;
 		if ((banks[0].selected >> i & 1) != 0)
@@ -243,7 +188,7 @@ test_verify_quote_values(void **state)
 			assert_ok(verify(&ak, &q, NULL), &(struct tpmiot_err){ 0 });
 		banks[0].values[i][31] ^= 1;
 	}
-	quote_init(&q, banks, 2, TPM2_ALG_SHA384); /* not the scheme's hash */
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA384); /* not the scheme's hash */
 	refuse(&q, TPMIOT_E_VERIFY, "values");
 	q.digest.size = 0;
 	refuse(&q, TPMIOT_E_VERIFY, "values");
@@ -257,8 +202,8 @@ test_verify_quote_truncated_and_extended(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	quote_init(&q, banks, 2, TPM2_ALG_SHA256);
-	quote_put(&q, &content);
+	soft_quote_init(&q, &ak, NONCE, banks, 2, TPM2_ALG_SHA256);
+	soft_quote_put(&q, &content);
 	for (size_t n = 0; n < content.len; n++)
 		assert_int_not_equal(verify_content(&ak, content.data, n, &err), TPMIOT_OK);
 	tpmiot_buf_put_u8(&content, 0);
@@ -276,15 +221,19 @@ test_verify_quote_no_question(void **state)
 	struct tpmiot_err err = { 0 };
 
 	(void)state;
-	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 2, NONCE, none, none, &err),
+	assert_refused(
+	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 2, NONCE, none, none, NULL, &err),
 	    TPMIOT_E_USAGE, &err, "PCRs");
-	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 0, NONCE, none, none, &err),
+	assert_refused(
+	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 0, NONCE, none, none, NULL, &err),
 	    TPMIOT_E_USAGE, &err, "PCRs");
 	bad[0].selected = 1 << TPMIOT_PCRS;
-	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, NONCE, none, none, &err),
+	assert_refused(
+	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, NONCE, none, none, NULL, &err),
 	    TPMIOT_E_USAGE, &err, "PCRs");
 	bad[0].selected = 1;
-	assert_refused(tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, none, none, none, &err),
+	assert_refused(
+	    tpmiot_attest_verify_quote(NULL, &ak.pub, bad, 1, none, none, none, NULL, &err),
 	    TPMIOT_E_USAGE, &err, "nonce");
 }
 
