@@ -38,10 +38,10 @@ check_fails 1 'already' 'values are allowed once' ca pcr allow --device="$id" ga
 measure 10 'version 2'
 check_fails 3 'pcrs-refused' 'other firmware does not enrol' \
 	env TPMIOT_STATE_DIR="$T/second" "$ENROLL" enroll --server="$CA_URL" --ca-file="$CADIR/ca.crt"
-check_fails 3 'pcrs-refused' 'and renews nothing' "$ENROLL" renew --before=10y
+check_fails 3 'pcrs-refused' 'and renews nothing' "$ENROLL" renew --before=4000d
 check 'the update is allowed with one command' \
 	ca pcr allow --audit="$(refusal)" --note='version 2' gateway-fw
-check 'then it renews' "$ENROLL" renew --before=10y
+check 'then it renews' "$ENROLL" renew --before=4000d
 check_is 'both versions are allowed' "$(ca pcr list --json | grep -c '"policy": "gateway-fw"')" 2
 
 tpm2_pcrread sha256:0,7,10 >"$T/pcrread"
@@ -49,7 +49,7 @@ check 'pcr allow from what tpm2_pcrread prints' ca pcr allow --file="$T/pcrread"
 check 'pcr allow from a device' ca pcr allow --device="$id" spare-2
 first=$(ca pcr list --json | python3 -c 'import json,sys; print([r["id"] for r in json.load(sys.stdin) if r["note"] == "version 2"][0])')
 check 'pcr remove' ca pcr remove "$first"
-check_fails 3 'pcrs-refused' 'what is taken back is refused again' "$ENROLL" renew --before=10y
+check_fails 3 'pcrs-refused' 'what is taken back is refused again' "$ENROLL" renew --before=4000d
 
 check_fails 2 'whose values' 'pcr allow wants one source' ca pcr allow gateway-fw
 check_fails 2 'no name' 'and a name for the policy' ca pcr allow --device="$id" 'a b'
@@ -61,8 +61,8 @@ check_fails 1 'number' 'pcr remove of what is not there' ca pcr remove 99
 
 # What the quote costs: TPM2_PCR_Read and TPM2_Quote.
 ca pcr allow --file="$T/pcrread" gateway-fw >/dev/null
-count_tpm "$T/with" "$ENROLL" renew --before=10y
+count_tpm "$T/with" "$ENROLL" renew --before=4000d
 check_is 'one TPM2_Quote and one TPM2_PCR_Read' \
-	"$(grep -cE '^TPM2_(Quote|CC_Quote|PCR_Read|CC_PCR_Read)' "$T/with")" 2
+	"$(grep -cE '^(Quote|PCR_Read)' "$T/with")" 2
 check_is 'nothing is left in the TPM' "$(tpm_handles transient)$(tpm_handles loaded-session)" ''
 done_testing
