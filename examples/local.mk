@@ -14,5 +14,8 @@ dist_examples_DATA = \
 # A walk for each system that devices come from. They run in the source tree, so they are not installed.
 EXTRA_DIST += \
 	examples/sandbox.sh \
+	examples/factory/README.md examples/factory/walk \
 	examples/jwt-mqtt/README.md examples/jwt-mqtt/devices.acl examples/jwt-mqtt/mosquitto.conf \
-	examples/jwt-mqtt/tpmiot_mqtt_auth.c examples/jwt-mqtt/walk
+	examples/jwt-mqtt/tpmiot_mqtt_auth.c examples/jwt-mqtt/walk \
+	examples/ocf-identity/README.md examples/ocf-identity/walk \
+	examples/signed-telemetry/README.md examples/signed-telemetry/walk

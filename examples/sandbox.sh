@@ -96,13 +96,14 @@ until_seen() {
 
 # ---- The machines ------------------------------------------------------------------
 
-# A software TPM with a manufacturer's EK certificate; the programs talk to it from now on.
+# start_tpm [NAME]: a software TPM with a manufacturer's EK certificate; the programs talk to it
+# from now on.
 start_tpm() {
-	local i
-	softtpm_mfr "$DIR/mfr"
-	OPENSSL_CONF=/dev/null softtpm_make "$DIR/tpm" "$DIR/mfr" >"$DIR/tpm-setup.log" 2>&1
+	local name=${1:-tpm} i
+	[ -d "$DIR/mfr" ] || softtpm_mfr "$DIR/mfr"
+	OPENSSL_CONF=/dev/null softtpm_make "$DIR/$name" "$DIR/mfr" >"$DIR/$name-setup.log" 2>&1
 	free_port 2
-	background tpm softtpm_run "$DIR/tpm" "$PORT"
+	background "$name" softtpm_run "$DIR/$name" "$PORT"
 	export TPMIOT_TCTI=swtpm:port=$PORT
 	for ((i = 0; i < 300; i++)); do
 		! port_answers $((PORT + 1)) || return 0

@@ -31,6 +31,7 @@ static const char usage[] =
     "         --name=NAME             name of the key (device)\n"
     "         --key=KIND              ec-p256 (default), ec-p384, rsa-2048, rsa-3072\n"
     "         --device-id=ID          the id that this device should have\n"
+    "         --profile=NAME          what the certificate is for, by the CA's name for it\n"
     "         --ek=WHICH              rsa, ecc, or a template: L-1, L-2, H-1, H-2, H-3 ...\n"
     "         --owner-auth-file=FILE, --endorsement-auth-file=FILE\n"
     "                                 the hierarchies' passwords (- for stdin)\n"

@@ -114,6 +114,7 @@ with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result, stru
 		.kind = wanted_kind(job),
 		.ek = opts->ek,
 		.device_id = opts->device_id,
+		.profile = opts->profile,
 		.join_token = &job->token,
 		.server = &job->server,
 	};

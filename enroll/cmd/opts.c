@@ -34,6 +34,7 @@ static const struct option_spec specs[] = {
 	{ "name", 0, VALUE, AT(name), "enroll renew reset token" },
 	{ "key", 0, VALUE, AT(key), "enroll" },
 	{ "device-id", 0, VALUE, AT(device_id), "enroll" },
+	{ "profile", 0, VALUE, AT(profile), "enroll" },
 	{ "ek", 0, VALUE, AT(ek), "enroll ek" },
 	{ "before", 0, VALUE, AT(before), "renew" },
 	{ "rekey", 0, FLAG, AT(rekey), "renew" },

@@ -38,6 +38,7 @@ struct enroll_opts {
 	const char *name; /* reset, too */
 	const char *key;
 	const char *device_id;
+	const char *profile;
 	const char *ek; /* ek, too */
 	/* renew */
 	const char *before;

@@ -72,6 +72,7 @@ attest(struct flow *flow, struct tpmiot_err *err)
 		.ek_chain = flow->ek_chain,
 		.ak = tpmiot_key_public(flow->step.ak),
 		.device_id = flow->plan->device_id,
+		.profile = flow->plan->profile,
 		.join_token = token->len > 0 ? (const char *)token->data : NULL,
 	};
 	struct tpmiot_buf body = TPMIOT_BUF_INIT, reply = TPMIOT_BUF_INIT;

@@ -16,6 +16,7 @@ struct enroll_flow_plan {
 	const enum tpmiot_key_kind *kind;   /* NULL: whatever is there, else P-256 */
 	const char *ek;                     /* --ek; NULL: the TPM's first */
 	const char *device_id;              /* NULL: none claimed */
+	const char *profile;                /* NULL: what the CA gives such devices */
 	struct tpmiot_buf *join_token;      /* empty: none */
 	const struct enroll_server *server; /* to be remembered */
 };

@@ -38,6 +38,9 @@ enroll_msg_put_attestation(
 	if (msg->device_id != NULL &&
 	    json_object_set_new(root, "device_id", json_string(msg->device_id)) != 0)
 		failed = true;
+	if (msg->profile != NULL &&
+	    json_object_set_new(root, "profile", json_string(msg->profile)) != 0)
+		failed = true;
 	if (msg->join_token != NULL &&
 	    json_object_set_new(root, "join_token", json_string(msg->join_token)) != 0)
 		failed = true;

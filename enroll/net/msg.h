@@ -22,6 +22,7 @@ struct enroll_msg_attestation {
 	STACK_OF(X509) *ek_chain;    /* NULL: none */
 	const struct tpmiot_public *ak;
 	const char *device_id;  /* NULL: not claimed */
+	const char *profile;    /* NULL: what the CA gives such devices */
 	const char *join_token; /* NULL: none */
 };
 

@@ -83,7 +83,7 @@ static void
 test_put_attestation_all(void **state)
 {
 	struct enroll_msg_attestation msg = {
-		.device_id = "d1", .join_token = "t\"1", .ek_cert = text("0123")
+		.device_id = "d1", .profile = "server", .join_token = "t\"1", .ek_cert = text("0123")
 	};
 	struct tpmiot_buf body = TPMIOT_BUF_INIT;
 	struct tpmiot_public pub;
