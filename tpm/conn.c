@@ -100,7 +100,7 @@ close_sys(TSS2_SYS_CONTEXT **sys)
 {
 	if (*sys != NULL)
 		Tss2_Sys_Finalize(*sys);
-	free(*sys);
+	OPENSSL_free(*sys);
 	*sys = NULL;
 }
 
@@ -292,7 +292,7 @@ open_sys(
 	size_t size = Tss2_Sys_GetContextSize(0);
 	TSS2_RC rc;
 
-	*out = calloc(1, size);
+	*out = OPENSSL_zalloc(size);
 	if (*out == NULL)
 		return tpmiot_err_memory(err);
 	rc = Tss2_Sys_Initialize(*out, size, tcti_shim_init(shim, tpm->tcti), &abi);

@@ -25,6 +25,8 @@ EXTRA_DIST += \
 	test/provider/test_faults.sh \
 	test/provider/test_fork.sh \
 	test/provider/test_full_tpm.sh \
+	test/provider/scenarios.sh \
+	test/provider/test_nomem.sh \
 	test/provider/test_reload.sh \
 	test/provider/test_reset.sh \
 	test/provider/test_threads.sh
@@ -38,11 +40,17 @@ test_provider_odd_SOURCES = test/provider/odd.c test/provider/keyuser.c test/pro
 test_provider_odd_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_provider_odd_LDADD = $(CRYPTO_LIBS) $(PTHREAD_LIBS)
 # But for unsealing, which only the device layer does.
-test_provider_sweep_SOURCES = test/provider/sweep.c test/provider/keyuser.c test/provider/keyuser.h \
+SCENARIOS = test/provider/scenario.c test/provider/scenario.h test/provider/memory.c \
+	test/provider/memory.h test/provider/keyuser.c test/provider/keyuser.h \
 	test/provider/unsealer.c test/provider/unsealer.h
+test_provider_sweep_SOURCES = test/provider/sweep.c $(SCENARIOS)
 test_provider_sweep_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 test_provider_sweep_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
 test_provider_sweep_LDADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS) -ldl
+check_PROGRAMS += test/provider/dry
+test_provider_dry_SOURCES = test/provider/dry.c $(SCENARIOS)
+test_provider_dry_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MU_CFLAGS)
+test_provider_dry_LDADD = tpm/libtpmiot-tpm.la $(CRYPTO_LIBS)
 
 check_PROGRAMS += test/provider/handshakes
 test_provider_handshakes_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
@@ -51,10 +59,12 @@ test_provider_handshakes_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
 # The long forms of what ./check runs in a short one.
 check-faults: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/provider/test_faults.sh
+check-nomem: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/provider/test_nomem.sh
 check-odd: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	for t in fork threads full_tpm reload; do TPMIOT_LONG=1 TPMIOT_BUILDDIR=$(abs_builddir) \
 	    bash $(srcdir)/test/provider/test_$$t.sh || exit 1; done
-.PHONY: check-faults check-odd
+.PHONY: check-faults check-nomem check-odd
 
 check_PROGRAMS += test/provider/unseal
 test_provider_unseal_SOURCES = test/provider/unseal.c test/provider/unsealer.c test/provider/unsealer.h
