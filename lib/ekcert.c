@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include <openssl/decoder.h>
-#include <openssl/err.h>
 #include <openssl/objects.h>
 
 #include <tpmiot/ekcert.h>
@@ -82,7 +81,7 @@ tpmiot_ekcert_strip(
 	if (rc != TPMIOT_OK)
 		return rc;
 	size = sequence_size(r.data, r.len);
-	ERR_clear_error();
+	tpmiot_err_forget();
 	if (size == 0)
 		return tpmiot_err_set(
 		    err, TPMIOT_E_FORMAT, "EK certificate: not a certificate in DER, or truncated");

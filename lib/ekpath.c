@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way from an EK certificate to a root that the operator trusts (RFC 5280 section 6). */
-#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
@@ -18,7 +17,7 @@ explain(X509_STORE_CTX *ctx, struct tpmiot_err *err)
 	X509 *at = X509_STORE_CTX_get_current_cert(ctx);
 	char subject[NAME_TEXT_MAX] = "", issuer[NAME_TEXT_MAX] = "";
 
-	ERR_clear_error();
+	tpmiot_err_forget();
 	if (at != NULL) {
 		X509_NAME_oneline(X509_get_subject_name(at), subject, sizeof(subject));
 		X509_NAME_oneline(X509_get_issuer_name(at), issuer, sizeof(issuer));
@@ -107,7 +106,7 @@ readable_twin(OSSL_LIB_CTX *libctx, X509 *cert)
 		twin = cert;
 	}
 	EVP_PKEY_free(pkey);
-	ERR_clear_error();
+	tpmiot_err_forget();
 	return twin;
 }
 
@@ -152,7 +151,7 @@ check_signature(X509_STORE_CTX *ctx, X509 *cert, struct tpmiot_err *err)
 
 	if (issuer != NULL && X509_verify(cert, X509_get0_pubkey(issuer)) == 1)
 		return TPMIOT_OK;
-	ERR_clear_error();
+	tpmiot_err_forget();
 	return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 	    "EK certificate: path refused at certificate 0: certificate signature failure");
 }

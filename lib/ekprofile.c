@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <openssl/bn.h>
-#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
@@ -23,7 +22,7 @@
 static enum tpmiot_rc
 refuse(struct tpmiot_err *err, const char *rule)
 {
-	ERR_clear_error();
+	tpmiot_err_forget();
 	return tpmiot_err_set(err, TPMIOT_E_VERIFY, "EK certificate: %s", rule);
 }
 

@@ -39,18 +39,29 @@ tpmiot_err_set(struct tpmiot_err *err, enum tpmiot_rc rc, const char *fmt, ...)
 enum tpmiot_rc
 tpmiot_err_crypto(struct tpmiot_err *err, const char *fmt, ...)
 {
-	unsigned long code = ERR_peek_error();
+	const char *data = "";
+	int flags = 0;
+	unsigned long code = ERR_peek_last_error_all(NULL, NULL, NULL, &data, &flags);
 	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
 	va_list ap;
 
-	ERR_clear_error();
 	if (err != NULL) {
 		va_start(ap, fmt);
 		set_text(err, TPMIOT_E_CRYPTO, fmt, ap);
 		va_end(ap);
 		append(err, reason != NULL ? reason : "OpenSSL gave no reason");
+		if (reason != NULL && (flags & ERR_TXT_STRING) != 0 && data[0] != '\0')
+			append(err, data);
 	}
+	tpmiot_err_forget();
 	return TPMIOT_E_CRYPTO;
+}
+
+void
+tpmiot_err_forget(void)
+{
+	if (ERR_pop_to_mark())
+		ERR_set_mark();
 }
 
 enum tpmiot_rc

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include <tpmiot/alg.h>
@@ -254,7 +253,7 @@ verify_octets(const struct tpmiot_jws *jws, const struct tpmiot_jws_alg *alg,
 		rc = tpmiot_err_crypto(err, "preparing to verify %s", alg->name);
 	} else if (EVP_DigestVerify(ctx, octets->data, octets->len,
 	               (const unsigned char *)jws->text, jws->input_len) != 1) {
-		ERR_clear_error();
+		tpmiot_err_forget();
 		rc = tpmiot_err_set(
 		    err, TPMIOT_E_VERIFY, "the signature does not hold (%s)", alg->name);
 	}

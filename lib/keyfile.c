@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include <openssl/err.h>
 #include <openssl/objects.h>
 
 #include <tpmiot/alg.h>
@@ -60,7 +59,7 @@ read_handle(const ASN1_INTEGER *from, const char *what, TPM2_HANDLE *out, struct
 	uint64_t handle;
 
 	if (ASN1_INTEGER_get_uint64(&handle, from) != 1) {
-		ERR_clear_error();
+		tpmiot_err_forget();
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "key file: %s is no TPM handle: negative, or longer than 32 bits", what);
 	}
@@ -250,7 +249,7 @@ tpmiot_keyfile_parse_der(OSSL_LIB_CTX *libctx, const uint8_t *der, size_t len,
 	if (len <= LONG_MAX)
 		asn1 = ASN1_item_d2i(NULL, &p, (long)len, item);
 	if (asn1 == NULL) {
-		ERR_clear_error();
+		tpmiot_err_forget();
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "key file: not the ASN.1 of a TPM key (%s)",
 		    reference ? TPMIOT_KEYREF_PEM_NAME : TPMIOT_KEYFILE_PEM_NAME);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 
 #include "keyfile_asn1.h"
 
@@ -71,7 +70,7 @@ read_steps(const STACK_OF(keyfile_step) *from, const char *what, struct tpmiot_p
 		uint64_t code;
 
 		if (ASN1_INTEGER_get_uint64(&code, step->code) != 1 || code > UINT32_MAX) {
-			ERR_clear_error();
+			tpmiot_err_forget();
 			return tpmiot_err_set(
 			    err, TPMIOT_E_FORMAT, "key file: %s: not a command code", what);
 		}

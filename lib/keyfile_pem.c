@@ -43,7 +43,7 @@ next_block(BIO *bio, struct pem_block *block, struct tpmiot_err *err)
 		return TPMIOT_OK;
 	code = ERR_peek_last_error();
 	if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-		ERR_clear_error();
+		tpmiot_err_forget();
 		return tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
 		    "key file: neither " TPMIOT_KEYFILE_PEM_NAME " nor " TPMIOT_KEYREF_PEM_NAME
 		    " in it");

@@ -3,7 +3,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include <tpmiot/alg.h>
@@ -250,7 +249,7 @@ verify(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, const TPMT_SIGNATURE *sig,
 		rc = tpmiot_err_crypto(
 		    err, "signature: preparing to verify %s with %s", scheme_name(sig->sigAlg), md);
 	} else if (EVP_DigestVerify(ctx, octets->data, octets->len, msg, len) != 1) {
-		ERR_clear_error();
+		tpmiot_err_forget();
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "signature: this key did not sign these bytes (%s with %s)",
 		    scheme_name(sig->sigAlg), md);
@@ -308,7 +307,7 @@ tpmiot_signature_verify_digest(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_S
 		rc = tpmiot_err_crypto(err, "signature: preparing to verify it");
 	} else if (EVP_PKEY_verify(ctx, octets.data, octets.len, digest->buffer, digest->size) !=
 	           1) {
-		ERR_clear_error();
+		tpmiot_err_forget();
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "signature: it does not hold");
 	}
 out:

@@ -4,6 +4,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 
 #include <tpmiot/rsapad.h>
@@ -114,14 +115,19 @@ cipher_decrypt(void *vop, unsigned char *out, size_t *out_len, size_t out_size,
     const unsigned char *in, size_t len)
 {
 	struct prov_cipher *op = vop;
+	int ret;
 
 	if (out == NULL) {
 		*out_len = prov_cipher_is_tls(op) ? TPMIOT_TLS_PREMASTER_LEN
 		                                  : (size_t)EVP_PKEY_get_size(op->key->soft);
 		return 1;
 	}
-	if (prov_cipher_in_tpm(op))
-		return prov_tpm_decrypt(op, out, out_len, out_size, in, len);
+	if (prov_cipher_in_tpm(op)) {
+		ERR_set_mark();
+		ret = prov_tpm_decrypt(op, out, out_len, out_size, in, len);
+		ERR_clear_last_mark();
+		return ret;
+	}
 	*out_len = out_size;
 	return EVP_PKEY_decrypt(op->soft, out, out_len, in, len) > 0;
 }

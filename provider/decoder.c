@@ -133,6 +133,7 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 	struct tpmiot_err err;
 	int ret = HANDLED;
 
+	ERR_set_mark();
 	if (bio == NULL || file == NULL || !prov_bio_read_der(bio, &der) ||
 	    !tpmiot_keyfile_is_der(der.data, der.len))
 		goto out;
@@ -148,6 +149,7 @@ decode(struct prov_ctx *prov, enum prov_type type, OSSL_CORE_BIO *in, OSSL_CALLB
 	key = prov_load_keyfile(prov, file, NULL, pw_cb, pw_arg);
 	ret = key == NULL ? 0 : prov_pkey_deliver(key, data_cb, data_arg);
 out:
+	ERR_clear_last_mark();
 	prov_keyfile_free(file);
 	tpmiot_buf_free(&der);
 	BIO_free(bio);

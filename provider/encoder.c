@@ -9,6 +9,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/encoder.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 
 #include "bio.h"
@@ -129,10 +130,12 @@ encode_tpm(struct encoder *enc, const struct form *form, const struct prov_pkey 
 		return prov_raise(enc->prov, TPMIOT_E_UNSUPPORTED,
 		    "a TPM key's file is not encrypted, the TPM wraps the key already: leave out "
 		    "the cipher (-noenc), and give the key a password with -pkeyopt user-auth:");
+	ERR_set_mark();
 	if (put_keyfile(key->tpm, form, &out, &err) != TPMIOT_OK)
 		ok = prov_raise_err(enc->prov, &err);
 	else
 		ok = BIO_write_ex(bio, out.data, out.len, &done) && done == out.len;
+	ERR_clear_last_mark();
 	tpmiot_buf_free(&out);
 	return ok;
 }

@@ -10,6 +10,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
@@ -243,11 +244,16 @@ static int
 exchange_derive(void *vex, unsigned char *out, size_t *out_len, size_t out_size)
 {
 	struct exchange *ex = vex;
+	int ret;
 
 	if (ex->key == NULL || ex->peer == NULL)
 		return prov_raise(ex->prov, TPMIOT_E_USAGE, "no key to agree with");
-	if (ex->key->tpm != NULL)
-		return derive_in_tpm(ex, out, out_len, out_size);
+	if (ex->key->tpm != NULL) {
+		ERR_set_mark();
+		ret = derive_in_tpm(ex, out, out_len, out_size);
+		ERR_clear_last_mark();
+		return ret;
+	}
 	*out_len = out_size;
 	return EVP_PKEY_derive(ex->soft, out, out_len) > 0;
 }

@@ -14,6 +14,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 
 #include "keymgmt.h"
@@ -315,8 +316,12 @@ void *
 prov_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
 {
 	struct keygen *gen = genctx;
+	struct prov_pkey *key;
 
 	(void)cb; /* a TPM does not tell how far it got */
 	(void)arg;
-	return gen->in_tpm ? keygen_in_tpm(gen) : gen_in_software(gen);
+	ERR_set_mark();
+	key = gen->in_tpm ? keygen_in_tpm(gen) : gen_in_software(gen);
+	ERR_clear_last_mark();
+	return key;
 }

@@ -21,4 +21,9 @@ bool prov_keyfile_is_key(struct prov_ctx *prov, const struct tpmiot_keyfile *fil
 struct prov_pkey *prov_load_keyfile(struct prov_ctx *prov, const struct tpmiot_keyfile *file,
     const struct tpmiot_uri *uri, OSSL_PASSPHRASE_CALLBACK *cb, void *arg);
 
+#ifdef OSSL_FUNC_STORE_DELETE
+/* store_delete.c: OSSL_STORE_delete(), since OpenSSL 3.2. Persistent keys only. */
+OSSL_FUNC_store_delete_fn prov_store_delete;
+#endif
+
 #endif

@@ -51,6 +51,7 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/sigalg.c \
 	provider/signature.c \
 	provider/store.c \
+	provider/store_delete.c \
 	provider/store_file.c \
 	provider/tables.h \
 	provider/tpmdecrypt.c \

@@ -81,6 +81,12 @@ struct tpmiot_tpm *prov_tpm(struct prov_ctx *prov);
 int prov_raise_at(struct prov_ctx *prov, const char *file, int line, const char *function,
     enum tpmiot_rc rc, const char *fmt, ...) TPMIOT_PRINTF(6, 7);
 
+/*
+ * Between ERR_set_mark() and ERR_clear_last_mark() stands what calls into lib and tpm: what
+ * these leave on libcrypto's stack is dropped down to the mark (tpmiot_err_forget()), so that
+ * the application's own errors stay.
+ */
+
 /* The table of reasons behind those errors. */
 const OSSL_ITEM *prov_reasons(void);
 

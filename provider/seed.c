@@ -10,6 +10,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
@@ -111,12 +112,14 @@ seed_generate(void *vseed, unsigned char *out, size_t len, unsigned int strength
 	(void)more_len;
 	if (tpm == NULL || strength > STRENGTH)
 		return 0;
+	ERR_set_mark();
 	if (tpmiot_tpm_random(tpm, len, &made, &err) != TPMIOT_OK) {
 		prov_raise_err(seed->prov, &err);
 	} else {
 		memcpy(out, made.data, len);
 		ok = 1;
 	}
+	ERR_clear_last_mark();
 	tpmiot_buf_free(&made);
 	return ok;
 }

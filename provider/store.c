@@ -7,6 +7,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/store.h>
 
@@ -53,6 +54,26 @@ key_open(void *provctx, const char *uri)
 	return store;
 }
 
+#ifdef OSSL_FUNC_STORE_OPEN_EX
+static OSSL_FUNC_store_open_ex_fn key_open_ex;
+
+/* A password is asked for when the key is loaded, if it has one. */
+static void *
+key_open_ex(void *provctx, const char *uri, const OSSL_PARAM params[],
+    OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+	struct store *store = key_open(provctx, uri);
+
+	(void)pw_cb;
+	(void)pw_arg;
+	if (store != NULL && !key_set_params(store, params)) {
+		key_close(store);
+		return NULL;
+	}
+	return store;
+}
+#endif
+
 static int
 key_close(void *ctx)
 {
@@ -90,7 +111,8 @@ static int
 key_set_params(void *ctx, const OSSL_PARAM params[])
 {
 	struct store *store = ctx;
-	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
+	const OSSL_PARAM *p =
+	    params == NULL ? NULL : OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
 
 	return p == NULL || OSSL_PARAM_get_int(p, &store->expect);
 }
@@ -333,10 +355,15 @@ key_load(void *ctx, OSSL_CALLBACK *object_cb, void *object_arg, OSSL_PASSPHRASE_
 {
 	struct store *store = ctx;
 	struct prov_pkey *key;
+	int ret;
 
-	if (gives_certificates(store))
-		return prov_certs_next(
+	if (gives_certificates(store)) {
+		ERR_set_mark();
+		ret = prov_certs_next(
 		    store->prov, &store->uri, &store->certs, object_cb, object_arg, &store->done);
+		ERR_clear_last_mark();
+		return ret;
+	}
 	store->done = true;
 	if (store->uri.kind == TPMIOT_URI_NV)
 		return prov_raise(store->prov, TPMIOT_E_USAGE,
@@ -346,12 +373,20 @@ key_load(void *ctx, OSSL_CALLBACK *object_cb, void *object_arg, OSSL_PASSPHRASE_
 		return 0;
 	store->pw_cb = pw_cb;
 	store->pw_arg = pw_arg;
+	ERR_set_mark();
 	key = find_key(store);
+	ERR_clear_last_mark();
 	return key != NULL && prov_pkey_deliver(key, object_cb, object_arg);
 }
 
 const OSSL_DISPATCH prov_store_key[] = {
 	PROV_FN(STORE_OPEN, key_open),
+#ifdef OSSL_FUNC_STORE_OPEN_EX
+	PROV_FN(STORE_OPEN_EX, key_open_ex),
+#endif
+#ifdef OSSL_FUNC_STORE_DELETE
+	PROV_FN(STORE_DELETE, prov_store_delete),
+#endif
 	PROV_FN(STORE_SETTABLE_CTX_PARAMS, key_settable),
 	PROV_FN(STORE_SET_CTX_PARAMS, key_set_params),
 	PROV_FN(STORE_LOAD, key_load),

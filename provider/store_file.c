@@ -261,12 +261,16 @@ file_load(void *ctx, OSSL_CALLBACK *object_cb, void *object_arg, OSSL_PASSPHRASE
     void *pw_arg)
 {
 	struct file *file = ctx;
+	int ret;
 
 	file->object_cb = object_cb;
 	file->object_arg = object_arg;
 	file->pw_cb = pw_cb;
 	file->pw_arg = pw_arg;
-	return is_der(file->bio) ? load_der(file) : load_pem(file);
+	ERR_set_mark();
+	ret = is_der(file->bio) ? load_der(file) : load_pem(file);
+	ERR_clear_last_mark();
+	return ret;
 }
 
 const OSSL_DISPATCH prov_store_file[] = {

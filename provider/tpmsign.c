@@ -86,8 +86,8 @@ fit_ecdsa(const unsigned char *digest, size_t len, size_t size, unsigned char *o
 	memcpy(out + pad, digest, size - pad);
 }
 
-int
-prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
+static int
+sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
     const unsigned char *digest, size_t len)
 {
 	unsigned char fitted[TPM2_SHA512_DIGEST_SIZE];
@@ -129,8 +129,8 @@ prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, 
 	return prov_raw_sign(sig, out, out_len, out_size, digest, len);
 }
 
-int
-prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size)
+static int
+sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size)
 {
 	OSSL_LIB_CTX *libctx = prov_libctx(sig->prov);
 	TPM2B_DIGEST digest = { .size = 0 };
@@ -151,4 +151,27 @@ prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len,
 	        sig->message.len, &digest, &err) != TPMIOT_OK)
 		return prov_raise_err(sig->prov, &err);
 	return salt_is_right(sig, out, *out_len, digest.buffer, digest.size) || raise_salt(sig);
+}
+
+int
+prov_tpm_sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size,
+    const unsigned char *digest, size_t len)
+{
+	int ret;
+
+	ERR_set_mark();
+	ret = sign_digest(sig, out, out_len, out_size, digest, len);
+	ERR_clear_last_mark();
+	return ret;
+}
+
+int
+prov_tpm_sign_message(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t out_size)
+{
+	int ret;
+
+	ERR_set_mark();
+	ret = sign_message(sig, out, out_len, out_size);
+	ERR_clear_last_mark();
+	return ret;
 }

@@ -54,8 +54,18 @@ struct tpmiot_err {
 enum tpmiot_rc tpmiot_err_set(struct tpmiot_err *err, enum tpmiot_rc rc, const char *fmt, ...)
     TPMIOT_PRINTF(3, 4);
 
-/* As above, and appends the oldest reason on libcrypto's error stack, which is cleared. */
+/*
+ * As above, and appends the newest reason on libcrypto's error stack, with what libcrypto
+ * says about it; then tpmiot_err_forget().
+ */
 enum tpmiot_rc tpmiot_err_crypto(struct tpmiot_err *err, const char *fmt, ...) TPMIOT_PRINTF(2, 3);
+
+/*
+ * Drops what is on libcrypto's error stack, down to the last ERR_set_mark(), which stays, or
+ * all of it where there is none. So whoever has errors of its own below, as the application
+ * that calls the provider, sets a mark first.
+ */
+void tpmiot_err_forget(void);
 
 /* As above with TPMIOT_E_IO or TPMIOT_E_PERM by errno, whose text is appended. */
 enum tpmiot_rc tpmiot_err_errno(struct tpmiot_err *err, const char *fmt, ...) TPMIOT_PRINTF(2, 3);

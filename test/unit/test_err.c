@@ -89,7 +89,7 @@ test_err_errno(void **state)
 	}
 }
 
-/* The oldest reason, and nothing is left behind. */
+/* The newest reason, and nothing is left behind. */
 static void
 test_err_crypto(void **state)
 {
@@ -99,13 +99,35 @@ test_err_crypto(void **state)
 	(void)state;
 	ERR_clear_error();
 	assert_null(EVP_MD_fetch(NULL, "no-such-digest", NULL));
-	reason = ERR_reason_error_string(ERR_peek_error());
+	reason = ERR_reason_error_string(ERR_peek_last_error());
 	assert_int_equal(tpmiot_err_crypto(&err, "hashing"), TPMIOT_E_CRYPTO);
 	assert_non_null(strstr(err.text, "hashing: "));
 	assert_non_null(strstr(err.text, reason));
 	assert_int_equal(ERR_peek_error(), 0);
 	assert_int_equal(tpmiot_err_crypto(&err, "hashing"), TPMIOT_E_CRYPTO);
 	assert_non_null(strstr(err.text, "no reason"));
+}
+
+/* The caller's own errors, below its mark. */
+static void
+test_err_crypto_leaves_the_caller_s(void **state)
+{
+	struct tpmiot_err err;
+
+	(void)state;
+	ERR_clear_error();
+	ERR_raise(ERR_LIB_USER, 77);
+	ERR_set_mark();
+	for (int i = 0; i < 2; i++) {
+		assert_null(EVP_MD_fetch(NULL, "no-such-digest", NULL));
+		assert_int_equal(tpmiot_err_crypto(&err, "hashing"), TPMIOT_E_CRYPTO);
+		assert_non_null(strstr(err.text, "unsupported"));
+		assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), 77);
+	}
+	ERR_raise(ERR_LIB_USER, 78);
+	assert_int_equal(ERR_pop_to_mark(), 1);
+	assert_int_equal(ERR_GET_REASON(ERR_get_error()), 77);
+	assert_int_equal(ERR_get_error(), 0);
 }
 
 int
@@ -118,6 +140,7 @@ main(void)
 		cmocka_unit_test(test_err_prefix),
 		cmocka_unit_test(test_err_errno),
 		cmocka_unit_test(test_err_crypto),
+		cmocka_unit_test(test_err_crypto_leaves_the_caller_s),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
