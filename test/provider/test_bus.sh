@@ -1,6 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The bus is hostile: what crossed it is recorded, byte for byte, and searched for secrets.
+# Likewise: test_decrypt.sh (RSA plaintext), test_ecdh.sh (shared secrets), test_keyfile_sealed.sh
+# (sealed data), test_keyfile_policy.sh (passwords in policies), test_keyfile_parent.sh (a parent
+# in another's place); test_faults.sh turns bits in every response.
 # shellcheck source=../integration/lib.sh
 . "$(dirname "$0")/../integration/lib.sh"
 # shellcheck source=keys.sh
@@ -43,6 +46,26 @@ for kind in 'EC group:P-256' 'RSA bits:2048'; do
 		check "$what: there was a session with encrypted parameters" encrypted "$T/create"
 	done
 done
+
+# Decryption and key agreement under a storage key that the module has to make: the salt of
+# the session is for that one.
+check 'an RSA key with a password' openssl genpkey -provider tpmiot -quiet -algorithm RSA \
+    -pkeyopt parent:0x40000001 -pkeyopt "user-auth:$AUTH" -out "$T/rsa.pem"
+openssl pkey -provider tpmiot -in "$T/rsa.pem" -passin "pass:$AUTH" -pubout -out "$T/rsa.pub"
+echo 'the plaintext of a message' >"$T/plain"
+openssl pkeyutl -encrypt -pubin -inkey "$T/rsa.pub" -in "$T/plain" -out "$T/box"
+check 'decrypts' record "$T/decrypt" openssl pkeyutl -provider tpmiot -decrypt -inkey "$T/rsa.pem" \
+    -passin "pass:$AUTH" -in "$T/box" -out "$T/again"
+check 'what was encrypted' cmp "$T/plain" "$T/again"
+check 'neither the plaintext was in the recording' not_in_recording "$T/decrypt" "$(cat "$T/plain")"
+check 'nor the password' not_in_recording "$T/decrypt" "$AUTH"
+check 'but the ciphertext was' grep -q "$(hex "$T/box")" "$T/decrypt"
+
+# tpm2-tss computes HMACs and salts in OpenSSL's default library context, which inside a provider
+# may be the one that has just asked it (ESYS, FAPI): the module does without.
+check_is 'the module has none of tpm2-tss that uses OpenSSL itself' \
+    "$(readelf -d "$OPENSSL_MODULES/tpmiot.so" | grep -oE 'libtss2-(esys|fapi|policy)')" ''
+check_grep 'libtss2-sys' <(readelf -d "$OPENSSL_MODULES/tpmiot.so") 'but its marshalling'
 
 # The test can fail: a hierarchy's password is what cannot be hidden yet, and a tool that
 # hides nothing is seen.
