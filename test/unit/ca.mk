@@ -20,6 +20,7 @@ ca_tests = \
 	test/unit/test_ca_crl \
 	test/unit/test_ca_profile \
 	test/unit/test_ca_http \
+	test/unit/test_ca_token \
 	test/unit/test_ca_x509
 check_PROGRAMS += $(ca_tests)
 TESTS += $(ca_tests)
@@ -38,6 +39,9 @@ test_unit_test_ca_config_LDADD = $(CA_TEST_LDADD)
 
 test_unit_test_ca_store_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_store_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_token_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_token_LDADD = $(CA_TEST_LDADD)
 
 test_unit_test_ca_x509_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_x509_LDADD = $(CA_TEST_LDADD)

@@ -7,6 +7,7 @@ ENROLL_TESTS = \
 	test/unit/test_enroll_msg \
 	test/unit/test_enroll_opts \
 	test/unit/test_enroll_state \
+	test/unit/test_enroll_token \
 	test/unit/test_enroll_x509
 check_PROGRAMS += $(ENROLL_TESTS)
 TESTS += $(ENROLL_TESTS)
@@ -29,6 +30,9 @@ test_unit_test_enroll_opts_LDADD = $(ENROLL_TEST_LDADD)
 
 test_unit_test_enroll_state_CFLAGS = $(ENROLL_TEST_CFLAGS)
 test_unit_test_enroll_state_LDADD = $(ENROLL_TEST_LDADD)
+
+test_unit_test_enroll_token_CFLAGS = $(ENROLL_TEST_CFLAGS)
+test_unit_test_enroll_token_LDADD = $(ENROLL_TEST_LDADD)
 
 test_unit_test_enroll_x509_CFLAGS = $(ENROLL_TEST_CFLAGS)
 test_unit_test_enroll_x509_LDADD = $(ENROLL_TEST_LDADD)

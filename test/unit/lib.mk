@@ -18,6 +18,7 @@ LIB_TESTS = \
 	test/unit/test_duplicate \
 	test/unit/test_ekcert \
 	test/unit/test_err \
+	test/unit/test_jws \
 	test/unit/test_kdf \
 	test/unit/test_keyfile \
 	test/unit/test_keyrules \
@@ -41,6 +42,7 @@ test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_duplicate_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_err_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_jws_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_kdf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyrules_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)

@@ -96,6 +96,32 @@ test_b64_decode_refused(void **state)
 }
 
 /* The length counts, not a NUL: one within is a character outside the alphabet. */
+/* RFC 4648 section 5, without padding: RFC 7515 appendix C has the first one. */
+static void
+test_b64url(void **state)
+{
+	static const uint8_t bytes[] = { 3, 236, 255, 224, 193 };
+	static const char *const bad[] = { "A-z_4ME=", "A+z/4ME", "A", "AAAAA", "A-z_4MF",
+		"A-z 4ME", "A-z_4ME\n" };
+	struct tpmiot_buf text = TPMIOT_BUF_INIT, out = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+
+	(void)state;
+	tpmiot_b64url_encode(bytes, sizeof(bytes), &text);
+	assert_string_equal(tpmiot_buf_cstr(&text), "A-z_4ME");
+	assert_ok(tpmiot_b64url_decode("A-z_4ME", 7, &out, &err), &err);
+	assert_int_equal(out.len, sizeof(bytes));
+	assert_memory_equal(out.data, bytes, sizeof(bytes));
+	tpmiot_buf_reset(&out);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_refused(tpmiot_b64url_decode(bad[i], strlen(bad[i]), &out, &err),
+		    TPMIOT_E_FORMAT, &err, "not base64");
+	assert_ok(tpmiot_b64url_decode("", 0, &out, &err), &err);
+	assert_int_equal(out.len, 0);
+	tpmiot_buf_free(&text);
+	tpmiot_buf_free(&out);
+}
+
 static void
 test_b64_decode_nul(void **state)
 {
@@ -154,6 +180,7 @@ main(void)
 		cmocka_unit_test(test_b64_round_trip),
 		cmocka_unit_test(test_b64_decode_refused),
 		cmocka_unit_test(test_b64_decode_nul),
+		cmocka_unit_test(test_b64url),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_hex_decode_refused),
 	};

@@ -82,9 +82,10 @@ test_put_attestation_least(void **state)
 static void
 test_put_attestation_all(void **state)
 {
-	struct enroll_msg_attestation msg = {
-		.device_id = "d1", .profile = "server", .join_token = "t\"1", .ek_cert = text("0123")
-	};
+	struct enroll_msg_attestation msg = { .device_id = "d1",
+		.profile = "server",
+		.join_token = "t\"1",
+		.ek_cert = text("0123") };
 	struct tpmiot_buf body = TPMIOT_BUF_INIT;
 	struct tpmiot_public pub;
 	struct tpmiot_err err;
@@ -96,6 +97,7 @@ test_put_attestation_all(void **state)
 	assert_ok(enroll_msg_put_attestation(&msg, &body, &err), &err);
 	root = parse_request(&body);
 	assert_string_equal(json_string_value(json_object_get(root, "device_id")), "d1");
+	assert_string_equal(json_string_value(json_object_get(root, "profile")), "server");
 	assert_string_equal(json_string_value(json_object_get(root, "join_token")), "t\"1");
 	assert_string_equal(
 	    json_string_value(json_object_get(json_object_get(root, "ek"), "certificate")),
