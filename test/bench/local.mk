@@ -15,9 +15,30 @@ test_bench_esys_loop_LDADD = $(ESYS_LIBS)
 if HAVE_ESYS
 bench_programs += test/bench/esys_loop
 endif
+if ENABLE_CA
+if HAVE_CMOCKA
+bench_ca_programs = test/bench/enrol_load test/bench/enrol_limit
+EXTRA_PROGRAMS += $(bench_ca_programs)
+test_bench_enrol_load_SOURCES = test/bench/enrol_load.c
+test_bench_enrol_load_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
+test_bench_enrol_load_LDADD = test/wire/libwire.la
+test_bench_enrol_limit_SOURCES = test/bench/enrol_limit.c
+test_bench_enrol_limit_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+test_bench_enrol_limit_LDADD = $(CRYPTO_LIBS)
+endif
+endif
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += test/bench/bench.sh test/bench/rates.sh
+EXTRA_DIST += test/bench/bench.sh test/bench/rates.sh test/bench/ca.sh
 
 bench: all $(bench_programs) test/integration/tpmcount
 	@TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/bench/bench.sh
-.PHONY: bench
+	@$(MAKE) --no-print-directory bench-ca
+
+# Only the part about the CA: 10,000 simulated devices.
+bench-ca: all $(bench_ca_programs) test/integration/tpmcount
+	@TPMIOT_BUILDDIR=$(abs_builddir) bash $(srcdir)/test/bench/ca.sh
+
+# The same with kill -9 of the CA, 100 times: some minutes.
+check-ca-kill: all $(bench_ca_programs) test/integration/tpmcount
+	@TPMIOT_BUILDDIR=$(abs_builddir) TPMIOT_BENCH_KILLS=100 bash $(srcdir)/test/bench/ca.sh
+.PHONY: bench bench-ca check-ca-kill

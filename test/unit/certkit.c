@@ -15,6 +15,8 @@
 
 #define YEAR (365L * 24 * 3600)
 
+long certkit_now = CERTKIT_NOW;
+
 static void
 set_common_name(X509_NAME *name, const char *text)
 {
@@ -37,7 +39,7 @@ set_serial(X509 *cert, const char *decimal)
 static void
 set_time(ASN1_TIME *field, long offset)
 {
-	assert_non_null(ASN1_TIME_set(field, (time_t)CERTKIT_NOW + offset));
+	assert_non_null(ASN1_TIME_set(field, (time_t)certkit_now + offset));
 }
 
 static void

@@ -15,6 +15,9 @@
 /* 2026-01-01 00:00:00 UTC: what tests take for now. */
 #define CERTKIT_NOW 1767225600
 
+/* What the offsets below count from: CERTKIT_NOW, until a test of a running server moves it. */
+extern long certkit_now;
+
 /* Extensions, as openssl.cnf has them in its section [ext]. */
 #define CERTKIT_CA                                                                                 \
 	"[ext]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
@@ -35,7 +38,7 @@ struct certkit_spec {
 	EVP_PKEY *issuer_key; /* NULL: key */
 	bool no_issuer;
 	const char *serial;     /* decimal; NULL: 4097 */
-	long not_before;        /* seconds from CERTKIT_NOW; 0: a year before */
+	long not_before;        /* seconds from certkit_now; 0: a year before */
 	long not_after;         /* the same; 0: a year after */
 	long version;           /* 0: 3 */
 	const char *digest;     /* NULL: SHA256 */

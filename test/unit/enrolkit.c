@@ -37,8 +37,8 @@ make_ca(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key)
 	return certkit_issue(&spec);
 }
 
-static void
-make_device(struct kit_device *dev, const char *profile, X509 *issuer, EVP_PKEY *issuer_key)
+void
+kit_device_make(struct kit_device *dev, const char *profile, X509 *issuer, EVP_PKEY *issuer_key)
 {
 	struct certkit_spec spec = { .issuer = issuer, .issuer_key = issuer_key };
 	TPMT_PUBLIC area;
@@ -55,13 +55,14 @@ make_device(struct kit_device *dev, const char *profile, X509 *issuer, EVP_PKEY 
 	dev->ek_cert = certkit_issue(&spec);
 }
 
-static void
-free_device(struct kit_device *dev)
+void
+kit_device_free(struct kit_device *dev)
 {
 	softkey_free(&dev->ek);
 	softkey_free(&dev->ak);
 	softkey_free(&dev->key);
 	X509_free(dev->ek_cert);
+	dev->ek_cert = NULL;
 }
 
 int
@@ -76,9 +77,9 @@ kit_group_setup(void **state)
 	kit_root = make_ca(kit_root_key, "maker", NULL, NULL);
 	kit_link = make_ca(kit_link_key, "maker's plant", kit_root, kit_root_key);
 	foreign = make_ca(foreign_key, "another maker", NULL, NULL);
-	make_device(&kit_a, "L-1", kit_root, kit_root_key);
-	make_device(&kit_b, "L-2", kit_link, kit_link_key);
-	make_device(&kit_foreign, "L-2", foreign, foreign_key);
+	kit_device_make(&kit_a, "L-1", kit_root, kit_root_key);
+	kit_device_make(&kit_b, "L-2", kit_link, kit_link_key);
+	kit_device_make(&kit_foreign, "L-2", foreign, foreign_key);
 	X509_free(foreign);
 	EVP_PKEY_free(foreign_key);
 	return 0;
@@ -88,9 +89,9 @@ int
 kit_group_teardown(void **state)
 {
 	(void)state;
-	free_device(&kit_a);
-	free_device(&kit_b);
-	free_device(&kit_foreign);
+	kit_device_free(&kit_a);
+	kit_device_free(&kit_b);
+	kit_device_free(&kit_foreign);
 	X509_free(kit_root);
 	X509_free(kit_link);
 	EVP_PKEY_free(kit_root_key);

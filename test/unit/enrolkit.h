@@ -31,6 +31,10 @@ extern X509 *kit_root, *kit_link;      /* trusted root; intermediate under it */
 extern EVP_PKEY *kit_root_key, *kit_link_key;
 int kit_group_setup(void **state);
 int kit_group_teardown(void **state);
+/* One more, with an EK by its profile's name ("L-2") and a certificate by this issuer. */
+void kit_device_make(
+    struct kit_device *dev, const char *profile, X509 *issuer, EVP_PKEY *issuer_key);
+void kit_device_free(struct kit_device *dev);
 
 /* The CA: *state is one of these. Trusts kit_root. */
 struct kit {
