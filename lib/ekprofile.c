@@ -53,7 +53,8 @@ check_basics(X509 *cert, struct tpmiot_err *err)
 	if ((flags & EXFLAG_CRITICAL) != 0)
 		return refuse(err, "it has a critical extension that is not known here "
 		                   "(RFC 5280 section 4.2)");
-	if (X509_check_ca(cert) != 0)
+	/* libcrypto calls it no CA if its key usage lacks keyCertSign. */
+	if ((flags & EXFLAG_CA) != 0 || X509_check_ca(cert) != 0)
 		return refuse(err, "it is a CA's certificate; an EK's has CA:FALSE "
 		                   "(EK Credential Profile, clause 3.2)");
 	return TPMIOT_OK;

@@ -16,6 +16,7 @@ include test/integration/local.mk
 include test/fuzz/local.mk
 include test/programs/local.mk
 include test/wire/local.mk
+include test/attack/local.mk
 include test/bench/local.mk
 
 EXTRA_DIST += test/coverage.sh test/tsan.sh test/tsan.supp

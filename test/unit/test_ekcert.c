@@ -319,6 +319,10 @@ test_check_profile_ca(void **state)
 	        "keyUsage=critical,keyEncipherment,keyCertSign\nextendedKeyUsage=2.23.133.8.1\n"),
 	    "CA:FALSE");
 	refuse_profile(
+	    with_extensions("[ext]\nbasicConstraints=critical,CA:TRUE\n"
+	                    "keyUsage=critical,keyEncipherment\nextendedKeyUsage=2.23.133.8.1\n"),
+	    "CA:FALSE");
+	refuse_profile(
 	    with_extensions(
 	        "[ext]\nbasicConstraints=CA:FALSE\n"
 	        "keyUsage=critical,keyEncipherment,keyCertSign\nextendedKeyUsage=2.23.133.8.1\n"),
