@@ -23,7 +23,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/enrol/step_attest.c ca/enrol/step_issue.c ca/enrol/step_renew.c ca/enrol/steps.c \
 	ca/enrol/ticket.c ca/enrol/ticket.h ca/enrol/wire.c ca/enrol/wire.h \
 	ca/http/address.c ca/http/address.h ca/http/handshake.c ca/http/handshake.h \
-	ca/http/http_int.h ca/http/http_request.c ca/http/plain.c ca/http/plain.h \
+	ca/http/hold.c ca/http/hold.h ca/http/http_int.h ca/http/http_request.c ca/http/plain.c ca/http/plain.h \
 	ca/enrol/metrics.c ca/enrol/metrics.h ca/enrol/monitor.c \
 	ca/http/http.c ca/http/http.h ca/http/limit.c ca/http/limit.h ca/http/server.c \
 	ca/http/server.h ca/http/tls.c ca/http/tls.h \

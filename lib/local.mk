@@ -28,7 +28,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/outerwrap.h \
 	lib/pcrset.c \
 	lib/policy.c \
-	lib/public.c \
+	lib/public.c lib/spki.c \
 	lib/roca.c \
 	lib/rsapad.h \
 	lib/rsapad_decrypt.c \

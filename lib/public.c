@@ -5,7 +5,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/param_build.h>
-#include <openssl/x509.h>
 #include <tss2/tss2_mu.h>
 
 #include <tpmiot/alg.h>
@@ -210,41 +209,6 @@ tpmiot_public_is_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, cons
 	EVP_PKEY_free(ours);
 	return same;
 }
-
-/* The DER with its point uncompressed: one key has one fingerprint, however it was written. */
-static int
-canonical_spki(const EVP_PKEY *pkey, unsigned char **der)
-{
-	char form[32] = "uncompressed";
-	EVP_PKEY *copy;
-	int len = -1;
-
-	(void)EVP_PKEY_get_utf8_string_param(
-	    pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, form, sizeof(form), NULL);
-	if (strcmp(form, "uncompressed") == 0)
-		return i2d_PUBKEY(pkey, der);
-	copy = EVP_PKEY_dup((EVP_PKEY *)(uintptr_t)pkey);
-	if (copy != NULL && EVP_PKEY_set_utf8_string_param(copy,
-	                        OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") == 1)
-		len = i2d_PUBKEY(copy, der);
-	EVP_PKEY_free(copy);
-	return len;
-}
-
-enum tpmiot_rc
-tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey, uint8_t out[TPMIOT_SPKI_SHA256_LEN],
-    struct tpmiot_err *err)
-{
-	unsigned char *der = NULL;
-	int len = canonical_spki(pkey, &der);
-	enum tpmiot_rc rc = TPMIOT_OK;
-
-	if (len <= 0 || EVP_Q_digest(libctx, "SHA256", NULL, der, (size_t)len, out, NULL) != 1)
-		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
-	OPENSSL_free(der);
-	return rc;
-}
-
 bool
 tpmiot_public_is_hmac_key(const struct tpmiot_public *pub)
 {

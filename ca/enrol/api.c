@@ -171,6 +171,19 @@ ca_audit_of(
 	out->pcrs = x->pcrs.len > 0 ? (const char *)x->pcrs.data : NULL;
 }
 
+static enum tpmiot_rc
+add_audit(struct ca_store *store, const struct ca_audit *entry, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_store_begin(store, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	if ((rc = ca_audit_add(store, entry, err)) == TPMIOT_OK)
+		return ca_store_commit(store, err);
+	ca_store_rollback(store);
+	return rc;
+}
+
 /* Requests that say nothing of a device (malformed ones, for instance) are for the log only. */
 static void
 audit_refusal(struct ca_api *api, const struct ca_exchange *x, const char *event)
@@ -191,7 +204,7 @@ audit_refusal(struct ca_api *api, const struct ca_exchange *x, const char *event
 		snprintf(entry.detail + used, sizeof(entry.detail) - used,
 		    " (%" PRIu64 " refusals before this one were not written)",
 		    api->audit_left_out);
-	if (ca_audit_add(api->store, &entry, &err) != TPMIOT_OK)
+	if (add_audit(api->store, &entry, &err) != TPMIOT_OK)
 		ca_log(CA_LOG_ERROR, "audit log: %s", err.text);
 	else
 		api->audit_left_out = 0;
@@ -249,10 +262,12 @@ check(const struct ca_api *api, const struct route *route, struct ca_exchange *x
 }
 
 static void
-fill_reply(struct ca_exchange *x, const struct route *route, struct ca_http_reply *reply)
+fill_reply(const struct ca_api *api, struct ca_exchange *x, const struct route *route,
+    struct ca_http_reply *reply)
 {
 	struct tpmiot_err err = { 0 };
 
+	reply->unsettled = ca_store_unsettled(api->store) > 0;
 	reply->status = ca_problem_status(x->problem.type);
 	if (x->problem.type == CA_PROBLEM_NONE) {
 		reply->content_type =
@@ -290,10 +305,25 @@ ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_h
 			route = &routes[i];
 	if (check(api, route, &x) && !route->step(api, &x))
 		audit_refusal(api, &x, route->event);
-	fill_reply(&x, route, reply);
+	fill_reply(api, &x, route, reply);
 	log_exchange(&x, reply->status);
 	ca_metrics_count(&api->metrics, route != NULL ? route->counted : CA_METRICS_OTHER,
 	    x.problem.type, seconds() - begun);
 	tpmiot_buf_free(&x.body);
 	tpmiot_buf_free(&x.pcrs);
+}
+
+bool
+ca_api_settle(struct ca_api *api, struct ca_http_reply *failure)
+{
+	const unsigned n = ca_store_unsettled(api->store);
+	struct ca_exchange x = { .now = api->now() };
+	struct tpmiot_err err = { 0 };
+
+	if (ca_store_settle(api->store, &err) == TPMIOT_OK)
+		return true;
+	ca_log(CA_LOG_ERROR, "%u decisions were not recorded, and are taken back: %s", n, err.text);
+	(void)ca_fail(&x.problem, &err);
+	fill_reply(api, &x, NULL, failure);
+	return false;
 }

@@ -29,7 +29,10 @@ void ca_api_change(
 void ca_api_set_ek_crls(struct ca_api *api, const struct tpmiot_ekcert_crls *crls);
 void ca_api_free(struct ca_api **api);
 
-/* One request, to the end: what it changed is durable when this returns. */
+/*
+ * One request, to the end: what it changed is durable when this returns; or, with a store that
+ * groups commits, after ca_api_settle(): then the reply says that it is unsettled.
+ */
 void ca_api_handle(
     struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply);
 
@@ -44,6 +47,9 @@ struct ca_api_about {
 /* GET /metrics and /health. Not for the address that devices use. */
 void ca_api_monitor(struct ca_api *api, const struct ca_api_about *about,
     const struct ca_http_request *req, struct ca_http_reply *reply);
+
+/* Makes durable what replies say that are unsettled; false: *failure is the reply to each. */
+bool ca_api_settle(struct ca_api *api, struct ca_http_reply *failure);
 
 /* What has to be done now and then: new sealing keys, old sessions. */
 void ca_api_tick(struct ca_api *api);

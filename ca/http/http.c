@@ -22,7 +22,7 @@
 
 #include "ca/http/address.h"
 #include "ca/http/handshake.h"
-#include "ca/http/http_int.h"
+#include "ca/http/hold.h"
 #include "ca/log.h"
 
 #define MAX_HEADER 8192
@@ -54,6 +54,7 @@ struct ca_http {
 	struct evhttp_bound_socket *bound; /* NULL once we have stopped listening */
 	struct evconnlistener *listener;   /* owned by bound */
 	struct event *sigterm, *sigint, *sighup, *tick;
+	struct ca_hold *hold;
 	TAILQ_HEAD(, conn) conns; /* by `since`, the oldest first */
 	int conns_n;
 	bool stopping;
@@ -196,6 +197,25 @@ request_done(struct evhttp_request *req, void *arg)
 	conn_rearm(c);
 }
 
+/* Whose turn it is, as ca_http_answer() is told. */
+struct turn {
+	struct ca_http *http;
+	struct evhttp_request *req;
+};
+
+void
+ca_http_answer(void *turn, const struct ca_http_reply *reply)
+{
+	struct turn *t = turn;
+	struct ca_http_reply mine = *reply;
+
+	mine.body = (struct tpmiot_buf)TPMIOT_BUF_INIT;
+	tpmiot_buf_put(&mine.body, reply->body.data, reply->body.len);
+	/* If the client has gone since, libevent knows, and only frees the request. */
+	ca_hold_send(t->http->hold, t->req, &mine, t->http->stopping);
+	free(t);
+}
+
 static void
 serve(struct evhttp_request *req, void *arg)
 {
@@ -204,21 +224,25 @@ serve(struct evhttp_request *req, void *arg)
 	SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
 	struct ca_http_request in = { 0 };
 	struct ca_http_reply reply = { .status = 503 };
+	struct turn *turn;
 	struct conn *c;
 
-	if (ssl == NULL) {
+	if (ssl == NULL || (turn = malloc(sizeof(*turn))) == NULL) {
 		evhttp_connection_free(evcon);
 		return;
 	}
+	*turn = (struct turn){ http, req };
+	in.turn = turn;
 	c = SSL_get_ex_data(ssl, conn_index);
 	ca_http_describe(req, http->opt.max_body, SSL_get0_peer_certificate(ssl), &in);
 	evhttp_request_set_on_complete_cb(req, request_done, c);
 	http->opt.handler(http->opt.arg, &in, &reply);
-	if (reply.status == CA_HTTP_LATER)
+	if (reply.status == CA_HTTP_LATER) {
 		conn_rearm(c); /* it is our turn, and not the client that is slow */
-	else
-		ca_http_send(req, &reply, http->stopping);
-	tpmiot_buf_free(&reply.body);
+	} else {
+		ca_hold_send(http->hold, req, &reply, http->stopping);
+		free(turn);
+	}
 	ERR_clear_error();
 }
 
@@ -378,6 +402,8 @@ ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct 
 		rc = tpmiot_err_memory(err);
 		goto out;
 	}
+	if ((rc = ca_hold_new(http->base, &http->opt, &http->hold, err)) != TPMIOT_OK)
+		goto out;
 	ca_handshake_watch(options->tls);
 	if ((rc = bind_listener(http, err)) != TPMIOT_OK)
 		goto out;
@@ -405,6 +431,7 @@ ca_http_free(struct ca_http **httpp)
 	if (http == NULL)
 		return;
 	http->stopping = true; /* so that no connection that goes touches the listener */
+	ca_hold_free(&http->hold);
 	if (http->evhttp != NULL)
 		evhttp_free(http->evhttp);
 	if (http->tick != NULL)

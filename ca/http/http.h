@@ -31,6 +31,7 @@ struct ca_http_reply {
 	struct tpmiot_buf body;
 	unsigned retry_after; /* seconds; 0: no such header */
 	const char *allow;    /* of a 405; static; NULL: no such header */
+	bool unsettled;       /* says what holds only after settle(): not sent before */
 };
 
 /* A reply's status while there is none yet. */
@@ -55,7 +56,12 @@ struct ca_http_options {
 	ca_http_handler *handler;
 	void (*tick)(void *arg);   /* called at start and every minute; may be NULL */
 	void (*reload)(void *arg); /* called at SIGHUP; may be NULL */
-	void *arg;                 /* of all three */
+	/*
+	 * Makes durable what the replies say that are unsettled; false: nothing of it was, and
+	 * *failure is what to send instead of each. May be NULL: then there are no such replies.
+	 */
+	bool (*settle)(void *arg, struct ca_http_reply *failure);
+	void *arg; /* of all four */
 };
 
 struct ca_http;

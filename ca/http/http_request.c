@@ -48,7 +48,6 @@ ca_http_describe(
 	evhttp_connection_get_peer(evhttp_request_get_connection(req), &host, &out->peer_port);
 	out->peer_host = host != NULL ? host : "";
 	out->peer_cert = peer_cert;
-	out->turn = req;
 }
 
 void
@@ -77,11 +76,4 @@ ca_http_send(struct evhttp_request *req, const struct ca_http_reply *reply, bool
 out:
 	if (body != NULL)
 		evbuffer_free(body);
-}
-
-void
-ca_http_answer(void *turn, const struct ca_http_reply *reply)
-{
-	/* If the client has gone since, libevent knows, and only frees the request. */
-	ca_http_send(turn, reply, false);
 }

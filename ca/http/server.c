@@ -100,6 +100,14 @@ tick(void *arg)
 	ca_api_tick(server->api);
 }
 
+static bool
+settle(void *arg, struct ca_http_reply *failure)
+{
+	struct server *server = arg;
+
+	return ca_api_settle(server->api, failure);
+}
+
 static void reload(void *arg);
 
 static struct ca_http_options
@@ -115,6 +123,7 @@ http_options(struct server *server)
 		.handler = handle,
 		.tick = tick,
 		.reload = reload,
+		.settle = settle,
 		.arg = server };
 }
 
@@ -208,6 +217,7 @@ ca_server_run(const struct ca_server_source *source, struct ca_store *store, str
 	if (rc != TPMIOT_OK)
 		return rc;
 	use(&server, settings);
+	ca_store_group(store);
 	rc = ca_api_new(
 	    &server.settings->config, store, &server.settings->signer, NULL, &server.api, err);
 	if (rc == TPMIOT_OK) {

@@ -68,7 +68,7 @@ ca_issue(const struct ca_config *config, const struct ca_signer *signer,
     const struct ca_profile *profile, const struct ca_profile_facts *facts, EVP_PKEY *key,
     int64_t now, struct ca_cert *out, struct tpmiot_err *err)
 {
-	struct ca_x509_spec spec = { 0 };
+	struct ca_x509_spec spec = { .to_encode = true };
 	unsigned char *der = NULL;
 	X509 *cert = NULL;
 	enum tpmiot_rc rc;
@@ -107,21 +107,34 @@ is_root(X509 *cert)
 }
 
 static enum tpmiot_rc
-put_pem(X509 *cert, struct tpmiot_buf *out, struct tpmiot_err *err)
+put_pem(const unsigned char *der, long len, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	enum tpmiot_rc rc;
 	char *text;
-	long len;
+	long text_len;
 
-	if (bio == NULL || PEM_write_bio_X509(bio, cert) != 1) {
+	if (bio == NULL || PEM_write_bio(bio, PEM_STRING_X509, "", der, len) <= 0) {
 		rc = tpmiot_err_crypto(err, "cannot write a certificate as PEM");
 	} else {
-		len = BIO_get_mem_data(bio, &text);
-		tpmiot_buf_put(out, text, (size_t)len);
+		text_len = BIO_get_mem_data(bio, &text);
+		tpmiot_buf_put(out, text, (size_t)text_len);
 		rc = tpmiot_buf_done(out, err);
 	}
 	BIO_free(bio);
+	return rc;
+}
+
+static enum tpmiot_rc
+put_cert(X509 *cert, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	unsigned char *der = NULL;
+	const int len = i2d_X509(cert, &der);
+	enum tpmiot_rc rc;
+
+	rc = len > 0 ? put_pem(der, len, out, err)
+	             : tpmiot_err_crypto(err, "cannot write a certificate");
+	OPENSSL_free(der);
 	return rc;
 }
 
@@ -129,20 +142,15 @@ enum tpmiot_rc
 ca_issue_put_chain(const struct ca_signer *signer, const struct tpmiot_buf *der,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	const unsigned char *p = der->data;
-	X509 *leaf = d2i_X509(NULL, &p, (long)der->len), *link;
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = put_pem(der->data, (long)der->len, out, err);
+	X509 *link;
 
-	if (leaf == NULL)
-		return tpmiot_err_crypto(err, "a certificate in the store cannot be read");
-	rc = put_pem(leaf, out, err);
-	X509_free(leaf);
 	if (rc == TPMIOT_OK && !is_root(signer->cert))
-		rc = put_pem(signer->cert, out, err);
+		rc = put_cert(signer->cert, out, err);
 	for (int i = 0; rc == TPMIOT_OK && i < sk_X509_num(signer->chain); i++) {
 		link = sk_X509_value(signer->chain, i);
 		if (!is_root(link) && X509_cmp(link, signer->cert) != 0)
-			rc = put_pem(link, out, err);
+			rc = put_cert(link, out, err);
 	}
 	return rc;
 }
@@ -154,5 +162,5 @@ ca_issue_put_root(const struct ca_signer *signer, struct tpmiot_buf *out, struct
 
 	for (int i = 0; !is_root(top) && i < sk_X509_num(signer->chain); i++)
 		top = sk_X509_value(signer->chain, i);
-	return put_pem(top, out, err);
+	return put_cert(top, out, err);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <tpmiot/public.h>
+
 /* RFC 7093 section 2, method 1: the leftmost 160 bits of the key's SHA-256. */
 #define KEY_ID_LEN 20
 
@@ -137,6 +139,14 @@ add_extensions(X509 *cert, const struct ca_x509_spec *spec, X509 *issuer, struct
 	return rc;
 }
 
+static bool
+set_key(X509 *cert, const struct ca_x509_spec *spec, EVP_PKEY *key)
+{
+	if (spec->to_encode && tpmiot_spki_set(X509_get_X509_PUBKEY(cert), key, NULL) == TPMIOT_OK)
+		return true;
+	return X509_set_pubkey(cert, key) == 1;
+}
+
 static enum tpmiot_rc
 set_fields(X509 *cert, const struct ca_x509_spec *spec, EVP_PKEY *key, X509 *issuer,
     struct tpmiot_err *err)
@@ -151,7 +161,7 @@ set_fields(X509 *cert, const struct ca_x509_spec *spec, EVP_PKEY *key, X509 *iss
 	    X509_set_subject_name(cert, spec->subject) != 1 ||
 	    ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)spec->not_before) == NULL ||
 	    ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)spec->not_after) == NULL ||
-	    X509_set_pubkey(cert, key) != 1)
+	    !set_key(cert, spec, key))
 		rc = tpmiot_err_crypto(err, "cannot build the certificate");
 	BN_free(serial);
 	return rc;

@@ -6,6 +6,8 @@
 #ifndef CA_X509_H
 #define CA_X509_H
 
+#include <stdbool.h>
+
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -27,6 +29,8 @@ struct ca_x509_spec {
 	int64_t not_after;
 	uint8_t serial[CA_SERIAL_MAX]; /* ca_x509_serial() makes one */
 	size_t serial_len;
+	bool
+	    to_encode; /* that is all that will be done with it: quicker, and it verifies nothing */
 };
 
 /* A random serial of 16 bytes, positive, no leading zero (RFC 5280 section 4.1.2.2). */

@@ -18,6 +18,9 @@ struct ca_store {
 		sqlite3_stmt *stmt;
 	} kept[STATEMENTS_MAX];
 	size_t kept_n;
+	bool grouped;       /* ca_store_group() */
+	bool in_member;     /* a transaction of a group is open */
+	unsigned unsettled; /* and these were before it */
 };
 
 enum tpmiot_rc
@@ -137,27 +140,92 @@ ca_store_free(struct ca_store **storep)
 	*storep = NULL;
 }
 
+/* ---- Transactions ------------------------------------------------------------------------- */
+
+/* A transaction of a group is a savepoint in the one that ca_store_settle() commits. */
+static enum tpmiot_rc
+begin_member(struct ca_store *store, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = TPMIOT_OK;
+	const bool outside = sqlite3_get_autocommit(store->db) != 0;
+
+	if (store->in_member)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "store: a transaction is open");
+	if (outside && store->unsettled > 0) /* as SQLite does when the disk is full */
+		return tpmiot_err_set(err, TPMIOT_E_IO, "store: earlier changes were lost");
+	if (outside)
+		rc = ca_store_exec(store, "BEGIN IMMEDIATE", err);
+	if (rc == TPMIOT_OK && (rc = ca_store_exec(store, "SAVEPOINT member", err)) == TPMIOT_OK)
+		store->in_member = true;
+	return rc;
+}
+
+static void
+rollback_member(struct ca_store *store)
+{
+	if (store->in_member)
+		(void)sqlite3_exec(
+		    store->db, "ROLLBACK TO member; RELEASE member", NULL, NULL, NULL);
+	store->in_member = false;
+	if (store->unsettled == 0 && sqlite3_get_autocommit(store->db) == 0)
+		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 enum tpmiot_rc
 ca_store_begin(struct ca_store *store, struct tpmiot_err *err)
 {
-	return ca_store_exec(store, "BEGIN IMMEDIATE", err);
+	return store->grouped ? begin_member(store, err)
+	                      : ca_store_exec(store, "BEGIN IMMEDIATE", err);
 }
 
 enum tpmiot_rc
 ca_store_commit(struct ca_store *store, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = ca_store_exec(store, "COMMIT", err);
+	enum tpmiot_rc rc = ca_store_exec(store, store->grouped ? "RELEASE member" : "COMMIT", err);
 
-	if (rc != TPMIOT_OK)
+	if (rc != TPMIOT_OK) {
 		ca_store_rollback(store);
+	} else if (store->grouped) {
+		store->in_member = false;
+		store->unsettled++;
+	}
 	return rc;
 }
 
 void
 ca_store_rollback(struct ca_store *store)
 {
-	if (sqlite3_get_autocommit(store->db) == 0)
+	if (store->grouped)
+		rollback_member(store);
+	else if (sqlite3_get_autocommit(store->db) == 0)
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void
+ca_store_group(struct ca_store *store)
+{
+	store->grouped = true;
+}
+
+unsigned
+ca_store_unsettled(const struct ca_store *store)
+{
+	return store->unsettled;
+}
+
+enum tpmiot_rc
+ca_store_settle(struct ca_store *store, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+
+	if (store->unsettled == 0)
+		return TPMIOT_OK;
+	store->unsettled = 0;
+	if (sqlite3_get_autocommit(store->db) != 0)
+		return tpmiot_err_set(err, TPMIOT_E_IO, "store: changes were lost");
+	if ((rc = ca_store_exec(store, "COMMIT", err)) != TPMIOT_OK)
+		rollback_member(store);
+	return rc;
 }
 
 sqlite3 *
@@ -165,6 +233,8 @@ ca_store_db(struct ca_store *store)
 {
 	return store->db;
 }
+
+/* ---- Statements ----------------------------------------------------------------------------- */
 
 int64_t
 ca_store_changes(struct ca_store *store)

@@ -78,6 +78,17 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_store_begin(struct ca_store *store, struct tpm
 TPMIOT_MUST_USE enum tpmiot_rc ca_store_commit(struct ca_store *store, struct tpmiot_err *err);
 void ca_store_rollback(struct ca_store *store); /* harmless when none is open */
 
+/*
+ * Group commit, for a server: from now on, what is committed is kept together, not yet durable
+ * and seen by this connection only, until ca_store_settle() writes all of it at once. The write
+ * lock is held from the first to that.
+ */
+void ca_store_group(struct ca_store *store);
+/* How many were committed since; 0 without group commit. */
+unsigned ca_store_unsettled(const struct ca_store *store);
+/* On failure all of them have been rolled back. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_settle(struct ca_store *store, struct tpmiot_err *err);
+
 /* ---- devices: one per EK ---- */
 
 enum ca_device_state { CA_DEVICE_ACTIVE = 0, CA_DEVICE_BLOCKED = 1 };

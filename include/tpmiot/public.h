@@ -10,6 +10,7 @@
 #define TPMIOT_PUBLIC_H
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #include <tpmiot/buf.h>
@@ -53,6 +54,13 @@ bool tpmiot_public_is_key(
 
 /* Whether it is a key for HMACs, which has no public half: only its Name says which one. */
 bool tpmiot_public_is_hmac_key(const struct tpmiot_public *pub);
+
+/*
+ * Fills a SubjectPublicKeyInfo (a new one, or a certificate's) with an RSA or EC key, its point
+ * uncompressed. TPMIOT_E_UNSUPPORTED: a key of another kind; *out may be half filled then.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_spki_set(
+    X509_PUBKEY *out, const EVP_PKEY *pkey, struct tpmiot_err *err);
 
 /* SHA-256 of the key's SubjectPublicKeyInfo (DER): how devices and keys are referred to. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_spki_sha256(OSSL_LIB_CTX *libctx, const EVP_PKEY *pkey,

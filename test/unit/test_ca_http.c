@@ -15,6 +15,7 @@
 
 #define MAX_BODY 1000
 #define TIMEOUT 2
+#define UNSETTLED 99 /* so many connections: the server of which POST is unsettled */
 
 static SSL_CTX *server_tls, *client_tls;
 
@@ -24,6 +25,8 @@ struct server {
 	uint16_t port;
 	enum tpmiot_rc rc;
 	int ticks;
+	int settled; /* how often */
+	bool broken; /* nothing can be made durable */
 };
 
 /* Echoes what it was given. */
@@ -39,6 +42,26 @@ echo(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
 	    req->content_type != NULL ? req->content_type : "-", req->peer_host,
 	    req->peer_cert != NULL);
 	tpmiot_buf_put(&reply->body, req->body, req->body_len);
+}
+
+/* What is posted changes something. */
+static void
+echo_unsettled(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
+{
+	echo(arg, req, reply);
+	reply->unsettled = strcmp(req->method, "POST") == 0;
+}
+
+static bool
+settle(void *arg, struct ca_http_reply *failure)
+{
+	struct server *s = arg;
+
+	s->settled++;
+	failure->status = 503;
+	failure->content_type = "text/plain";
+	tpmiot_buf_put_str(&failure->body, "not recorded");
+	return !s->broken;
 }
 
 static void
@@ -66,8 +89,9 @@ setup_limited(void **state, int max_connections, int timeout)
 		.max_body = MAX_BODY,
 		.max_connections = max_connections,
 		.timeout = timeout,
-		.handler = echo,
+		.handler = max_connections == UNSETTLED ? echo_unsettled : echo,
 		.tick = tick,
+		.settle = settle,
 		.arg = s };
 	struct tpmiot_err err;
 
@@ -97,6 +121,12 @@ static int
 setup_patient(void **state)
 {
 	return setup_limited(state, 4, 60);
+}
+
+static int
+setup_unsettled(void **state)
+{
+	return setup_limited(state, UNSETTLED, TIMEOUT);
 }
 
 static double
@@ -230,6 +260,50 @@ test_request_and_reply(void **state)
 	request(ssl, "GET", 0, reply, sizeof(reply)); /* on the same connection */
 	assert_has(reply, "Allow: POST\r\n");
 	assert_has(reply, "\r\n\r\nGET /a");
+	hang_up(ssl);
+}
+
+/* A reply waits until what it says is durable; if that fails, it says so instead. */
+static void
+test_unsettled(void **state)
+{
+	struct server *s = *state;
+	SSL *ssl = client(s);
+	char reply[4096];
+
+	request(ssl, "GET", 0, reply, sizeof(reply));
+	assert_int_equal(s->settled, 0);
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "\r\n\r\nPOST /a text/x 127.0.0.1 0 yyyyy");
+	assert_int_equal(s->settled, 1);
+	s->broken = true;
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 503 ");
+	assert_has(reply, "\r\n\r\nnot recorded");
+	assert_null(strstr(reply, "yyyyy"));
+	s->broken = false;
+	request(ssl, "POST", 5, reply, sizeof(reply)); /* on the same connection */
+	assert_has(reply, "HTTP/1.1 200 ");
+	hang_up(ssl);
+}
+
+/* A client that goes away meanwhile is nobody's trouble. */
+static void
+test_unsettled_and_gone(void **state)
+{
+	static const char post[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+	struct server *s = *state;
+	char reply[4096];
+	SSL *ssl;
+
+	for (int i = 0; i < 20; i++) {
+		ssl = client(s);
+		assert_true(SSL_write(ssl, post, sizeof(post) - 1) > 0);
+		hang_up(ssl);
+	}
+	ssl = client(s);
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
 	hang_up(ssl);
 }
 
@@ -477,6 +551,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_request_and_reply, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unsettled, setup_unsettled, teardown),
+		cmocka_unit_test_setup_teardown(test_unsettled_and_gone, setup_unsettled, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_connection_is_quick, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_body_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plain_http, setup, teardown),

@@ -4,7 +4,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include "ca/store/store.h"
+#include "ca/store/store_int.h"
 
 #define NOW ((int64_t)1800000000)
 
@@ -171,6 +171,81 @@ test_rollback_undoes(void **state)
 	enrol(f, 1, "one");
 	assert_ok(ca_store_commit(f->store, &err));
 	assert_ok(ca_device_find_id(f->store, "one", &dev, &err));
+}
+
+/* Group commit: all that was committed becomes durable, and seen by others, at once. */
+static void
+test_group_settles_together(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_err err = { 0 };
+	struct ca_store *other = NULL;
+	struct ca_device dev = { 0 };
+
+	ca_store_group(f->store);
+	assert_ok(ca_store_open(f->path, &other, &err));
+	assert_ok(ca_store_settle(f->store, &err)); /* nothing */
+	assert_int_equal(ca_store_unsettled(f->store), 0);
+	assert_ok(ca_store_begin(f->store, &err));
+	enrol(f, 1, "one");
+	assert_fails(ca_store_begin(f->store, &err), TPMIOT_E_USAGE, "transaction is open");
+	assert_ok(ca_store_commit(f->store, &err));
+	assert_ok(ca_store_begin(f->store, &err));
+	enrol(f, 2, "two");
+	ca_store_rollback(f->store); /* this one alone */
+	ca_store_rollback(f->store);
+	assert_ok(ca_store_begin(f->store, &err));
+	enrol(f, 3, "three");
+	assert_ok(ca_store_commit(f->store, &err));
+	assert_int_equal(ca_store_unsettled(f->store), 2);
+	assert_int_equal(ca_device_find_id(other, "one", &dev, &err), TPMIOT_E_NOT_FOUND);
+	assert_ok(ca_device_find_id(f->store, "one", &dev, &err));
+	assert_ok(ca_store_settle(f->store, &err));
+	assert_int_equal(ca_store_unsettled(f->store), 0);
+	assert_ok(ca_device_find_id(other, "one", &dev, &err));
+	assert_int_equal(ca_device_find_id(other, "two", &dev, &err), TPMIOT_E_NOT_FOUND);
+	assert_ok(ca_device_find_id(other, "three", &dev, &err));
+	ca_store_free(&other);
+}
+
+/* A transaction that is rolled back and was the first leaves the lock to others. */
+static void
+test_group_rollback_unlocks(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_err err = { 0 };
+	struct ca_store *other = NULL;
+
+	ca_store_group(f->store);
+	assert_ok(ca_store_open(f->path, &other, &err));
+	assert_ok(ca_store_begin(f->store, &err));
+	enrol(f, 1, "one");
+	ca_store_rollback(f->store);
+	assert_ok(ca_store_begin(other, &err));
+	ca_store_rollback(other);
+	ca_store_free(&other);
+}
+
+/* When SQLite gives up the whole transaction, none of the group is reported as recorded. */
+static void
+test_group_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_err err = { 0 };
+	struct ca_device dev = { 0 };
+
+	ca_store_group(f->store);
+	assert_ok(ca_store_begin(f->store, &err));
+	enrol(f, 1, "one");
+	assert_ok(ca_store_commit(f->store, &err));
+	assert_ok(ca_store_exec(f->store, "ROLLBACK", &err));
+	assert_fails(ca_store_begin(f->store, &err), TPMIOT_E_IO, "lost");
+	assert_fails(ca_store_settle(f->store, &err), TPMIOT_E_IO, "lost");
+	assert_int_equal(ca_device_find_id(f->store, "one", &dev, &err), TPMIOT_E_NOT_FOUND);
+	assert_ok(ca_store_begin(f->store, &err)); /* and then it goes on */
+	enrol(f, 1, "one");
+	assert_ok(ca_store_commit(f->store, &err));
+	assert_ok(ca_store_settle(f->store, &err));
 }
 
 /* What another process commits is seen at once; what it does not commit is not. */
@@ -499,6 +574,9 @@ main(void)
 		TEST(test_open_refuses),
 		TEST(test_rollback_undoes),
 		TEST(test_two_connections),
+		TEST(test_group_settles_together),
+		TEST(test_group_rollback_unlocks),
+		TEST(test_group_lost),
 		TEST(test_device_enrol_again),
 		TEST(test_device_enrol_conflict),
 		TEST(test_ak_belongs_to_one_device),
