@@ -6,13 +6,16 @@ enroll_libtpmiot_enroll_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS) 
 enroll_libtpmiot_enroll_la_LIBADD = provider/libtpmiot-provider.la tpm/libtpmiot-tpm.la lib/libtpmiot.la \
 	$(CURL_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
 enroll_libtpmiot_enroll_la_SOURCES = \
-	enroll/cmd/cli.c enroll/cmd/cli.h enroll/cmd/cmd_doctor.c enroll/cmd/cmd_ek.c \
+	enroll/cmd/cli.c enroll/cmd/cli.h enroll/cmd/cmd_doctor.c enroll/cmd/cmd_dps.c enroll/cmd/cmd_ek.c \
 	enroll/cmd/cmd_enroll.c enroll/cmd/cmd_renew.c enroll/cmd/cmd_reset.c \
 	enroll/cmd/cmd_status.c enroll/cmd/cmd_token.c enroll/cmd/describe.c \
 	enroll/cmd/describe.h enroll/cmd/duration.c enroll/cmd/duration.h enroll/cmd/opts.c \
 	enroll/cmd/opts.h enroll/cmd/progress.c enroll/cmd/ui.c enroll/cmd/ui.h \
 	enroll/doctor/doctor.h enroll/doctor/doctor_ca.c enroll/doctor/doctor_openssl.c \
 	enroll/doctor/doctor_state.c enroll/doctor/doctor_tpm.c \
+	enroll/dps/keep.c enroll/dps/keep.h enroll/dps/record.c enroll/dps/record.h \
+	enroll/dps/register.c enroll/dps/register.h enroll/dps/unwrap.c enroll/dps/unwrap.h \
+	enroll/dps/wire.c enroll/dps/wire.h \
 	enroll/enrol/certs.c enroll/enrol/certs.h enroll/enrol/csr.c enroll/enrol/csr.h \
 	enroll/enrol/ekpick.c enroll/enrol/ekpick.h enroll/enrol/flow.c enroll/enrol/flow.h \
 	enroll/enrol/keys.c enroll/enrol/keys.h enroll/enrol/renewal.c enroll/enrol/renewal.h \
@@ -25,7 +28,7 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/state/pending.h enroll/state/state.c enroll/state/state.h \
 	enroll/token/claims.c enroll/token/claims.h enroll/token/clock.c enroll/token/clock.h \
 	enroll/token/exec.c enroll/token/exec.h enroll/token/jws.c enroll/token/jws.h \
-	enroll/token/jwt.c enroll/token/signer.c enroll/token/signer.h enroll/token/token.h
+	enroll/token/jwt.c enroll/token/sas.c enroll/token/signer.c enroll/token/signer.h enroll/token/token.h
 
 bin_PROGRAMS += enroll/tpmiot-enroll
 enroll_tpmiot_enroll_SOURCES = enroll/main.c

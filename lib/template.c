@@ -343,3 +343,15 @@ tpmiot_template_hmac_key(TPMI_ALG_HASH hash, TPMT_PUBLIC *out)
 	out->parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_HMAC;
 	out->parameters.keyedHashDetail.scheme.details.hmac.hashAlg = hash;
 }
+
+bool
+tpmiot_template_is_hmac_key(const TPMT_PUBLIC *area)
+{
+	TPMT_PUBLIC template;
+
+	tpmiot_template_hmac_key(TPM2_ALG_SHA256, &template);
+	return area->type == template.type && area->nameAlg == template.nameAlg &&
+	       area->objectAttributes == template.objectAttributes && area->authPolicy.size == 0 &&
+	       area->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_HMAC &&
+	       area->parameters.keyedHashDetail.scheme.details.hmac.hashAlg == TPM2_ALG_SHA256;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes and HMACs by the TPM: at once, or in a sequence. */
-#include "hash.h"
+#include "conn.h"
 
 #include <string.h>
 
@@ -165,8 +165,8 @@ hmac_sequence(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpm_call *ca
 }
 
 enum tpmiot_rc
-tpm_hmac(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_auth *auth, TPMI_ALG_HASH alg,
-    struct tpmiot_bytes msg, TPM2B_DIGEST *out, struct tpmiot_err *err)
+tpmiot_tpm_hmac(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_auth *auth,
+    TPMI_ALG_HASH alg, struct tpmiot_bytes msg, TPM2B_DIGEST *out, struct tpmiot_err *err)
 {
 	const bool once = msg.len <= CHUNK;
 	const struct tpm_call call = { .what = once ? "TPM2_HMAC" : "TPM2_HMAC_Start",

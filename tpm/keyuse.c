@@ -7,7 +7,6 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/signature.h>
 
-#include "hash.h"
 #include "import.h"
 #include "key.h"
 #include "policy.h"
@@ -327,7 +326,7 @@ hmac_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_aut
 {
 	const struct to_mac *job = arg;
 
-	return tpm_hmac(tpm, handle, auth, job->alg, job->message, job->out, err);
+	return tpmiot_tpm_hmac(tpm, handle, auth, job->alg, job->message, job->out, err);
 }
 
 enum tpmiot_rc

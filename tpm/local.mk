@@ -10,7 +10,6 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/ek.c \
 	tpm/exec.c \
 	tpm/hash.c \
-	tpm/hash.h \
 	tpm/hierarchy.c \
 	tpm/import.c \
 	tpm/import.h \

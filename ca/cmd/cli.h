@@ -89,6 +89,7 @@ ca_cli_run ca_cmd_device_release, ca_cmd_device_add, ca_cmd_device_drop_key;
 ca_cli_run ca_cmd_cert_list, ca_cmd_cert_show, ca_cmd_cert_revoke;
 ca_cli_run ca_cmd_token_verify, ca_cmd_message_verify;
 ca_cli_run ca_cmd_crl;
+ca_cli_run ca_cmd_dps_list, ca_cmd_dps_set_key, ca_cmd_dps_remove;
 ca_cli_run ca_cmd_ek_verify;
 ca_cli_run ca_cmd_audit;
 ca_cli_run ca_cmd_backup, ca_cmd_restore;

@@ -97,7 +97,7 @@ ca_cmd_token_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err
 	if (rc != TPMIOT_OK)
 		return rc;
 	asked.bare_keys = config.bare_keys == CA_YES;
-	ca_config_free(&config);
+	asked.dir = config.dir;
 	rc = ca_cli_store(cli, err);
 	if (rc == TPMIOT_OK) {
 		rc = ca_cmd_read_stdin(CA_BEARER_MAX, &text, err);
@@ -109,6 +109,7 @@ ca_cmd_token_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err
 		else
 			ca_cmd_print_refusal(cli, err);
 	}
+	ca_config_free(&config);
 	tpmiot_buf_free(&text);
 	return rc;
 }

@@ -27,6 +27,11 @@ enum ca_choice { CA_NO, CA_YES };
 
 enum ca_crl_missing { CA_CRL_MISSING_REFUSE, CA_CRL_MISSING_ACCEPT };
 
+enum ca_reprovision {
+	CA_REPROVISION_KEEP, /* a device that registers again stays at its hub */
+	CA_REPROVISION_MOVE  /* it is assigned anew */
+};
+
 enum ca_log_format { CA_LOG_TEXT, CA_LOG_JSON };
 
 enum ca_log_level { CA_LOG_ERROR, CA_LOG_WARNING, CA_LOG_INFO, CA_LOG_DEBUG };
@@ -41,6 +46,8 @@ struct ca_group {
 	char *pcrs; /* what is to be quoted, as tpmiot/pcrset.h has selections; "": nothing */
 	char
 	    *pcr_policies; /* names, comma-separated: one has to allow the values; "": any values */
+	char *hubs; /* "HOST=WEIGHT, HOST …": where its devices are assigned */
+	enum ca_reprovision reprovision;
 };
 
 /* A [profile NAME]: what a certificate says. The templates are described in profile.h. */
@@ -61,12 +68,15 @@ struct ca_config {
 	char *listen;         /* "ADDR:PORT", "[ADDR]:PORT" */
 	char *metrics_listen; /* the same, of the plain server for monitoring; "": none */
 	enum ca_enrolment enrolment;
-	char *profiles; /* this and the next four are as in struct ca_group, for devices of no group
+	char *profiles; /* this and the next six are as in struct ca_group, for devices of no group
 	                 */
 	enum ca_choice accept_ids;
 	char *tpms;
 	char *pcrs;
 	char *pcr_policies;
+	char *hubs;
+	enum ca_reprovision reprovision;
+	char *dps_scope;          /* id scope of the registrations that are served; "": none */
 	enum ca_choice bare_keys; /* keys that are registered as they are count */
 	int64_t issue_limit;      /* certificates a day for one device; 0: off */
 	int64_t rate_limit;       /* first steps a minute for one peer address; 0: off */

@@ -13,6 +13,7 @@
 
 static const char *const enrolments[] = { "listed", "token", "open", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
+static const char *const reprovisions[] = { "keep", "move", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const crl_missing[] = { "refuse", "accept", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
@@ -63,6 +64,16 @@ static const struct ca_key config_keys[] = {
 	{ "ek_crl_missing", CA_KEY_CHOICE, AT(ek_crl_missing), "refuse",
 	    "An EK certificate of whose issuers one has no list in force there: refuse or accept.",
 	    .choices = crl_missing },
+	{ "dps_scope", CA_KEY_STRING, AT(dps_scope), "",
+	    "Id scope of devices that register as with Azure's Device Provisioning Service:\n"
+	    "letters and digits. Nothing: such registrations are not served." },
+	{ "hubs", CA_KEY_STRING, AT(hubs), "",
+	    "Hubs that they are assigned to, comma-separated: HOST, or HOST=WEIGHT for so many\n"
+	    "times as many devices." },
+	{ "reprovision", CA_KEY_CHOICE, AT(reprovision), "keep",
+	    "What becomes of a device that registers again: keep, it stays at its hub as long\n"
+	    "as that is one of hubs; or move, it is assigned anew.",
+	    .choices = reprovisions },
 	{ "crl_lifetime", CA_KEY_DURATION, AT(crl_lifetime), "7d",
 	    "How long a certificate revocation list is good for; a new one is made after half of\n"
 	    "that, and whenever a certificate was revoked.",
@@ -123,6 +134,8 @@ static const struct ca_key group_keys[] = {
 	{ "tpms", CA_KEY_STRING, AT(tpms), NULL, "" },
 	{ "pcrs", CA_KEY_STRING, AT(pcrs), NULL, "" },
 	{ "pcr_policies", CA_KEY_STRING, AT(pcr_policies), NULL, "" },
+	{ "hubs", CA_KEY_STRING, AT(hubs), NULL, "" },
+	{ "reprovision", CA_KEY_CHOICE, AT(reprovision), NULL, "", .choices = reprovisions },
 };
 
 #undef AT

@@ -5,9 +5,11 @@
 
 #include <openssl/crypto.h>
 
+#include <tpmiot/dps.h>
 #include <tpmiot/pcrset.h>
 
 #include "ca/config/config_keys.h"
+#include "ca/dps/hub.h"
 #include "ca/pki/ident.h"
 #include "ca/pki/profile.h"
 
@@ -85,10 +87,12 @@ add_group(const CONF *conf, const char *section, const char *name, struct ca_con
 	if (group == NULL || (group->profiles = OPENSSL_strdup(config->profiles)) == NULL ||
 	    (group->tpms = OPENSSL_strdup(config->tpms)) == NULL ||
 	    (group->pcrs = OPENSSL_strdup(config->pcrs)) == NULL ||
-	    (group->pcr_policies = OPENSSL_strdup(config->pcr_policies)) == NULL)
+	    (group->pcr_policies = OPENSSL_strdup(config->pcr_policies)) == NULL ||
+	    (group->hubs = OPENSSL_strdup(config->hubs)) == NULL)
 		return tpmiot_err_memory(err);
 	group->enrolment = config->enrolment;
 	group->accept_ids = config->accept_ids;
+	group->reprovision = config->reprovision;
 	return set_keys(conf, section, &ca_group_keys, group, err);
 }
 
@@ -155,6 +159,34 @@ check_groups(const struct ca_config *config, struct tpmiot_err *err)
 	return rc;
 }
 
+/* Where registrations are served, every device that may register has a hub to go to. */
+static enum tpmiot_rc
+check_hubs(const struct ca_config *config, struct tpmiot_err *err)
+{
+	struct ca_hub hubs[CA_HUBS_MAX];
+	size_t n = 0;
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (config->dps_scope[0] == '\0')
+		return TPMIOT_OK;
+	if (!tpmiot_dps_scope_valid(config->dps_scope))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "dps_scope: 1 to %d letters and digits",
+		    TPMIOT_DPS_SCOPE_MAX);
+	if ((rc = ca_hubs_parse(config->hubs, hubs, &n, err)) != TPMIOT_OK)
+		return tpmiot_err_prefix(err, "hubs");
+	if (n == 0)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "dps_scope is set: hubs has to name at least one");
+	for (size_t i = 0; i < config->groups_n; i++) {
+		rc = ca_hubs_parse(config->groups[i].hubs, hubs, &n, err);
+		if (rc == TPMIOT_OK && n == 0)
+			rc = tpmiot_err_set(err, TPMIOT_E_FORMAT, "at least one is needed");
+		if (rc != TPMIOT_OK)
+			return tpmiot_err_prefix(err, "[group %s] hubs", config->groups[i].name);
+	}
+	return TPMIOT_OK;
+}
+
 enum tpmiot_rc
 ca_config_sections(const CONF *conf, struct ca_config *config, struct tpmiot_err *err)
 {
@@ -174,7 +206,9 @@ ca_config_sections(const CONF *conf, struct ca_config *config, struct tpmiot_err
 			                   : add_profile(conf, section, profile, config, err);
 	}
 	sk_OPENSSL_CSTRING_free(names);
-	return rc == TPMIOT_OK ? check_groups(config, err) : rc;
+	if (rc == TPMIOT_OK)
+		rc = check_groups(config, err);
+	return rc == TPMIOT_OK ? check_hubs(config, err) : rc;
 }
 
 void
@@ -202,7 +236,7 @@ ca_config_group(const struct ca_config *config, const char *name, struct ca_grou
 
 	if (name[0] == '\0') {
 		*out = (struct ca_group){ none, config->enrolment, config->profiles,
-			config->accept_ids, config->tpms, config->pcrs, config->pcr_policies };
+			config->accept_ids, config->tpms, config->pcrs, config->pcr_policies, config->hubs, config->reprovision };
 		return true;
 	}
 	for (size_t i = 0; i < config->groups_n; i++) {

@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "ca/dps/dps.h"
 #include "ca/enrol/api_int.h"
 #include "ca/pki/crl.h"
 #include "ca/log.h"
@@ -154,6 +155,9 @@ static const struct route {
 	{ "/v1/crl", "GET", "crl", CA_METRICS_CRL, get_crl },
 };
 
+/* Azure's protocol has ids in its paths, and its own look of refusals. */
+static const struct route dps_route = { NULL, NULL, "register", CA_METRICS_DPS, ca_dps_step };
+
 /* ---- What is written down -------------------------------------------------------------- */
 
 void
@@ -249,13 +253,14 @@ check(const struct ca_api *api, const struct route *route, struct ca_exchange *x
 	if (route == NULL)
 		return ca_refuse(
 		    &x->problem, CA_PROBLEM_NOT_FOUND, "nothing is served under this path");
-	if (strcmp(req->method, route->method) != 0)
+	if (route->method != NULL && strcmp(req->method, route->method) != 0)
 		return ca_refuse(&x->problem, CA_PROBLEM_METHOD_NOT_ALLOWED, "%s is for %s only",
 		    route->path, route->method);
 	if (req->too_large)
 		return ca_refuse(&x->problem, CA_PROBLEM_TOO_LARGE,
 		    "the body is larger than %" PRId64 " bytes", api->config->max_body);
-	if (strcmp(route->method, "POST") == 0 && !is_json(req->content_type))
+	if ((strcmp(req->method, "POST") == 0 || strcmp(req->method, "PUT") == 0) &&
+	    !is_json(req->content_type))
 		return ca_refuse(&x->problem, CA_PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 		    "the body has to be application/json");
 	return true;
@@ -272,11 +277,18 @@ fill_reply(const struct ca_api *api, struct ca_exchange *x, const struct route *
 	if (x->problem.type == CA_PROBLEM_NONE) {
 		reply->content_type =
 		    x->content_type != NULL ? x->content_type : "application/json";
+		reply->retry_after = x->retry_after;
+		if (x->status != 0)
+			reply->status = x->status;
 		tpmiot_buf_move(&reply->body, &x->body);
 		return;
 	}
-	reply->content_type = "application/problem+json";
 	reply->retry_after = x->problem.retry_after;
+	if (route == &dps_route) {
+		ca_dps_refusal(x, reply);
+		return;
+	}
+	reply->content_type = "application/problem+json";
 	if (x->problem.type == CA_PROBLEM_METHOD_NOT_ALLOWED)
 		reply->allow = route->method;
 	tpmiot_buf_reset(&reply->body);
@@ -303,6 +315,8 @@ ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_h
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
 		if (strcmp(req->path, routes[i].path) == 0)
 			route = &routes[i];
+	if (route == NULL && ca_dps_is_path(api, req->path))
+		route = &dps_route;
 	if (check(api, route, &x) && !route->step(api, &x))
 		audit_refusal(api, &x, route->event);
 	fill_reply(api, &x, route, reply);

@@ -38,6 +38,8 @@ struct ca_exchange {
 	struct tpmiot_buf pcrs;   /* values that were verified, as text; for the audit log */
 	struct tpmiot_buf body;   /* of the reply */
 	const char *content_type; /* static; NULL: JSON */
+	int status;               /* of a reply that is no refusal; 0: 200 */
+	unsigned retry_after;     /* of the same; seconds; 0: no such header */
 };
 
 /* The steps. False: x->problem says why. */
@@ -86,8 +88,8 @@ struct ca_applicant {
 	const char *claimed_id;
 	const char *sealed_id; /* second step: what it was let in as; NULL before */
 	const struct tpmiot_ekcert_info *tpm;
-	const struct tpmiot_public *ak;
-	const uint8_t *key_spki; /* second step; NULL before */
+	const struct tpmiot_public *ak; /* NULL: a registration, which has none */
+	const uint8_t *key_spki;        /* second step; NULL before */
 };
 
 /* Fetches the facts and decides: enrolment. */

@@ -87,14 +87,15 @@ fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
 	struct tpmiot_err err = { 0 };
 	const void *device = NULL, *holder = NULL, *ak = NULL, *cert = NULL;
 
-	if (ca_evidence_spki(api->libctx, who->ak, ak_spki, &err) != TPMIOT_OK)
+	if (who->ak != NULL && ca_evidence_spki(api->libctx, who->ak, ak_spki, &err) != TPMIOT_OK)
 		return ca_fail(problem, &err);
 	if (!optional(ca_device_find(api->store, who->ek_spki, &rows->device, &err), &rows->device,
 	        &device, &err, problem) ||
 	    !optional(ca_device_find_id(api->store, device_id, &rows->holder, &err), &rows->holder,
-	        &holder, &err, problem) ||
-	    !optional(
-	        ca_ak_find(api->store, ak_spki, &rows->ak, &err), &rows->ak, &ak, &err, problem))
+	        &holder, &err, problem))
+		return false;
+	if (who->ak != NULL && !optional(ca_ak_find(api->store, ak_spki, &rows->ak, &err),
+	                           &rows->ak, &ak, &err, problem))
 		return false;
 	if (who->key_spki != NULL &&
 	    !optional(ca_cert_find_key(api->store, who->key_spki, &rows->cert, &err), &rows->cert,

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 static const char *const requests[CA_METRICS_REQUESTS] = { "other", "attest", "renew", "issue",
-	"crl" };
+	"crl", "register" };
 
 /* Seconds. A first step is a signature's worth of work; a second one waits for the disk. */
 static const double bounds[CA_METRICS_BUCKETS] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5,

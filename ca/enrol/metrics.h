@@ -13,6 +13,7 @@ enum ca_metrics_request {
 	CA_METRICS_RENEW,
 	CA_METRICS_ISSUE,
 	CA_METRICS_CRL,
+	CA_METRICS_DPS,
 	CA_METRICS_REQUESTS /* how many there are */
 };
 

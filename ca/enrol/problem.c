@@ -112,6 +112,8 @@ static const struct {
 	[CA_PROBLEM_CSR_KEY_MISMATCH] = { 422, "csr-key-mismatch",
 	    "The certificate request is for another key",
 	    "Make the request with the key that was certified." },
+	[CA_PROBLEM_SIGNATURE_INVALID] = { 401, "signature-invalid",
+	    "The registration's signature does not hold", "Register again, from the first request." },
 	[CA_PROBLEM_CERTIFICATE_REVOKED] = { 403, "certificate-revoked",
 	    "The certificate was revoked",
 	    "Start again with the first step for a new key and certificate." },

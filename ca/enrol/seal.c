@@ -9,6 +9,8 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include "ca/gcm.h"
+
 /*
  * Sealed: version (1) ‖ key id (4) ‖ salt (16) ‖ iv (12) ‖ ciphertext ‖ tag (16).
  * The first two are the associated data.
@@ -16,8 +18,8 @@
 #define VERSION 1
 #define HEAD_LEN 5
 #define SALT_LEN 16
-#define IV_LEN 12
-#define TAG_LEN 16
+#define IV_LEN CA_GCM_IV_LEN
+#define TAG_LEN CA_GCM_TAG_LEN
 #define OVERHEAD (HEAD_LEN + SALT_LEN + IV_LEN + TAG_LEN)
 
 /* ---- The cipher --------------------------------------------------------------- */
@@ -48,32 +50,6 @@ derive(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t salt[S
 	return rc;
 }
 
-/* AES-256-GCM over data in place; tag is written, or compared. */
-static enum tpmiot_rc
-gcm(OSSL_LIB_CTX *libctx, const uint8_t *key, const uint8_t *iv, const uint8_t *aad, uint8_t *data,
-    size_t len, uint8_t tag[TAG_LEN], bool encrypt, struct tpmiot_err *err)
-{
-	EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	enum tpmiot_rc rc = TPMIOT_OK;
-	int n;
-
-	if (cipher == NULL || ctx == NULL || len > INT32_MAX ||
-	    EVP_CipherInit_ex2(ctx, cipher, key, iv, encrypt, NULL) != 1 ||
-	    EVP_CipherUpdate(ctx, NULL, &n, aad, HEAD_LEN) != 1 ||
-	    EVP_CipherUpdate(ctx, data, &n, data, (int)len) != 1 ||
-	    (!encrypt && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1))
-		rc = tpmiot_err_crypto(err, "AES-256-GCM failed");
-	else if (EVP_CipherFinal_ex(ctx, data + len, &n) != 1)
-		rc = tpmiot_err_set(
-		    err, TPMIOT_E_VERIFY, "the session was not sealed by this CA, or was changed");
-	else if (encrypt && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, tag) != 1)
-		rc = tpmiot_err_crypto(err, "AES-256-GCM failed");
-	EVP_CIPHER_CTX_free(ctx);
-	EVP_CIPHER_free(cipher);
-	return rc;
-}
-
 enum tpmiot_rc
 ca_seal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const struct ca_ticket *ticket,
     struct tpmiot_buf *out, struct tpmiot_err *err)
@@ -93,8 +69,8 @@ ca_seal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const struct ca_tic
 	ca_ticket_put(ticket, &buf);
 	if ((rc = tpmiot_buf_done(&buf, err)) != TPMIOT_OK)
 		goto out;
-	rc = gcm(libctx, derived, random + SALT_LEN, buf.data, buf.data + start, buf.len - start,
-	    tag, true, err);
+	rc = ca_gcm(libctx, derived, random + SALT_LEN, (struct tpmiot_bytes){ buf.data, HEAD_LEN },
+	    buf.data + start, buf.len - start, tag, true, err);
 	if (rc != TPMIOT_OK)
 		goto out;
 	tpmiot_buf_put(&buf, tag, sizeof(tag));
@@ -142,9 +118,13 @@ ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *se
 	memcpy(tag, sealed + len - TAG_LEN, TAG_LEN);
 	tpmiot_buf_put(&buf, sealed + start, len - start - TAG_LEN);
 	if ((rc = tpmiot_buf_done(&buf, err)) == TPMIOT_OK &&
-	    (rc = gcm(libctx, derived, sealed + HEAD_LEN + SALT_LEN, sealed, buf.data, buf.len, tag,
-	         false, err)) == TPMIOT_OK)
+	    (rc = ca_gcm(libctx, derived, sealed + HEAD_LEN + SALT_LEN,
+	         (struct tpmiot_bytes){ sealed, HEAD_LEN }, buf.data, buf.len, tag, false, err)) ==
+	        TPMIOT_OK)
 		rc = ca_ticket_parse(libctx, buf.data, buf.len, out, err);
+	else if (rc == TPMIOT_E_VERIFY)
+		rc = tpmiot_err_set(
+		    err, rc, "the session was not sealed by this CA, or was changed");
 	OPENSSL_cleanse(derived, sizeof(derived));
 	tpmiot_buf_free(&buf);
 	return rc;

@@ -12,10 +12,11 @@
 
 /* All borrowed, for the time of the call. */
 struct ca_http_request {
-	const char *method;       /* "POST" */
-	const char *path;         /* without query; percent escapes as they came */
-	const char *content_type; /* NULL if there is none */
-	const uint8_t *body;      /* NULL if empty */
+	const char *method;        /* "POST" */
+	const char *path;          /* without query; percent escapes as they came */
+	const char *content_type;  /* NULL if there is none */
+	const char *authorization; /* likewise */
+	const uint8_t *body;       /* NULL if empty */
 	size_t body_len;
 	bool too_large;        /* more than max_body: body is not given */
 	const char *peer_host; /* numeric address */

@@ -477,6 +477,41 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_audit_pcrs(
 TPMIOT_MUST_USE enum tpmiot_rc ca_audit_list(struct ca_store *store, int64_t last,
     bool (*fn)(void *arg, const struct ca_audit *entry), void *arg, struct tpmiot_err *err);
 
+/* ---- registrations by Azure's provisioning protocol: keys and hubs ---- */
+
+#define CA_HUB_MAX 253 /* a host's name */
+
+/* Starts as { 0 }; ca_dps_clear() it. */
+struct ca_dps {
+	uint8_t ek_spki[CA_SHA256_LEN];
+	struct tpmiot_buf key;                      /* the device's HMAC key, of the vault */
+	char registration_id[CA_DEVICE_ID_MAX + 1]; /* "": never registered, or another's by now */
+	char hub[CA_HUB_MAX + 1];
+	struct tpmiot_buf ek_public;  /* TPM2B_PUBLIC; as the next one */
+	struct tpmiot_buf srk_public; /* of the last registration */
+	int64_t registrations;        /* how many were finished */
+	int64_t registered;           /* when the last one was */
+};
+
+/* A device's key alone, whether or not it has registered; the rest stays. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_set_key(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], const struct tpmiot_buf *key, struct tpmiot_err *err);
+/* All of it. Another device that had the registration id has none then. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_put(
+    struct ca_store *store, const struct ca_dps *dps, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_find(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], struct ca_dps *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_find_id(struct ca_store *store, const char *registration_id,
+    struct ca_dps *out, struct tpmiot_err *err);
+/* Devices that a hub has, this one aside. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_count_hub(struct ca_store *store, const char *hub,
+    const uint8_t but[CA_SHA256_LEN], int64_t *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_list(struct ca_store *store,
+    bool (*fn)(void *arg, const struct ca_dps *dps), void *arg, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_dps_remove(
+    struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], struct tpmiot_err *err);
+void ca_dps_clear(struct ca_dps *dps);
+
 /* ---- settings: small values that are not the operator's to edit ---- */
 
 TPMIOT_MUST_USE enum tpmiot_rc ca_setting_set(

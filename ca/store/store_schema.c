@@ -140,7 +140,17 @@ static const char *const steps[] = {
 	"  restarts INTEGER NOT NULL,"
 	"  clock_ms INTEGER NOT NULL,"
 	"  clock_safe INTEGER NOT NULL CHECK (clock_safe IN (0, 1)));"
-	"ALTER TABLE audit ADD COLUMN pcrs TEXT;"
+	"ALTER TABLE audit ADD COLUMN pcrs TEXT;",
+	/* 7: registrations by Azure's provisioning protocol */
+	"CREATE TABLE registrations ("
+	"  ek_spki BLOB NOT NULL PRIMARY KEY CHECK (length(ek_spki) = 32),"
+	"  key BLOB NOT NULL,"
+	"  registration_id TEXT UNIQUE,"
+	"  hub TEXT,"
+	"  ek_public BLOB, srk_public BLOB,"
+	"  registrations INTEGER NOT NULL,"
+	"  registered INTEGER NOT NULL);"
+	"CREATE INDEX registrations_by_hub ON registrations(hub, ek_spki);",
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -3,11 +3,14 @@
 
 #include <string.h>
 
+#include <tpmiot/sas.h>
+
 /* How a kind begins; "" is what everything else is taken for. */
 static const struct {
 	const char *prefix;
 	ca_bearer_check *check;
 } kinds[] = {
+	{ TPMIOT_SAS_PREFIX, ca_bearer_verify_sas },
 	{ "", ca_bearer_verify_jwt },
 };
 

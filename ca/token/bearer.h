@@ -17,6 +17,7 @@
 
 /* What whoever got the token expects of it. Strings are borrowed. */
 struct ca_bearer_asked {
+	const char *dir;       /* the CA's directory, for keys that are kept encrypted */
 	const char *audience;  /* has to be the token's, or one of them */
 	const char *device_id; /* NULL: any device; else the token has to be this one's */
 	int64_t now;
@@ -27,7 +28,7 @@ struct ca_bearer_asked {
 /* What is known when all of it held. */
 struct ca_bearer_facts {
 	char device_id[CA_DEVICE_ID_MAX + 1];
-	const char *kind; /* "jwt" */
+	const char *kind; /* "jwt", "sas" */
 	const char *alg;
 	bool has_key; /* it was signed with a key pair, which is */
 	uint8_t key_spki[CA_SHA256_LEN];
@@ -47,5 +48,8 @@ ca_bearer_check ca_bearer_verify;
 
 /* A JSON Web Token (RFC 7519) of a key on record. */
 ca_bearer_check ca_bearer_verify_jwt;
+
+/* A shared access signature for the hub that a device is assigned to; the hub is the audience. */
+ca_bearer_check ca_bearer_verify_sas;
 
 #endif

@@ -18,6 +18,7 @@ static const struct {
 	{ "status", enroll_cmd_status },
 	{ "doctor", enroll_cmd_doctor },
 	{ "ek", enroll_cmd_ek },
+	{ "dps", enroll_cmd_dps },
 	{ "token", enroll_cmd_token },
 	{ "reset", enroll_cmd_reset },
 };
@@ -47,6 +48,15 @@ static const char usage[] =
     "         --endorsement-auth-file=FILE  as above\n"
     "         --public-out=FILE       write the public key (PEM)\n"
     "         --cert-out=FILE         write the EK certificate (PEM)\n"
+    "  dps --id-scope=SCOPE  register with Azure's provisioning service, or a CA that speaks so\n"
+    "         --registration-id=ID    default: by the endorsement key\n"
+    "         --server=HOST[:PORT]    default: global.azure-devices-provisioning.net\n"
+    "         --name=NAME             name of the key (hub)\n"
+    "         --persistent            the key at 0x81000100, for Microsoft's agents\n"
+    "         --again                 though it is registered\n"
+    "         --timeout=TIME          how long to wait for a hub (5m)\n"
+    "         --ca-file=FILE, --join-token-file=FILE, --ek=WHICH,\n"
+    "         --owner-auth-file=FILE, --endorsement-auth-file=FILE  as above\n"
     "  token jwt --aud=A     a JSON Web Token, signed by the TPM, on stdout\n"
     "         --alg=ALG               RS256, PS256, ES256, ES384; default: as the key is\n"
     "         --sub=SUBJECT           default: the device id of the certificate\n"
@@ -57,6 +67,9 @@ static const char usage[] =
     "         --exec COMMAND [ARG...] run this, with the token in TPMIOT_TOKEN; must be last\n"
     "  token jws             the bytes on stdin as a JSON Web Signature\n"
     "         --alg=ALG, --name=NAME, --owner-auth-file=FILE, --check-clock, --exec  as above\n"
+    "  token sas             a shared access signature by the key of a registration\n"
+    "         --resource=RESOURCE     default: HUB/devices/ID\n"
+    "         --ttl=TIME, --name=NAME, --owner-auth-file=FILE, --check-clock, --exec  as above\n"
     "  reset                 remove what enrolment made\n"
     "         --name=NAME             only this key and its certificate\n"
     "         -y, --yes               do not ask\n"

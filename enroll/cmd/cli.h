@@ -25,6 +25,7 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_status(struct enroll_env *env, struct 
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_doctor(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_ek(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_renew(struct enroll_env *env, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_dps(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_token(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_reset(struct enroll_env *env, struct tpmiot_err *err);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "enroll/cmd/cli.h"
+#include "enroll/dps/keep.h"
 #include "enroll/state/journal.h"
 #include "enroll/state/pending.h"
 #include "enroll/net/server.h"
@@ -70,6 +71,8 @@ remove_key(const struct enroll_env *env, const struct enroll_state *state, const
 	enroll_state_file_name(name, ".crt", file);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_statedir_remove(state->dir, file, err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_dps_forget(env, state, name, err);
 	enroll_state_file_name(name, ".key", file);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_statedir_remove(state->dir, file, err);

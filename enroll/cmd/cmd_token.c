@@ -17,6 +17,7 @@ static const struct {
 } kinds[] = {
 	{ "jwt", enroll_token_jwt },
 	{ "jws", enroll_token_jws },
+	{ "sas", enroll_token_sas },
 };
 
 static enroll_token_make *

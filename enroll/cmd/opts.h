@@ -43,6 +43,12 @@ struct enroll_opts {
 	/* renew */
 	const char *before;
 	bool rekey;
+	/* dps */
+	const char *id_scope;
+	const char *registration_id;
+	bool persistent;
+	bool again;
+	const char *timeout;
 	/* ek */
 	const char *public_out;
 	const char *cert_out;
@@ -51,6 +57,7 @@ struct enroll_opts {
 	const char *aud;
 	const char *sub;
 	const char *ttl;
+	const char *resource;
 	struct enroll_words claims;
 	bool check_clock;
 	char *const *exec; /* what follows --exec, up to NULL */

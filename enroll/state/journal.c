@@ -107,7 +107,8 @@ read_old(const char *dir, struct enroll_journal *out)
 bool
 enroll_journal_is_template(const TPMT_PUBLIC *area)
 {
-	return tpmiot_template_is_srk(area) || tpmiot_ek_profile_match(area) != NULL;
+	return tpmiot_template_is_srk(area) || tpmiot_ek_profile_match(area) != NULL ||
+	       tpmiot_template_is_hmac_key(area);
 }
 
 struct search {

@@ -44,7 +44,7 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_journal_put(
 TPMIOT_MUST_USE enum tpmiot_rc enroll_journal_parse(
     struct tpmiot_bytes json, struct enroll_journal *out, struct tpmiot_err *err);
 
-/* Whether this is what our EKs and storage root keys look like. */
+/* Whether this is what our EKs, storage root keys and a registration's HMAC key look like. */
 bool enroll_journal_is_template(const TPMT_PUBLIC *area);
 
 #endif

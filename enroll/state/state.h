@@ -16,7 +16,7 @@
 #define ENROLL_AK_NAME "ak"
 #define ENROLL_CA_NAME "ca"
 #define ENROLL_JOURNAL_FILE ".journal"
-#define ENROLL_FILE_NAME_MAX (TPMIOT_KEY_NAME_MAX + 12) /* ".NAME.next.key" */
+#define ENROLL_FILE_NAME_MAX (TPMIOT_KEY_NAME_MAX + 16) /* ".NAME.next.key" */
 
 struct enroll_state {
 	const char *dir; /* borrowed */

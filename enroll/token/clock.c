@@ -61,22 +61,25 @@ enroll_clock_compare(int64_t now, int64_t theirs, struct tpmiot_err *err)
 }
 
 enum tpmiot_rc
-enroll_clock_ask(const struct enroll_env *env, int64_t now, struct tpmiot_err *err)
+enroll_clock_check_since(int64_t since, int64_t now, struct tpmiot_err *err)
+{
+	if (now + ENROLL_CLOCK_OFF >= since)
+		return TPMIOT_OK;
+	return refuse(now, "and the hub was assigned at", since,
+	    "set the clock, and have it set at every boot", err);
+}
+
+enum tpmiot_rc
+enroll_clock_ask_server(
+    const char *dir, const struct enroll_server *server, int64_t now, struct tpmiot_err *err)
 {
 	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
-	struct enroll_server server = ENROLL_SERVER_INIT;
 	struct enroll_http *http = NULL;
 	enum tpmiot_rc rc;
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return tpmiot_err_memory(err);
-	rc = enroll_server_recall(env->dir, &server, err);
-	if (rc == TPMIOT_OK && server.url == NULL)
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--check-clock: this device has not enrolled with a CA whose clock it could "
-		    "ask for");
-	if (rc == TPMIOT_OK)
-		rc = enroll_server_open(env->dir, &server, &http, err);
+	rc = enroll_server_open(dir, server, &http, err);
 	/* Whatever it answers to a GET, it answers with its time. */
 	if (rc == TPMIOT_OK)
 		rc = enroll_http_get(http, "/v1/attestations", ENROLL_MSG_REPLY_MAX, &reply, err);
@@ -84,7 +87,22 @@ enroll_clock_ask(const struct enroll_env *env, int64_t now, struct tpmiot_err *e
 		rc = enroll_clock_compare(now, reply.date, err);
 	enroll_http_reply_free(&reply);
 	enroll_http_free(&http);
-	enroll_server_free(&server);
 	curl_global_cleanup();
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_clock_ask(const struct enroll_env *env, int64_t now, struct tpmiot_err *err)
+{
+	struct enroll_server server = ENROLL_SERVER_INIT;
+	enum tpmiot_rc rc = enroll_server_recall(env->dir, &server, err);
+
+	if (rc == TPMIOT_OK && server.url == NULL)
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--check-clock: this device has not enrolled with a CA whose clock it could "
+		    "ask for");
+	if (rc == TPMIOT_OK)
+		rc = enroll_clock_ask_server(env->dir, &server, now, err);
+	enroll_server_free(&server);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "enroll/cmd/cli.h"
+#include "enroll/net/server.h"
 
 #define ENROLL_CLOCK_OFF 60 /* seconds that nobody minds */
 
@@ -19,9 +20,17 @@
 TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_check(
     const X509 *leaf, int64_t now, struct tpmiot_err *err);
 
+/* The same by a time that the device was given: it cannot be earlier by now. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_check_since(
+    int64_t since, int64_t now, struct tpmiot_err *err);
+
 /* By the clock of the CA that the device enrolled with, which is asked. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_ask(
     const struct enroll_env *env, int64_t now, struct tpmiot_err *err);
+
+/* The same of another server. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_ask_server(
+    const char *dir, const struct enroll_server *server, int64_t now, struct tpmiot_err *err);
 
 /* Pure: the comparison, `theirs` 0 for a CA that did not say. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_compare(

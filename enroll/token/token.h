@@ -23,5 +23,7 @@ typedef enum tpmiot_rc enroll_token_make(
 enroll_token_make enroll_token_jwt;
 /* A message from stdin as a JSON Web Signature (RFC 7515). */
 enroll_token_make enroll_token_jws;
+/* A shared access signature for Azure's services. */
+enroll_token_make enroll_token_sas;
 
 #endif

@@ -86,4 +86,7 @@ void tpmiot_template_key(enum tpmiot_key_kind kind, TPMT_PUBLIC *out);
 void tpmiot_template_sealed(TPMT_PUBLIC *out);
 void tpmiot_template_hmac_key(TPMI_ALG_HASH hash, TPMT_PUBLIC *out);
 
+/* Whether an area was made from the latter, with SHA-256. */
+bool tpmiot_template_is_hmac_key(const TPMT_PUBLIC *area);
+
 #endif

@@ -164,6 +164,14 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_hash(struct tpmiot_tpm *tpm, TPMI_ALG_
     struct tpmiot_err *err);
 
 /*
+ * HMAC by a loaded key: TPM2_HMAC up to 1,024 bytes, else a sequence (TPM2_HMAC_Start, updates,
+ * TPM2_SequenceComplete). alg has to be the hash that the key is for.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_hmac(struct tpmiot_tpm *tpm, TPM2_HANDLE key,
+    const struct tpmiot_auth *auth, TPMI_ALG_HASH alg, struct tpmiot_bytes msg, TPM2B_DIGEST *out,
+    struct tpmiot_err *err);
+
+/*
  * TPM2_Certify of `object` by `ak`, both with empty auth, scheme the AK's own.
  * Appends TPM2B_ATTEST (with its size) and TPMT_SIGNATURE.
  */

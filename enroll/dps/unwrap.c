@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enroll/dps/unwrap.h"
+
+#include "enroll/enrol/ekpick.h"
+
+#define CERT_MAX (16 * 1024)
+
+static const struct tpmiot_bytes EMPTY_AUTH = { NULL, 0 };
+
+/* ---- Keys ------------------------------------------------------------------------------ */
+
+/* The one that nearly every TPM with a persistent EK has: one command says so. */
+static bool
+take_usual_ek(struct enroll_dps_tpm *t)
+{
+	const struct tpmiot_ek_profile *usual = tpmiot_ek_profile_at(0);
+	struct tpmiot_public pub;
+
+	if (tpmiot_tpm_read_public(t->tpm, usual->persistent, &pub, NULL) != TPMIOT_OK ||
+	    tpmiot_ek_profile_match(&pub.area) != usual)
+		return false;
+	t->ek.profile = usual;
+	t->ek.pub = pub;
+	t->ek.persistent = t->ek.handle = usual->persistent;
+	return true;
+}
+
+static enum tpmiot_rc
+read_cert(struct enroll_dps_tpm *t, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc =
+	    tpmiot_tpm_nv_read(t->tpm, t->ek.profile->cert_index, CERT_MAX, &t->ek.cert, err);
+
+	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+}
+
+static enum tpmiot_rc
+find_ek(
+    struct enroll_dps_tpm *t, const char *which, const struct enroll_ui *ui, struct tpmiot_err *err)
+{
+	struct enroll_progress *progress = NULL;
+	struct tpmiot_ek_survey survey;
+	enum tpmiot_rc rc = tpmiot_ek_survey(t->tpm, &survey, err);
+
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_ek_find(t->tpm, &survey, enroll_ekpick(which, &survey), &t->ek, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (t->ek.persistent == 0)
+		progress = enroll_progress_start(ui, "The TPM is making its endorsement key");
+	rc = tpmiot_ek_load(t->tpm, &t->ek, EMPTY_AUTH, err);
+	enroll_progress_stop(&progress);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool want_cert,
+    const struct enroll_ui *ui, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (ek != NULL || !take_usual_ek(t))
+		rc = find_ek(t, ek, ui, err);
+	else if (want_cert)
+		rc = read_cert(t, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_tpm_open_srk(t->tpm, &t->srk, &t->srk_made, &t->srk_pub, err);
+	if (rc == TPMIOT_OK)
+		enroll_ui_detail(ui, "EK %s, %s certificate read; storage root key 0x%08x",
+		    t->ek.profile->label, t->ek.cert.len > 0 ? "its" : "no", t->srk);
+	return rc;
+}
+
+void
+enroll_dps_tpm_close(struct enroll_dps_tpm *t)
+{
+	tpmiot_tpm_flush(t->tpm, &t->srk_made);
+	tpmiot_ek_unload(t->tpm, &t->ek);
+	tpmiot_ek_free(&t->ek);
+}
+
+/* ---- Unwrapping ----------------------------------------------------------------------------- */
+
+static struct tpmiot_bytes
+bytes(const struct tpmiot_buf *buf)
+{
+	return (struct tpmiot_bytes){ buf->data, buf->len };
+}
+
+/* What the TPM does not take was not made for it, whoever it was made for. */
+static enum tpmiot_rc
+not_for_us(enum tpmiot_rc rc, const char *what, struct tpmiot_err *err)
+{
+	if (rc != TPMIOT_E_TPM && rc != TPMIOT_E_VERIFY && rc != TPMIOT_E_FORMAT &&
+	    rc != TPMIOT_E_UNSUPPORTED && rc != TPMIOT_E_NOT_FOUND && rc != TPMIOT_E_AUTH)
+		return rc;
+	(void)tpmiot_err_prefix(
+	    err, "the server sent a key that is not for this TPM: it does not take the %s", what);
+	err->rc = TPMIOT_E_TRUST;
+	return TPMIOT_E_TRUST;
+}
+
+static enum tpmiot_rc
+import(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, const struct tpmiot_buf *inner,
+    TPM2B_PRIVATE *out, struct tpmiot_err *err)
+{
+	const struct tpmiot_wrapped in = { &key->pub, &key->duplicate, &key->seed, bytes(inner) };
+
+	return tpmiot_tpm_import(t->tpm, t->srk, EMPTY_AUTH, &in, out, err);
+}
+
+static enum tpmiot_rc
+open_key(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, TPM2B_PRIVATE *out,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_buf inner = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	rc = not_for_us(tpmiot_ek_activate(t->tpm, &t->ek, EMPTY_AUTH, t->srk, &t->srk_pub.name,
+	                    bytes(&key->credential), bytes(&key->secret), &inner, err),
+	    "credential", err);
+	if (rc == TPMIOT_OK)
+		rc = not_for_us(import(t, key, &inner, out, err), "wrapped key", err);
+	tpmiot_buf_free(&inner);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_dps_unwrap(struct enroll_dps_tpm *t, const struct tpmiot_buf *key,
+    struct tpmiot_keyfile *out, struct tpmiot_err *err)
+{
+	struct tpmiot_dps_key parts = { .credential = TPMIOT_BUF_INIT };
+	struct tpmiot_keyfile file = { .type = TPMIOT_KEYFILE_LOADABLE, .empty_auth = true };
+	enum tpmiot_rc rc = tpmiot_dps_key_parse(NULL, bytes(key), &parts, err);
+
+	if (rc != TPMIOT_OK) {
+		(void)tpmiot_err_prefix(err, "the server's answer is not what the protocol says");
+		err->rc = TPMIOT_E_TRUST;
+		return TPMIOT_E_TRUST;
+	}
+	tpmiot_tpm_lock(t->tpm);
+	rc = open_key(t, &parts, &file.priv, err);
+	tpmiot_tpm_unlock(t->tpm);
+	if (rc == TPMIOT_OK) {
+		file.pub = parts.pub;
+		file.parent = t->srk_made != 0 ? TPM2_RH_OWNER : t->srk;
+		*out = file;
+	}
+	tpmiot_dps_key_free(&parts);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_dps_load(struct enroll_dps_tpm *t, const struct tpmiot_keyfile *key, TPM2_HANDLE *out,
+    struct tpmiot_err *err)
+{
+	return tpmiot_tpm_load(t->tpm, t->srk, EMPTY_AUTH, &key->pub, &key->priv, out, err);
+}
+
+enum tpmiot_rc
+enroll_dps_hmac(struct enroll_dps_tpm *t, const struct tpmiot_keyfile *key,
+    struct tpmiot_bytes message, TPM2B_DIGEST *out, struct tpmiot_err *err)
+{
+	const struct tpmiot_auth auth = { .session = NULL };
+	TPM2_HANDLE handle = 0;
+	enum tpmiot_rc rc;
+
+	tpmiot_tpm_lock(t->tpm);
+	rc = enroll_dps_load(t, key, &handle, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_tpm_hmac(t->tpm, handle, &auth, TPM2_ALG_SHA256, message, out, err);
+	tpmiot_tpm_flush(t->tpm, &handle);
+	tpmiot_tpm_unlock(t->tpm);
+	return rc;
+}

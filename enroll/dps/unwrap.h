@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TPM's part of a registration: EK and storage root key, and what is wrapped for both. */
+#ifndef ENROLL_DPS_UNWRAP_H
+#define ENROLL_DPS_UNWRAP_H
+
+#include <tpmiot/dps.h>
+#include <tpmiot/ek.h>
+#include <tpmiot/keyfile.h>
+
+#include "enroll/cmd/ui.h"
+
+/* Starts as ENROLL_DPS_TPM_INIT; enroll_dps_tpm_close() it. */
+struct enroll_dps_tpm {
+	struct tpmiot_tpm *tpm; /* borrowed */
+	struct tpmiot_ek ek;
+	TPM2_HANDLE srk;      /* persistent, or made */
+	TPM2_HANDLE srk_made; /* to be flushed; 0: nothing */
+	struct tpmiot_public srk_pub;
+};
+
+#define ENROLL_DPS_TPM_INIT(connection)                                                            \
+	{                                                                                          \
+		.tpm = (connection), .ek = TPMIOT_EK_INIT                                          \
+	}
+
+/*
+ * Both keys: TPM2_ReadPublic each where they are persistent. want_cert: the EK's certificate,
+ * if NV has one, as well. `ek` as --ek says; NULL: RSA 2048 first, as Microsoft's clients.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek,
+    bool want_cert, const struct enroll_ui *ui, struct tpmiot_err *err);
+void enroll_dps_tpm_close(struct enroll_dps_tpm *t);
+
+/*
+ * An authenticationKey: taken apart, its credential activated by EK and storage root key, and
+ * the key imported. *out is what loads it again. Four commands. TPMIOT_E_VERIFY: it is not for
+ * this TPM.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_unwrap(struct enroll_dps_tpm *t,
+    const struct tpmiot_buf *key, struct tpmiot_keyfile *out, struct tpmiot_err *err);
+
+/* Loads what was unwrapped; the caller flushes. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_load(struct enroll_dps_tpm *t,
+    const struct tpmiot_keyfile *key, TPM2_HANDLE *out, struct tpmiot_err *err);
+
+/* An HMAC by it: TPM2_Load, TPM2_HMAC, TPM2_FlushContext. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_hmac(struct enroll_dps_tpm *t,
+    const struct tpmiot_keyfile *key, struct tpmiot_bytes message, TPM2B_DIGEST *out,
+    struct tpmiot_err *err);
+
+#endif

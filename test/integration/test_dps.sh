@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Registration as with Azure's Device Provisioning Service, both ends ours: the hub's key in the
+# TPM, tokens signed with it, what they cost, who is refused, what is kept.
+# shellcheck source=test/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+SCOPE=0ne00TEST
+dps() { tpmiot-enroll dps --id-scope=$SCOPE --server="localhost:$CA_PORT" --ca-file="$CADIR/ca.crt" "$@"; }
+sas() { tpmiot-enroll token sas "$@"; }
+ca() { tpmiot-ca --dir="$CADIR" "$@"; }
+verify() { ca token verify "$@" <"$T/sas"; }
+list_ek() {
+	tpmiot-enroll ek --public-out="$T/$1.ek" >"$T/ek.out" 2>&1 && ca allow add --ek="$T/$1.ek" "${@:2}"
+}
+tpm_is_clean() { [ -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ]; }
+count_of() { wc -l <"$1" | tr -d ' '; }
+
+start_swtpm
+make_ca --host=localhost
+SERVE=(--set dps_scope=$SCOPE --set 'hubs=north.example.net=2, south.example.net' --set rate_limit=off)
+start_ca "${SERVE[@]}"
+
+# ---- From nothing to a token ------------------------------------------------------
+check_fails 1 'not registered with a hub.*dps' 'no token before' sas
+check_fails 3 'not on its allow-list' 'a device that nobody listed' dps
+check 'listed' list_ek tpm --device-id=pump-1
+check_fails 3 'says that it is "other".*pump-1' 'under an id that is not its own' dps --registration-id=other
+count_tpm "$T/count" dps >"$T/out" 2>&1
+check_is 'registered' "$?" 0
+show "$T/out" 12
+check_is 'the hub with more weight comes first' "$(sed -n 's/^Hub: *//p' "$T/out")" north.example.net
+check_is 'as the list says' "$(sed -n 's/^Device id: *//p' "$T/out")" pump-1
+check_is 'the default registration id: base32 of 32 bytes' \
+    "$(sed -n 's/^Registration id: *//p' "$T/out" | tr -d 'a-z2-7' | wc -c; sed -n 's/^Registration id: *//p' "$T/out" | wc -c)" "1
+53"
+n=$(count_of "$T/count")
+if [ "$n" -le 20 ]; then ok "it took $n TPM commands of 20"; else not_ok "it took $n TPM commands of 20"; show "$T/count" 40; fi
+check 'nothing stays in the TPM' tpm_is_clean
+check 'again: nothing to do' dps
+check_grep 'already registered' "$T/out" 'which is said'
+
+count_tpm "$T/count" sas >"$T/sas"
+check_is 'a token costs three TPM commands' "$(awk '{ print $NF }' "$T/count" | tr '\n' ' ')" 'Load HMAC FlushContext '
+check_grep '^SharedAccessSignature sr=north.example.net%2Fdevices%2Fpump-1&sig=[A-Za-z0-9%]+&se=[0-9]+$' "$T/sas" 'as Azure writes it'
+check 'the CA takes it' verify --audience=north.example.net
+check_is 'and says whose it is' "$(cat "$T/out")" pump-1
+check_fails 1 'not for south' 'another hub does not' verify --audience=south.example.net
+check_fails 1 "pump-1's" 'nor as another device' verify --audience=north.example.net --device-id=pump-2
+sed 's/sig=./sig=A/; s/sig=A\(.\)/sig=A\1/' "$T/sas" | sed 's/sig=\(..\)/sig=xy/' >"$T/forged" && cp "$T/sas" "$T/good" && cp "$T/forged" "$T/sas"
+check_fails 1 'not by the key' 'a forged one' verify --audience=north.example.net
+cp "$T/good" "$T/sas"
+stop_ca
+check 'the CA is down: a token all the same' sas --ttl=10m
+start_ca "${SERVE[@]}"
+sas --resource='hub/devices/it'"'"'s!*()' >"$T/odd"
+check_grep '^SharedAccessSignature sr=hub%2Fdevices%2Fit%27s%21%2a%28%29&' "$T/odd" 'what only hubs have encoded is in lower case'
+
+# ---- Persistent, again --------------------------------------------------------------
+check 'to where Microsoft looks for it' dps --again --persistent
+check 'an HMAC key at 0x81000100' tpm2_readpublic -c 0x81000100
+count_tpm "$T/count" sas >"$T/sas"
+check_is 'two TPM commands then' "$(awk '{ print $NF }' "$T/count" | tr '\n' ' ')" 'ReadPublic HMAC '
+check 'with the key that it had' verify --audience=north.example.net
+check 'reset' tpmiot-enroll reset
+check_fails '*' 'handle' 'takes the key away' tpm2_readpublic -c 0x81000100
+check_fails 1 'not registered' 'and the registration' sas
+
+# ---- Blocked ----------------------------------------------------------------------------
+check 'registered anew' dps
+sas >"$T/sas"
+check 'blocked' ca device block pump-1
+check_fails 1 'is blocked' 'its token is refused' verify --audience=north.example.net
+check_fails 3 'is blocked' 'and its registration' dps --again
+sas >"$T/sas2"
+check 'what it had is still there' test -s "$T/sas2"
+check 'unblocked' ca device unblock pump-1
+check 'registered again' dps --again
+done_testing
