@@ -56,8 +56,8 @@ ca_dps_evidence(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *jo
 	memcpy(x->ek_spki, job->ek.spki, sizeof(x->ek_spki));
 	x->has_ek = true;
 	if (!use_cert_on_file(api, &job->ek, &req->ek_certificate, &x->problem) ||
-	    !ca_evidence_ek_cert(api->libctx, req, api->roots.anchors, api->roots.links, x->now,
-	        &job->ek, &x->problem) ||
+	    !ca_evidence_ek_cert(api->libctx, req, api->roots.anchors, api->roots.links,
+	        api->ek_crls, x->now, &job->ek, &x->problem) ||
 	    !check_srk(api, job, &x->problem))
 		return false;
 	rc = ca_dps_find(api->store, job->ek.spki, &job->row, &err);
@@ -76,6 +76,23 @@ claimed_id(
 		return ca_fail(problem, &err);
 	*out = strcmp(by_ek, job->path.id) == 0 ? "" : job->path.id;
 	return true;
+}
+
+/* This protocol has no place for a quote: it must not be the way around one. */
+static bool
+check_quotes(struct ca_api *api, const struct ca_admission *as, struct ca_problem *problem)
+{
+	struct ca_group group;
+
+	if (!ca_steps_group(api, as->group, &group, problem))
+		return false;
+	if (group.pcrs[0] == '\0' && group.pcr_policies[0] == '\0')
+		return true;
+	ca_refuse(problem, CA_PROBLEM_QUOTE_REQUIRED,
+	    "PCRs have to be quoted, which a registration by Azure's protocol cannot do");
+	return ca_refuse_next(problem,
+	    "Enrol this device with tpmiot-enroll enroll, or put it into a "
+	    "group without pcrs and pcr_policies.");
 }
 
 bool
@@ -98,7 +115,8 @@ ca_dps_decide(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_job
 			return ca_fail(&x->problem, &err);
 		who.token_sha256 = digest.buffer;
 	}
-	return ca_decide(api, &who, x->now, out, &x->problem);
+	return ca_decide(api, &who, x->now, out, &x->problem) &&
+	       check_quotes(api, out, &x->problem);
 }
 
 /* ---- Signatures --------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_ca_pcr.sh \
 	test/integration/test_completion.sh \
 	test/integration/test_counts.sh test/integration/test_docs.sh \
+	test/integration/test_dps.sh \
+	test/integration/test_dps_node.sh test/integration/dps_node.js \
 	test/integration/test_e2e_enrol.sh \
 	test/integration/test_e2e_mtls.sh \
 	test/integration/test_e2e_refusals.sh \

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 SCOPE=0ne00TEST
-dps() { tpmiot-enroll dps --id-scope=$SCOPE --server="localhost:$CA_PORT" --ca-file="$CADIR/ca.crt" "$@"; }
+dps() { tpmiot-enroll dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --ca-file="$CADIR/ca.crt" "$@"; }
 sas() { tpmiot-enroll token sas "$@"; }
 ca() { tpmiot-ca --dir="$CADIR" "$@"; }
 verify() { ca token verify "$@" <"$T/sas"; }
@@ -18,7 +18,7 @@ count_of() { wc -l <"$1" | tr -d ' '; }
 
 start_swtpm
 make_ca --host=localhost
-SERVE=(--set dps_scope=$SCOPE --set 'hubs=north.example.net=2, south.example.net' --set rate_limit=off)
+SERVE=(--set "dps_scope=$SCOPE" --set 'hubs=north.example.net=2, south.example.net' --set rate_limit=off)
 start_ca "${SERVE[@]}"
 
 # ---- From nothing to a token ------------------------------------------------------

@@ -17,6 +17,7 @@ ca_tests = \
 	test/unit/test_ca_refusals \
 	test/unit/test_ca_pcr \
 	test/unit/test_ca_renew \
+	test/unit/test_ca_dps \
 	test/unit/test_ca_crl \
 	test/unit/test_ca_profile \
 	test/unit/test_ca_http \
@@ -91,6 +92,10 @@ test_unit_test_ca_renew_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 test_unit_test_ca_refusals_SOURCES = test/unit/test_ca_refusals.c test/unit/enrolkit.c
 test_unit_test_ca_refusals_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_refusals_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+test_unit_test_ca_dps_SOURCES = test/unit/test_ca_dps.c test/unit/enrolkit.c
+test_unit_test_ca_dps_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_dps_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_http_CFLAGS = $(CA_TEST_CFLAGS) $(PTHREAD_CFLAGS)
 test_unit_test_ca_http_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD) $(PTHREAD_LIBS)

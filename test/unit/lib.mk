@@ -15,6 +15,7 @@ LIB_TESTS = \
 	test/unit/test_b64 \
 	test/unit/test_buf \
 	test/unit/test_credential \
+	test/unit/test_dps \
 	test/unit/test_duplicate \
 	test/unit/test_ekcert \
 	test/unit/test_err \
@@ -28,6 +29,7 @@ LIB_TESTS = \
 	test/unit/test_public \
 	test/unit/test_roca \
 	test/unit/test_rsapad \
+	test/unit/test_sas \
 	test/unit/test_signature \
 	test/unit/test_template \
 	test/unit/test_uri
@@ -39,6 +41,8 @@ test_unit_test_quote_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_b64_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_buf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_dps_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_sas_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_duplicate_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_err_LDADD = $(LIB_TEST_LIBS)
