@@ -394,7 +394,7 @@ test_begin_refused(void **state)
 	expect_refused(kit, "pump-1", NULL, request(&srk, &srk), 400, "ek-unsupported");
 	expect_refused(kit, "pump-1", NULL, request(&kit_a.ek, &kit_a.ak), 400, "key-unsuitable");
 	set(&kit->config.pcrs, "sha256:0");
-	expect_refused(kit, "pump-1", NULL, request(&kit_a.ek, &srk), 403, "quote-required");
+	expect_refused(kit, "pump-1", NULL, request(&kit_a.ek, &srk), 400, "quote-required");
 	set(&kit->config.pcrs, "");
 	/* A storage key that may leave its TPM proves nothing. */
 	area.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_FIXEDTPM;
