@@ -19,9 +19,11 @@ include test/wire/local.mk
 include test/attack/local.mk
 include test/bench/local.mk
 
-EXTRA_DIST += test/coverage.sh test/tsan.sh test/tsan.supp
+EXTRA_DIST += test/check-openssl.sh test/coverage.sh test/tsan.sh test/tsan.supp
 coverage:
 	@bash $(srcdir)/test/coverage.sh
 check-tsan: all
 	@bash $(srcdir)/test/tsan.sh
-.PHONY: coverage check-tsan
+check-openssl:
+	@OPENSSL_PREFIX='$(OPENSSL_PREFIX)' bash $(srcdir)/test/check-openssl.sh
+.PHONY: coverage check-tsan check-openssl

@@ -37,7 +37,7 @@ nv 0x01c00200 "$T/nonsense"
 check 'a certificate in NV' store -certs tpmiot:nv=0x01c00101
 check_is 'is what was put there' "$(subjects)" one
 check 'the EK certificate' store -certs tpmiot:nv=0x01c00002
-check_grep 'TPM Manufacturer|2.23.133.2.1|Issuer: CN = ' "$T/out" 'is one'
+check_grep 'TPM Manufacturer|2.23.133.2.1|Issuer: CN ?= ?' "$T/out" 'is one'
 check 'as in tpm2-openssl' store handle:0x01c00102
 check_is 'padding is taken off' "$(subjects)" two
 check 'several in PEM' store -certs tpmiot:nv=0x01c00100

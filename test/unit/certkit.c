@@ -18,7 +18,7 @@
 long certkit_now = CERTKIT_NOW;
 
 static void
-set_common_name(X509_NAME *name, const char *text)
+add_common_name(X509_NAME *name, const char *text)
 {
 	if (text != NULL)
 		assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
@@ -93,6 +93,7 @@ X509 *
 certkit_issue(const struct certkit_spec *spec)
 {
 	X509 *cert = X509_new(), *issuer = spec->issuer != NULL ? spec->issuer : cert;
+	X509_NAME *name = X509_NAME_new();
 	EVP_PKEY *signer = spec->issuer_key != NULL ? spec->issuer_key : spec->key;
 	const EVP_MD *md = EVP_get_digestbyname(spec->digest != NULL ? spec->digest : "SHA256");
 
@@ -100,7 +101,9 @@ certkit_issue(const struct certkit_spec *spec)
 	assert_int_equal(
 	    X509_set_version(cert, spec->version != 0 ? spec->version - 1 : X509_VERSION_3), 1);
 	set_serial(cert, spec->serial);
-	set_common_name(X509_get_subject_name(cert), spec->subject);
+	add_common_name(name, spec->subject);
+	assert_int_equal(X509_set_subject_name(cert, name), 1);
+	X509_NAME_free(name);
 	if (!spec->no_issuer)
 		assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(issuer)), 1);
 	set_time(X509_getm_notBefore(cert), spec->not_before != 0 ? spec->not_before : -YEAR);
@@ -127,11 +130,14 @@ void
 certkit_request(EVP_PKEY *key, const char *common_name, struct tpmiot_buf *out)
 {
 	X509_REQ *req = X509_REQ_new();
+	X509_NAME *name = X509_NAME_new();
 	unsigned char *der = NULL;
 	int len;
 
 	assert_non_null(req);
-	set_common_name(X509_REQ_get_subject_name(req), common_name);
+	add_common_name(name, common_name);
+	assert_int_equal(X509_REQ_set_subject_name(req, name), 1);
+	X509_NAME_free(name);
 	assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
 	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
 	len = i2d_X509_REQ(req, &der);
