@@ -14,6 +14,7 @@ dist_examples_DATA = \
 # A walk for each system that devices come from. They run in the source tree, so they are not installed.
 EXTRA_DIST += \
 	examples/sandbox.sh \
+	examples/azure-dps/README.md examples/azure-dps/walk \
 	examples/factory/README.md examples/factory/walk \
 	examples/jwt-mqtt/README.md examples/jwt-mqtt/devices.acl examples/jwt-mqtt/mosquitto.conf \
 	examples/jwt-mqtt/tpmiot_mqtt_auth.c examples/jwt-mqtt/walk \

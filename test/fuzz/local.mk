@@ -5,6 +5,7 @@
 #   test/fuzz/fuzz_keyfile -max_total_time=60 NEWCORPUS SRCDIR/test/fuzz/corpus/keyfile
 FUZZ_TARGETS = \
 	test/fuzz/fuzz_attest \
+	test/fuzz/fuzz_dps \
 	test/fuzz/fuzz_ekcert \
 	test/fuzz/fuzz_jws \
 	test/fuzz/fuzz_keyfile \
@@ -14,6 +15,7 @@ FUZZ_TARGETS = \
 	test/fuzz/fuzz_prov_store \
 	test/fuzz/fuzz_prov_verify \
 	test/fuzz/fuzz_public \
+	test/fuzz/fuzz_sas \
 	test/fuzz/fuzz_signature \
 	test/fuzz/fuzz_uri
 FUZZ_PROV_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) provider/libtpmiot-provider.la
@@ -21,12 +23,17 @@ test_fuzz_fuzz_prov_import_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_store_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_verify_LDADD = $(FUZZ_PROV_LDADD)
 if ENABLE_CA
-FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_token test/fuzz/fuzz_ca_wire
+FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_token test/fuzz/fuzz_ca_wire test/fuzz/fuzz_ca_dps
 FUZZ_CA_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) ca/libtpmiot-ca.la
 test_fuzz_fuzz_ca_session_LDADD = $(FUZZ_CA_LDADD)
 test_fuzz_fuzz_ca_token_LDADD = $(FUZZ_CA_LDADD)
 test_fuzz_fuzz_ca_token_CFLAGS = $(CA_CFLAGS)
 test_fuzz_fuzz_ca_wire_LDADD = $(FUZZ_CA_LDADD)
+test_fuzz_fuzz_ca_dps_LDADD = $(FUZZ_CA_LDADD)
+endif
+if ENABLE_ENROLL
+FUZZ_TARGETS += test/fuzz/fuzz_enroll_dps
+test_fuzz_fuzz_enroll_dps_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) enroll/libtpmiot-enroll.la
 endif
 
 check_PROGRAMS += $(FUZZ_TARGETS)

@@ -14,6 +14,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_completion.sh \
 	test/integration/test_counts.sh test/integration/test_docs.sh \
 	test/integration/test_dps.sh \
+	test/integration/test_dps_hostile.sh test/integration/dps_hostile.py \
 	test/integration/test_dps_node.sh test/integration/dps_node.js \
 	test/integration/test_e2e_enrol.sh \
 	test/integration/test_e2e_mtls.sh \
@@ -38,3 +39,9 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 check-factory: all test/integration/tpmcount
 	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_FACTORY_UNITS=200 \
 	    bash $(top_srcdir)/test/integration/test_factory.sh
+
+# Ten thousand registrations begun and never finished.
+.PHONY: check-dps
+check-dps: all test/integration/tpmcount
+	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_DPS_BEGUN=10000 \
+	    bash $(top_srcdir)/test/integration/test_dps_hostile.sh
