@@ -49,8 +49,10 @@ add_device(struct ca_store *store, struct ca_devkey *key, struct tpmiot_err *err
 	struct ca_device device = { .ek_cert = TPMIOT_BUF_INIT };
 	enum tpmiot_rc rc = ca_device_find_id(store, key->device_id, &device, err);
 
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK) {
 		key->state = device.state;
+		key->released = ca_device_is_released(&device);
+	}
 	tpmiot_buf_free(&device.ek_cert);
 	return rc;
 }
@@ -154,6 +156,9 @@ ca_devkey_usable(const struct ca_devkey *key, int64_t now, bool bare_keys, struc
 	if (key->state != CA_DEVICE_ACTIVE)
 		return tpmiot_err_set(
 		    err, TPMIOT_E_POLICY, "the device %s is blocked", key->device_id);
+	if (key->released)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_POLICY, "the device was released, and is %s now", key->device_id);
 	if (key->bare && !bare_keys)
 		return tpmiot_err_set(err, TPMIOT_E_POLICY,
 		    "it was signed with a key that is registered only, and bare_keys = no");

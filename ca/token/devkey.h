@@ -17,6 +17,7 @@ struct ca_devkey {
 	uint8_t spki[CA_SHA256_LEN];
 	char device_id[CA_DEVICE_ID_MAX + 1];
 	enum ca_device_state state; /* of the device */
+	bool released;              /* its id is another device's now, or free */
 	EVP_PKEY *key;
 	bool bare; /* registered: no TPM was proved for it */
 	bool revoked;
@@ -36,8 +37,8 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_list(struct ca_store *store, const char
     uint8_t out[CA_DEVKEYS_MAX][CA_SHA256_LEN], size_t *n, struct tpmiot_err *err);
 
 /*
- * Whether what it signed counts at `now`: TPMIOT_E_POLICY for a blocked device, a revoked or ended
- * certificate, a registered key where bare_keys says no.
+ * Whether what it signed counts at `now`: TPMIOT_E_POLICY for a blocked or released device, a
+ * revoked or ended certificate, a registered key where bare_keys says no.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_usable(
     const struct ca_devkey *key, int64_t now, bool bare_keys, struct tpmiot_err *err);

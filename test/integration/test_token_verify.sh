@@ -166,9 +166,12 @@ else
 	forged p384 ES384 '{"alg":"ES384"}' "{$SUB,\"aud\":\"broker\",\"iat\":now+2592000,\"exp\":now+2592300}"
 	check_fails 1 'time of the key.*has ended' 'a self-signed certificate that has ended' later
 fi
-forged ec ES256 "$OK" "$CLAIMS,$SUB}"
+forged ec ES256 "{\"alg\":\"ES256\",$(kid ec)}" "$CLAIMS}"
 check 'the device is blocked' ca device block bare-1
 fails 'bare-1 is blocked' 'its token is refused'
+check 'and released' ca device release bare-1
+check 'unblocked' ca device unblock "$(ca device list --json | sed -n 's/.*"device_id": "\(bare-1~.*\)".*/\1/p')"
+fails 'was released' 'its key counts no more'
 check 'the enrolled one, too' ca device block pump-1
 refused 'pump-1 is blocked' 'its token, too' "$T/pump.jwt"
 verify_file "$T/pump.jwt" --json >"$T/json" 2>/dev/null

@@ -117,6 +117,8 @@ test_devkey_usable(void **state)
 	assert_ok(ca_devkey_usable(&key, NOW, true, &err));
 	key.revoked = true;
 	assert_fails(ca_devkey_usable(&key, NOW, true, &err), TPMIOT_E_POLICY, "revoked");
+	key.released = true;
+	assert_fails(ca_devkey_usable(&key, NOW, true, &err), TPMIOT_E_POLICY, "released");
 	key.state = CA_DEVICE_BLOCKED;
 	assert_fails(ca_devkey_usable(&key, NOW, true, &err), TPMIOT_E_POLICY, "d is blocked");
 }
