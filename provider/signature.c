@@ -265,12 +265,26 @@ prov_sig_get_params(void *vsig, OSSL_PARAM params[])
 	return sig->soft != NULL && EVP_PKEY_CTX_get_params(sig->soft, params) > 0;
 }
 
-/* A digest that is under way can't be exchanged for another. */
+/*
+ * A digest that is under way can't be exchanged for another. To say it again is no change:
+ * libssl does so since OpenSSL 4.0.
+ */
 static bool
 changes_digest(const struct prov_sig *sig, const OSSL_PARAM params[])
 {
-	return (sig->hash != NULL || sig->by_message) &&
-	       OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST) != NULL;
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
+	char current[PROV_SIG_NAME_LEN];
+	const char *name = NULL;
+	EVP_MD *md = NULL;
+	bool same;
+
+	if (!sig->messages || p == NULL)
+		return false;
+	if (prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, current))
+		md = EVP_MD_fetch(prov_libctx(sig->prov), current, NULL);
+	same = md != NULL && OSSL_PARAM_get_utf8_string_ptr(p, &name) && EVP_MD_is_a(md, name);
+	EVP_MD_free(md);
+	return !same;
 }
 
 static int

@@ -101,6 +101,30 @@ sign_stream(void)
 	return ok;
 }
 
+/* The digest once more among the parameters, as libssl does, and then another one. */
+static bool
+say_digest_again(void)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *pctx = NULL;
+	char other[] = "SHA1";
+	OSSL_PARAM again[] = {
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, md, strlen(md)),
+		OSSL_PARAM_END,
+	};
+	OSSL_PARAM change[] = {
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, other, sizeof(other) - 1),
+		OSSL_PARAM_END,
+	};
+	bool ok = EVP_DigestSignInit_ex(ctx, &pctx, md, user.libctx, NULL, key, again) == 1 &&
+	          EVP_PKEY_CTX_set_params(pctx, change) != 1;
+
+	sig_len = sizeof(sig);
+	ok = ok && EVP_DigestSign(ctx, sig, &sig_len, MESSAGE, sizeof(MESSAGE)) == 1 && verifies();
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
 static bool
 verify_stream(void)
 {
@@ -449,6 +473,7 @@ static const struct {
 } OPERATIONS[] = {
 	{ "sign a message at once", sign_message, ANY },
 	{ "sign a message in pieces, and from a copy", sign_stream, ANY },
+	{ "take the same digest twice, and no other", say_digest_again, ANY },
 	{ "verify a message in pieces", verify_stream, ANY },
 	{ "sign a bare digest, and from a copy", sign_digest, ANY | UNRESTRICTED },
 	{ "verify a bare digest", verify_digest, ANY },

@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	test/provider/test_refuse.sh \
 	test/provider/test_tls.sh \
 	test/provider/test_programs.sh \
+	test/provider/test_quiet.sh \
 	test/provider/test_bus.sh \
 	test/provider/test_faults.sh \
 	test/provider/test_fork.sh \

@@ -11,7 +11,7 @@ start_swtpm
 
 {
 	openssl req -x509 -newkey ec -pkeyopt group:P-256 -noenc -keyout "$T/ca.key" \
-		-out "$T/ca.crt" -subj /CN=CA
+		-out "$T/ca.crt" -subj /CN=CA -addext basicConstraints=critical,CA:TRUE
 	genpkey "$T/EC.key" -algorithm EC
 	genpkey "$T/RSA.key" -algorithm RSA
 	openssl genpkey -algorithm EC -pkeyopt group:P-256 -out "$T/soft.key"
