@@ -12,34 +12,48 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/kdf.h>
 
-enum tpmiot_rc
-tpmiot_hmac(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key,
-    const struct tpmiot_bytes *parts, size_t n, uint8_t *out, size_t *out_len,
-    struct tpmiot_err *err)
+EVP_MAC_CTX *
+tpmiot_hmac_new(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key)
 {
 	const char *md = tpmiot_alg_md_name(alg);
 	static const uint8_t none[1];
 	EVP_MAC_CTX *ctx = NULL;
 	EVP_MAC *mac = NULL;
 	OSSL_PARAM params[2];
-	enum tpmiot_rc rc = TPMIOT_OK;
-	int ok;
 
 	if (md == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "HMAC with hash 0x%04x", alg);
+		return NULL;
 	params[0] =
 	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)md, 0);
 	params[1] = OSSL_PARAM_construct_end();
 	mac = EVP_MAC_fetch(libctx, "HMAC", NULL);
 	ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
 	/* An empty key is a key: EVP wants a pointer all the same. */
-	ok = ctx != NULL && EVP_MAC_init(ctx, key.len != 0 ? key.data : none, key.len, params) == 1;
+	if (ctx != NULL && EVP_MAC_init(ctx, key.len != 0 ? key.data : none, key.len, params) == 1)
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
+
+enum tpmiot_rc
+tpmiot_hmac(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key,
+    const struct tpmiot_bytes *parts, size_t n, uint8_t *out, size_t *out_len,
+    struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = TPMIOT_OK;
+	EVP_MAC_CTX *ctx;
+	bool ok;
+
+	if (tpmiot_alg_md_name(alg) == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "HMAC with hash 0x%04x", alg);
+	ctx = tpmiot_hmac_new(libctx, alg, key);
+	ok = ctx != NULL;
 	for (size_t i = 0; ok && i < n; i++)
 		ok = parts[i].len == 0 || EVP_MAC_update(ctx, parts[i].data, parts[i].len) == 1;
 	if (!ok || EVP_MAC_final(ctx, out, out_len, tpmiot_alg_md_size(alg)) != 1)
-		rc = tpmiot_err_crypto(err, "HMAC with %s", md);
+		rc = tpmiot_err_crypto(err, "HMAC with %s", tpmiot_alg_md_name(alg));
 	EVP_MAC_CTX_free(ctx);
-	EVP_MAC_free(mac);
 	return rc;
 }
 

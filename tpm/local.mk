@@ -29,6 +29,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/room.c \
 	tpm/session.c \
 	tpm/session.h \
+	tpm/sessionauth.c \
 	tpm/sign.c \
 	tpm/statedir.c \
 	tpm/tcti.c \

@@ -6,6 +6,9 @@
 
 #include "conn.h"
 
+/* The cipher of its parameter encryption: AES-128-CFB. */
+#define TPM_SESSION_AES_BYTES 16
+
 struct tpmiot_session {
 	struct tpmiot_tpm *tpm; /* borrowed */
 	TPM2_SE type;
@@ -17,7 +20,31 @@ struct tpmiot_session {
 	TPM2B_NONCE nonce_caller;
 	bool last;
 	bool auth_value; /* the HMAC's key includes the entity's authorisation value */
+	/* Kept from command to command (sessionauth.c); NULL until needed: */
+	EVP_MD *md;
+	EVP_MD_CTX *digest;
+	EVP_MAC_CTX *mac; /* keyed with sessionKey alone */
 };
+
+static inline struct tpmiot_bytes
+tpm_digest_bytes(const TPM2B_DIGEST *digest)
+{
+	return (struct tpmiot_bytes){ digest->buffer, digest->size };
+}
+
+/*
+ * Whether what the TPM answers in it is known to come from where the salt went: a session
+ * without a salt has no key. NULL is a password.
+ */
+static inline bool
+tpm_session_authenticates(const struct tpmiot_session *session)
+{
+	return session != NULL && session->key.size != 0;
+}
+
+/* The caller's next nonce. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_session_nonce(
+    struct tpmiot_session *session, struct tpmiot_err *err);
 
 /*
  * As tpmiot_session_start(), with a hash of its own (a policy session has the

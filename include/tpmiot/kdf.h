@@ -31,6 +31,12 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_hmac(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH a
     struct tpmiot_bytes key, const struct tpmiot_bytes *parts, size_t n, uint8_t *out,
     size_t *out_len, struct tpmiot_err *err);
 
+/*
+ * An HMAC keyed once and used often: after the first use EVP_MAC_init() without a key starts the
+ * next one. The caller frees it. NULL: unknown hash, or libcrypto failed.
+ */
+EVP_MAC_CTX *tpmiot_hmac_new(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key);
+
 /* AES-CFB-128 in place; key of 16, 24 or 32 bytes, iv of 16. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_aes_cfb(OSSL_LIB_CTX *libctx, bool encrypt,
     struct tpmiot_bytes key, const uint8_t iv[16], uint8_t *data, size_t len,
