@@ -29,7 +29,7 @@ is_by_dbus(const struct tpmiot_tpm *tpm)
 	return tpm->conf != NULL && strstr(tpm->conf, "tabrmd") != NULL;
 }
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT, exit_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpmiot_tpm *all; /* so that fork finds every connection */
 
@@ -71,6 +71,8 @@ let_go(struct tpmiot_tpm *tpm)
 	while (tpm->tcti != NULL && (handle = tpm_key_give_up(tpm, none)) != 0)
 		tpmiot_tpm_flush(tpm, &handle);
 	tpmiot_session_end(&tpm->auth_session);
+	tpm_flush_lost(tpm);
+	tpm_restore_room(tpm);
 	if (tpm->owned_n == 0)
 		tpm_disconnect(tpm);
 }
@@ -145,6 +147,37 @@ watch_forks(void)
 	(void)pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
+/* ---- exit ------------------------------------------------------------------ */
+
+/*
+ * A program may end without having freed its keys or unloaded the provider. What a TPM
+ * without a resource manager holds by then would stay there. Who is in the middle of a
+ * command is not waited for, be it another thread or, in a signal handler, this one. (Also
+ * run when the module is unloaded; then there is no connection any more.)
+ */
+static void
+let_go_of_all(void)
+{
+	if (pthread_mutex_trylock(&all_lock) != 0)
+		return;
+	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
+		if (pthread_mutex_trylock(&tpm->lock) != 0)
+			continue;
+		if (tpm->depth++ == 0)
+			let_go(tpm);
+		tpm->depth--;
+		(void)pthread_mutex_unlock(&tpm->lock);
+	}
+	(void)pthread_mutex_unlock(&all_lock);
+}
+
+/* Once something is in a TPM: later than libcrypto's own handler, so that it runs before it. */
+static void
+watch_exit(void)
+{
+	(void)atexit(let_go_of_all);
+}
+
 /* ---- life ------------------------------------------------------------------ */
 
 static enum tpmiot_rc
@@ -162,7 +195,7 @@ new_tpm(const char *conf, TSS2_TCTI_CONTEXT *given, OSSL_LIB_CTX *libctx, struct
 	tpm->given = given;
 	tpm->libctx = libctx;
 	init_lock(tpm);
-	(void)pthread_once(&once, watch_forks);
+	(void)pthread_once(&forks_once, watch_forks);
 	(void)pthread_mutex_lock(&all_lock);
 	tpm->next = all;
 	all = tpm;
@@ -354,6 +387,7 @@ tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 		if (tss != TSS2_RC_SUCCESS)
 			return no_tcti(tpm, tss, saved, err);
 		close_on_exec(tpm->tcti);
+		(void)pthread_once(&exit_once, watch_exit);
 	}
 	tpm->epoch++;
 	rc = open_sys(tpm, &tpm->shim, &tpm->sys, err);
