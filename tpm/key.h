@@ -7,6 +7,7 @@
 
 #include <tpmiot/key.h>
 
+#include "assure.h"
 #include "conn.h"
 #include "parent.h"
 
@@ -30,6 +31,7 @@ struct tpmiot_key {
 	TPM2_HANDLE loaded;
 	unsigned int epoch;
 	uint64_t used; /* the connection's tick of the last use */
+	struct tpm_assure assure;
 	struct tpmiot_key *next;
 };
 
@@ -55,5 +57,18 @@ typedef enum tpmiot_rc tpm_key_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handl
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_key_use(struct tpmiot_key *key, bool secret,
     tpm_key_command *command, void *arg, struct tpmiot_err *err);
+
+/* What can be said about the result without the TPM. */
+typedef enum tpmiot_rc tpm_key_check(struct tpmiot_key *key, void *arg, struct tpmiot_err *err);
+
+/*
+ * The same, and the result is checked after the lock was let go, so that the TPM works for other
+ * threads meanwhile. What does not pass is a failure as any other.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_key_use_checked(struct tpmiot_key *key, bool secret,
+    tpm_key_command *command, tpm_key_check *check, void *arg, struct tpmiot_err *err);
+
+/* Whether it is used without a password and without a policy, so that it needs no session. */
+bool tpm_key_is_free(const struct tpmiot_key *key);
 
 #endif

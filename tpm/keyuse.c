@@ -4,8 +4,7 @@
 
 #include <openssl/crypto.h>
 
-#include <tpmiot/alg.h>
-#include <tpmiot/signature.h>
+#include <tpmiot/template.h>
 
 #include "import.h"
 #include "key.h"
@@ -15,8 +14,7 @@
 /* Two where a TPM is ours alone; see is_worth_again(). */
 #define USE_TRIES 6
 
-/* ---- authorisation ----------------------------------------------------------------------------
- */
+/* ---- authorisation ------------------------------------------------------------ */
 
 /* The session that the connection keeps, salted to the storage root key. */
 static enum tpmiot_rc
@@ -35,10 +33,49 @@ start_auth_session(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 	return rc;
 }
 
+/*
+ * The same for a key that could do without: an object is not made for it, nor room, and if there
+ * is none the key is used as before. Where the connection is given up after each use
+ * it would have to be started each time.
+ */
+static enum tpmiot_rc
+try_auth_session(struct tpmiot_key *key, struct tpmiot_err *err)
+{
+	struct tpmiot_tpm *tpm = key->tpm;
+	tcti_make_room_fn *make_room;
+	struct tpmiot_public pub;
+	enum tpmiot_rc rc;
+
+	if (tpm->auth_session != NULL || tpm->shared)
+		return TPMIOT_OK;
+	rc = tpm_begin(tpm, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	make_room = tpm->shim.make_room;
+	tpm->shim.make_room = NULL;
+	rc = tpmiot_tpm_read_public(tpm, TPMIOT_SRK_HANDLE, &pub, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_session_start(
+		    tpm, TPM2_SE_HMAC, TPMIOT_SRK_HANDLE, &pub, &tpm->auth_session, err);
+	tpm->shim.make_room = make_room;
+	tpm_end(tpm);
+	if (rc == TPMIOT_OK)
+		return rc;
+	tpm_assure_never_by_hmac(&key->assure);
+	/* A connection that broke is made again by what follows; a TPM that hangs is not. */
+	return tpm->hangs ? rc : TPMIOT_OK;
+}
+
 static bool
 has_policy(const struct tpmiot_key *key)
 {
 	return key->extra != NULL && key->extra->policy.n > 0;
+}
+
+bool
+tpm_key_is_free(const struct tpmiot_key *key)
+{
+	return !has_policy(key) && key->auth.len == 0;
 }
 
 /* *own is a session to be ended after the command, or NULL. */
@@ -58,6 +95,9 @@ authorise(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
 		    "the policy; use a key file that does");
 	} else if (secret || auth->value.len != 0) {
 		rc = start_auth_session(key->tpm, err);
+		auth->session = key->tpm->auth_session;
+	} else if (key->assure.by_hmac) {
+		rc = try_auth_session(key, err);
 		auth->session = key->tpm->auth_session;
 	}
 	return rc;
@@ -143,159 +183,111 @@ is_doubtful(const struct tpmiot_err *err)
 	       err->rc != TPMIOT_E_POLICY && err->tss != TSS2_TCTI_RC_TRY_AGAIN;
 }
 
+/* Under the lock: what the failure makes doubtful is given up. Whether to try again. */
+static bool
+recover(struct tpmiot_key *key, const struct tpmiot_err *last, bool was_loaded, bool wished)
+{
+	struct tpmiot_tpm *tpm = key->tpm;
+	bool again = is_worth_again(key, last, was_loaded);
+
+	/* Without the session that it could do without, it may work. */
+	again |= wished && last->tss != TSS2_TCTI_RC_TRY_AGAIN;
+	tpm_assure_failed(&key->assure);
+	/* Its nonces may be out of step with the TPM's, which would look like a wrong
+	 * password. */
+	tpmiot_session_end(&tpm->auth_session);
+	/* Not flushed now: nobody knows what the handle means, or whether another one was
+	 * lost. */
+	tpm->doubtful |= again || is_doubtful(last);
+	if (again) {
+		tpm_disown(tpm, key->loaded);
+		key->loaded = 0;
+	}
+	return again;
+}
+
+/* One try; *loaded is what was used, for what has to be said about it later. */
+struct
+try {
+	bool was_loaded;
+	TPM2_HANDLE loaded;
+	unsigned int epoch;
+};
+
+static enum tpmiot_rc
+use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
+    struct try *try, bool *again, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+	bool wished;
+
+	tpmiot_tpm_lock(key->tpm);
+	wished = !secret && key->assure.by_hmac && tpm_key_is_free(key);
+	try->was_loaded = tpm_key_is_loaded(key);
+	rc = use_once(key, secret, command, arg, err);
+	try->loaded = key->loaded;
+	try->epoch = key->epoch;
+	if (rc != TPMIOT_OK)
+		*again = recover(key, err, try->was_loaded, wished);
+	tpmiot_tpm_unlock(key->tpm);
+	return rc;
+}
+
+/* The result is wrong. Another thread may have given up the handle before. */
+static bool
+recover_later(struct tpmiot_key *key, const struct try *try, const struct tpmiot_err *last)
+{
+	bool again = true;
+
+	tpmiot_tpm_lock(key->tpm);
+	if (key->loaded == try->loaded && key->epoch == try->epoch)
+		again = recover(key, last, try->was_loaded, false);
+	tpmiot_tpm_unlock(key->tpm);
+	return again;
+}
+
 enum tpmiot_rc
-tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
-    struct tpmiot_err *err)
+tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *command,
+    tpm_key_check *check, void *arg, struct tpmiot_err *err)
 {
 	struct tpmiot_err last;
 	enum tpmiot_rc rc;
+	bool again = true;
 
-	tpmiot_tpm_lock(key->tpm);
-	for (int tries = 1;; tries++) {
-		bool was_loaded = tpm_key_is_loaded(key), again;
+	for (int tries = 1; again; tries++) {
+		struct try try;
 
-		rc = use_once(key, secret, command, arg, &last);
-		if (rc == TPMIOT_OK)
-			break;
-		again = tries < USE_TRIES && is_worth_again(key, &last, was_loaded);
-		/* Its nonces may be out of step with the TPM's, which would look like a wrong
-		 * password. */
-		tpmiot_session_end(&key->tpm->auth_session);
-		/* Not flushed now: nobody knows what the handle means, or whether another one was
-		 * lost. */
-		key->tpm->doubtful |= is_doubtful(&last);
-		if (!again)
-			break;
-		tpm_disown(key->tpm, key->loaded);
-		key->loaded = 0;
+		rc = use_locked(key, secret, command, arg, &try, &again, &last);
+		if (rc == TPMIOT_OK) {
+			rc = check(key, arg, &last);
+			if (rc == TPMIOT_OK)
+				return rc;
+			again = recover_later(key, &try, &last);
+		}
+		again = again && tries < USE_TRIES;
 	}
-	tpmiot_tpm_unlock(key->tpm);
-	if (rc != TPMIOT_OK && err != NULL)
+	if (err != NULL)
 		*err = last;
 	return rc;
 }
 
-/* ---- signing
- * -------------------------------------------------------------------------------------- */
-
-struct to_sign {
-	EVP_PKEY *pkey;
-	const TPMT_SIG_SCHEME *scheme;
-	const TPM2B_DIGEST *digest;
-	const TPMT_TK_HASHCHECK *ticket;
-	TPMT_SIGNATURE *out;
-};
-
-/*
- * What the TPM signed is verified, because its answer to a plain TPM2_Sign is not
- * authenticated: bytes may have changed on the bus, or the handle may mean another
- * object by now, where there is no resource manager. It is cheap in comparison.
- */
 static enum tpmiot_rc
-check_signature(const struct tpmiot_tpm *tpm, const struct to_sign *job, const TPMT_SIGNATURE *made,
-    struct tpmiot_err *err)
+no_check(struct tpmiot_key *key, void *arg, struct tpmiot_err *err)
 {
-	const TPMT_SIG_SCHEME *scheme = job->scheme;
-	enum tpmiot_rc rc;
-
-	if (scheme->scheme != TPM2_ALG_NULL &&
-	    (made->sigAlg != scheme->scheme ||
-	        made->signature.any.hashAlg != scheme->details.any.hashAlg))
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
-		    "TPM2_Sign: the TPM signed by another scheme than it was told");
-	rc = tpmiot_signature_verify_digest(tpm->libctx, job->pkey, made, job->digest, err);
-	if (rc == TPMIOT_E_VERIFY)
-		return tpmiot_err_set(err, rc,
-		    "TPM2_Sign: the signature from the TPM is not this key's; is something wrong "
-		    "with the TPM or on the way to it?");
-	return rc;
-}
-
-static enum tpmiot_rc
-sign_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth, void *arg,
-    struct tpmiot_err *err)
-{
-	const struct to_sign *job = arg;
-	TPMT_SIGNATURE made;
-	enum tpmiot_rc rc =
-	    tpmiot_tpm_sign(tpm, handle, auth, job->scheme, job->digest, job->ticket, &made, err);
-
-	if (rc == TPMIOT_OK)
-		rc = check_signature(tpm, job, &made, err);
-	if (rc == TPMIOT_OK)
-		*job->out = made;
-	return rc;
-}
-
-static enum tpmiot_rc
-sign(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest,
-    const TPMT_TK_HASHCHECK *ticket, TPMT_SIGNATURE *out, struct tpmiot_err *err)
-{
-	struct to_sign job = { key->pkey, scheme, digest, ticket, out };
-
-	return tpm_key_use(key, false, sign_command, &job, err);
-}
-
-/* Sealed data and HMAC keys have no public half to sign with. */
-static enum tpmiot_rc
-check_signs(const struct tpmiot_key *key, struct tpmiot_err *err)
-{
-	if (key->pkey != NULL)
-		return TPMIOT_OK;
-	return tpmiot_err_set(
-	    err, TPMIOT_E_USAGE, "this is an HMAC key or sealed data, which makes no signatures");
-}
-
-static bool
-is_restricted(const struct tpmiot_key *key)
-{
-	return (key->pub.area.objectAttributes & TPMA_OBJECT_RESTRICTED) != 0;
+	(void)key;
+	(void)arg;
+	(void)err;
+	return TPMIOT_OK;
 }
 
 enum tpmiot_rc
-tpmiot_key_sign_digest(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, const void *digest,
-    size_t len, TPMT_SIGNATURE *out, struct tpmiot_err *err)
+tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
+    struct tpmiot_err *err)
 {
-	TPM2B_DIGEST in = { .size = (UINT16)len };
-	enum tpmiot_rc rc = check_signs(key, err);
-
-	if (rc != TPMIOT_OK)
-		return rc;
-	if (is_restricted(key))
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
-		    "this is a restricted (attestation) key: it signs messages that the TPM has "
-		    "hashed itself, not digests; give it the message, as openssl dgst -sign does");
-	if (len > sizeof(in.buffer))
-		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "a digest of %zu bytes", len);
-	memcpy(in.buffer, digest, len);
-	return sign(key, scheme, &in, NULL, out, err);
+	return tpm_key_use_checked(key, secret, command, no_check, arg, err);
 }
 
-enum tpmiot_rc
-tpmiot_key_sign_message(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, const void *msg,
-    size_t len, TPMT_SIGNATURE *out, struct tpmiot_err *err)
-{
-	TPMI_ALG_HASH alg = scheme->details.any.hashAlg;
-	TPMT_TK_HASHCHECK ticket;
-	TPM2B_DIGEST digest;
-	enum tpmiot_rc rc;
-
-	if (!is_restricted(key)) {
-		rc = tpmiot_alg_digest(key->tpm->libctx, alg, msg, len, &digest, err);
-		if (rc != TPMIOT_OK)
-			return rc;
-		return tpmiot_key_sign_digest(key, scheme, digest.buffer, digest.size, out, err);
-	}
-	tpmiot_tpm_lock(key->tpm);
-	rc = tpmiot_tpm_hash(key->tpm, alg, msg, len, &digest, &ticket, err);
-	if (rc == TPMIOT_OK)
-		rc = sign(key, scheme, &digest, &ticket, out, err);
-	tpmiot_tpm_unlock(key->tpm);
-	return rc;
-}
-
-/* ---- unsealing
- * -------------------------------------------------------------------------------------- */
+/* ---- unsealing ---------------------------------------------------------------- */
 
 static enum tpmiot_rc
 unseal_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *auth,

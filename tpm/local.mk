@@ -4,6 +4,8 @@ noinst_LTLIBRARIES += tpm/libtpmiot-tpm.la
 tpm_libtpmiot_tpm_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
 tpm_libtpmiot_tpm_la_LIBADD = lib/libtpmiot.la $(TSS_LIBS) $(PTHREAD_LIBS)
 tpm_libtpmiot_tpm_la_SOURCES = \
+	tpm/assure.c \
+	tpm/assure.h \
 	tpm/conn.c \
 	tpm/conn.h \
 	tpm/decrypt.c \
@@ -16,6 +18,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/key.c \
 	tpm/key.h \
 	tpm/keyload.c \
+	tpm/keysign.c \
 	tpm/keyuse.c \
 	tpm/object.c \
 	tpm/parent.c \

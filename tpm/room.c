@@ -13,8 +13,8 @@
  *    is made for one command and made again for the next.
  *
  * Whoever else uses the same key by tpmiot at this moment finds the handle gone
- * and loads it again, as after a reset; and as signatures are verified, a handle
- * that meanwhile means another object does no harm. Objects of any other Name
+ * and loads it again, as after a reset; and as signatures are verified, or asked for by the
+ * key's Name, a handle that meanwhile means another object does no harm. Objects of any other Name
  * stay, whoever made them.
  *
  * A session has no Name. One that is not ours is put aside by TPM2_ContextSave,

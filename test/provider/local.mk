@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	test/provider/test_evp.sh \
 	test/provider/test_interop.sh \
 	test/provider/test_keys.sh \
+	test/provider/test_often.sh \
 	test/provider/test_seed.sh \
 	test/provider/test_sign.sh \
 	test/provider/test_refuse.sh \

@@ -5,6 +5,7 @@
  *   odd lines KEY…          for each line on stdin one signature with each key; prints "ok"
  *                           or the error
  *   odd many N PARENT       makes N keys under PARENT, keeps them all open, signs twice with each
+ *   odd leave N KEY…        N signatures, over all keys, and ends without having freed anything
  *   odd threads T N KEY…    T threads make N signatures each, over all keys
  *   odd mixed T N KEY…      the same, and they load, agree, decrypt, make and free keys as well
  *   odd race T N            T threads do what is forbidden, so that a checker can show itself
@@ -91,6 +92,13 @@ lines(char **names)
 	}
 	free_keys();
 	return 0;
+}
+
+static int
+leave(int n, char **names)
+{
+	load_keys(names);
+	return !sign_round(n, 0);
 }
 
 static int
@@ -324,6 +332,8 @@ main(int argc, char **argv)
 	}
 	if (strcmp(what, "lines") == 0)
 		status = lines(argv + 2);
+	else if (strcmp(what, "leave") == 0)
+		return leave(a, argv + 3);
 	else if (argc < 4)
 		fprintf(stderr, "see the beginning of odd.c\n");
 	else if (strcmp(what, "many") == 0)

@@ -8,6 +8,7 @@
 #include <tpmiot/tpm.h>
 
 #include "keyuser.h"
+#include "tpm/assure.h"
 #include "unsealer.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -34,6 +35,32 @@ static bool
 decrypt_pkcs1(struct user *user, EVP_PKEY *key)
 {
 	return user_decrypt(user, key, false);
+}
+
+void (*scenario_begins)(void);
+
+static bool
+sign_times(struct user *user, EVP_PKEY *key, int n)
+{
+	while (n > 0 && user_sign(user, key, false))
+		n--;
+	return n == 0;
+}
+
+static bool
+often(const char *name)
+{
+	struct user user;
+	EVP_PKEY *key = NULL;
+	bool ok = user_open(&user) && (key = user_load(&user, name)) != NULL &&
+	          sign_times(&user, key, TPM_ASSURE_VERIFIED);
+
+	if (ok && scenario_begins != NULL)
+		scenario_begins();
+	ok = ok && sign_times(&user, key, 3);
+	EVP_PKEY_free(key);
+	user_close(&user);
+	return ok;
 }
 
 static const struct {
@@ -97,6 +124,8 @@ scenario_run(const char *what)
 	for (size_t i = 0; i < COUNT(SCENARIOS); i++)
 		if (strlen(SCENARIOS[i].name) == len && strncmp(what, SCENARIOS[i].name, len) == 0)
 			return with_key(i, arg);
+	if (strncmp(what, "often=", 6) == 0)
+		return often(arg);
 	return strncmp(what, "unseal=", 7) == 0 && unseal(arg);
 }
 

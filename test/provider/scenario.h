@@ -4,11 +4,16 @@
  * something go wrong in the middle. A scenario is NAME=KEY, where NAME is "sign", "pss",
  * "oaep" or "pkcs1" (decryption), "derive", "generate" (KEY is the parent), or "unseal";
  * what it does with the key it does twice. The key's password is in KEYUSER_PASS.
+ *
+ * "often" signs so often first that the next signatures are made in a session (tpm/assure.h), then
+ * calls scenario_begins, then signs three times: from the session's start.
  */
 #ifndef TEST_PROVIDER_SCENARIO_H
 #define TEST_PROVIDER_SCENARIO_H
 
 #include <stdbool.h>
+
+extern void (*scenario_begins)(void);
 
 /* Whether it worked. A result that is said to be good and is not ends the program. */
 bool scenario_run(const char *what);

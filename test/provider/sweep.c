@@ -32,6 +32,19 @@ static fault_arm_fn *arm;
 static fault_sent_fn *sent;
 static unsigned long n_cases, n_errors, n_bad;
 
+/* The fault that waits for scenario_begins() */
+static struct {
+	unsigned int n;
+	enum fault_kind kind;
+	uint32_t arg;
+} planned;
+
+static void
+arm_planned(void)
+{
+	arm(planned.n, planned.kind, planned.arg, 1);
+}
+
 /* One of each class: a format-one code with handle, session and parameter; warnings; what is waited
  * out. */
 static const uint32_t CODES[] = {
@@ -100,8 +113,15 @@ strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, uns
 	long before = memory_outstanding;
 	bool fired, ok;
 
-	arm(n, kind, arg, 1);
+	planned.n = n;
+	planned.kind = kind;
+	planned.arg = arg;
+	if (strncmp(what, "often=", 6) == 0)
+		scenario_begins = arm_planned;
+	else
+		arm_planned();
 	ok = scenario_run(what);
+	scenario_begins = NULL;
 	(void)sent(&fired);
 	arm(0, FAULT_NONE, 0, 0);
 	if (!fired)
@@ -150,9 +170,12 @@ sweep(const char *what, unsigned int stride)
 			ERR_print_errors_fp(stdout);
 			return false;
 		}
-	arm(0, FAULT_NONE, 0, 0);
+	planned.kind = FAULT_NONE;
+	arm_planned();
+	scenario_begins = strncmp(what, "often=", 6) == 0 ? arm_planned : NULL;
 	if (!scenario_run(what))
 		return false;
+	scenario_begins = NULL;
 	printf("# %s: %u commands\n", what, sent(&fired));
 	for (n = 1; n < COMMANDS_MAX && strike_all(what, n, stride); n++)
 		;

@@ -20,7 +20,7 @@ stride=${stride:-11}
 start_swtpm
 scenario_keys
 export TPMIOT_TCTI=$FAULT:$TPMIOT_TCTI
-for scenario in "${SCENARIOS[@]}"; do
+for scenario in "often=$T/ec.pem" "${SCENARIOS[@]}"; do
 	check "faults: ${scenario/$T\//}" with_module "$SWEEP" "$FAULT" "$stride" "$scenario"
 	grep -E '^# .*(commands|faults)' "$T/out"
 done
