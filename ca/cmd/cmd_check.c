@@ -4,6 +4,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/x509v3.h>
 
@@ -214,6 +216,33 @@ check_ek_crls(struct checks *c)
 	ca_ekcrls_free(&crls);
 }
 
+static void
+check_hook(struct checks *c)
+{
+	static const char what[] = "hook";
+	const char *hook = c->config.hook;
+	struct tpmiot_err err = { .text = "" };
+	enum tpmiot_rc rc = TPMIOT_OK;
+	struct stat st;
+
+	if (hook[0] == '\0')
+		return;
+	if (hook[0] != '/')
+		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE, "%s: give its whole path", hook);
+	else if (stat(hook, &st) != 0 || access(hook, X_OK) != 0)
+		rc = tpmiot_err_errno(&err, "%s", hook);
+	else if (!S_ISREG(st.st_mode))
+		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE, "%s is not a program", hook);
+	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		rc = tpmiot_err_set(
+		    &err, TPMIOT_E_PERM, "%s: others may write to it; chmod go-w", hook);
+	else if (c->config.hook_timeout >= c->config.request_timeout)
+		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE,
+		    "hook_timeout has to be less than request_timeout, or devices are hung up on");
+	if (went(c, what, rc, &err))
+		fine(c, what);
+}
+
 enum tpmiot_rc
 ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -235,6 +264,7 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	fine(&c, "configuration");
 	check_keys(&c);
 	check_ek_crls(&c);
+	check_hook(&c);
 	check_store(&c);
 	ca_config_free(&c.config);
 	rc = ca_out_rows(stdout, cli->json, c.rows, columns, err);

@@ -87,7 +87,9 @@ struct ca_config {
 	int64_t clock_skew;        /* seconds by which instances' and devices' clocks may differ */
 	int64_t seal_key_lifetime; /* seconds until a new session sealing key is made */
 	int64_t validity;          /* seconds a device certificate is valid */
-	char *ek_crls;             /* directory of TPM makers' revocation lists; "": none */
+	char *hook;           /* program that is asked before a certificate is issued; "": none */
+	int64_t hook_timeout; /* seconds */
+	char *ek_crls;        /* directory of TPM makers' revocation lists; "": none */
 	enum ca_crl_missing ek_crl_missing;
 	int64_t crl_lifetime; /* seconds from a CRL's thisUpdate to its nextUpdate */
 	char *crl_url;        /* for certificates' crlDistributionPoints; "": none */

@@ -58,6 +58,11 @@ static const struct ca_key config_keys[] = {
 	    "for which no TPM was proved: no or yes. Tokens and messages are verified with them;\n"
 	    "certificates they never get.",
 	    .choices = no_yes },
+	{ "hook", CA_KEY_STRING, AT(hook), "",
+	    "Program that is asked before a certificate is issued (JSON in and out; see\n"
+	    "tpmiot-ca(1)), as /etc/tpmiot/hook. Without a valid answer none is issued." },
+	{ "hook_timeout", CA_KEY_DURATION, AT(hook_timeout), "5",
+	    "Time that it has. Less than request_timeout.", 1, HOUR },
 	{ "ek_crls", CA_KEY_STRING, AT(ek_crls), "",
 	    "Directory with revocation lists of TPM makers (PEM or DER), read at start and "
 	    "reload." },

@@ -116,6 +116,13 @@ ca_api_set_ek_crls(struct ca_api *api, const struct tpmiot_ekcert_crls *crls)
 }
 
 void
+ca_api_set_run(struct ca_api *api, ca_api_run *run, void *arg)
+{
+	api->run = run;
+	api->run_arg = arg;
+}
+
+void
 ca_api_free(struct ca_api **apip)
 {
 	if (*apip == NULL)
@@ -142,7 +149,7 @@ get_crl(struct ca_api *api, struct ca_exchange *x)
 	return true;
 }
 
-static const struct route {
+static const struct ca_route {
 	const char *path;
 	const char *method; /* the only one */
 	const char *event;  /* in the audit log */
@@ -156,7 +163,7 @@ static const struct route {
 };
 
 /* Azure's protocol has ids in its paths, and its own look of refusals. */
-static const struct route dps_route = { NULL, NULL, "register", CA_METRICS_DPS, ca_dps_step };
+static const struct ca_route dps_route = { NULL, NULL, "register", CA_METRICS_DPS, ca_dps_step };
 
 /* ---- What is written down -------------------------------------------------------------- */
 
@@ -246,7 +253,7 @@ is_json(const char *content_type)
 
 /* What has to be so of any request. */
 static bool
-check(const struct ca_api *api, const struct route *route, struct ca_exchange *x)
+check(const struct ca_api *api, const struct ca_route *route, struct ca_exchange *x)
 {
 	const struct ca_http_request *req = x->req;
 
@@ -267,8 +274,7 @@ check(const struct ca_api *api, const struct route *route, struct ca_exchange *x
 }
 
 static void
-fill_reply(const struct ca_api *api, struct ca_exchange *x, const struct route *route,
-    struct ca_http_reply *reply)
+fill_reply(const struct ca_api *api, struct ca_exchange *x, struct ca_http_reply *reply)
 {
 	struct tpmiot_err err = { 0 };
 
@@ -284,13 +290,13 @@ fill_reply(const struct ca_api *api, struct ca_exchange *x, const struct route *
 		return;
 	}
 	reply->retry_after = x->problem.retry_after;
-	if (route == &dps_route) {
+	if (x->route == &dps_route) {
 		ca_dps_refusal(x, reply);
 		return;
 	}
 	reply->content_type = "application/problem+json";
 	if (x->problem.type == CA_PROBLEM_METHOD_NOT_ALLOWED)
-		reply->allow = route->method;
+		reply->allow = x->route->method;
 	tpmiot_buf_reset(&reply->body);
 	if (ca_problem_put(&x->problem, &reply->body, &err) != TPMIOT_OK)
 		ca_log(CA_LOG_ERROR, "%s", err.text);
@@ -305,26 +311,46 @@ seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* What is the same for all that end: reply, log, counters, and if it was refused, the audit log. */
+static void
+conclude(struct ca_api *api, struct ca_exchange *x, struct ca_http_reply *reply)
+{
+	fill_reply(api, x, reply);
+	log_exchange(x, reply->status);
+	ca_metrics_count(&api->metrics, x->route != NULL ? x->route->counted : CA_METRICS_OTHER,
+	    x->problem.type, seconds() - x->begun);
+	tpmiot_buf_free(&x->body);
+	tpmiot_buf_free(&x->pcrs);
+}
+
+void
+ca_api_resume(struct ca_api *api, struct ca_exchange *x)
+{
+	struct ca_http_reply reply = { .status = 0 };
+
+	if (x->problem.type != CA_PROBLEM_NONE)
+		audit_refusal(api, x, x->route->event);
+	conclude(api, x, &reply);
+	ca_http_answer(x->req->turn, &reply);
+	tpmiot_buf_free(&reply.body);
+}
+
 void
 ca_api_handle(struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
-	const double begun = seconds();
-	struct ca_exchange x = { .req = req, .now = api->now() };
-	const struct route *route = NULL;
+	struct ca_exchange x = { .req = req, .now = api->now(), .begun = seconds() };
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
 		if (strcmp(req->path, routes[i].path) == 0)
-			route = &routes[i];
-	if (route == NULL && ca_dps_is_path(api, req->path))
-		route = &dps_route;
-	if (check(api, route, &x) && !route->step(api, &x))
-		audit_refusal(api, &x, route->event);
-	fill_reply(api, &x, route, reply);
-	log_exchange(&x, reply->status);
-	ca_metrics_count(&api->metrics, route != NULL ? route->counted : CA_METRICS_OTHER,
-	    x.problem.type, seconds() - begun);
-	tpmiot_buf_free(&x.body);
-	tpmiot_buf_free(&x.pcrs);
+			x.route = &routes[i];
+	if (x.route == NULL && ca_dps_is_path(api, req->path))
+		x.route = &dps_route;
+	if (check(api, x.route, &x) && !x.route->step(api, &x))
+		audit_refusal(api, &x, x.route->event);
+	if (x.later)
+		reply->status = CA_HTTP_LATER;
+	else
+		conclude(api, &x, reply);
 }
 
 bool
@@ -338,6 +364,6 @@ ca_api_settle(struct ca_api *api, struct ca_http_reply *failure)
 		return true;
 	ca_log(CA_LOG_ERROR, "%u decisions were not recorded, and are taken back: %s", n, err.text);
 	(void)ca_fail(&x.problem, &err);
-	fill_reply(api, &x, NULL, failure);
+	fill_reply(api, &x, failure);
 	return false;
 }

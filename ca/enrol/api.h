@@ -9,6 +9,7 @@
 #include <tpmiot/ekcert.h>
 
 #include "ca/config/config.h"
+#include "ca/http/child.h"
 #include "ca/http/http.h"
 #include "ca/pki/keyuri.h"
 #include "ca/store/store.h"
@@ -27,11 +28,16 @@ void ca_api_change(
     struct ca_api *api, const struct ca_config *config, const struct ca_signer *signer);
 /* Revocation lists of TPM makers from now on; borrowed, NULL for none. */
 void ca_api_set_ek_crls(struct ca_api *api, const struct tpmiot_ekcert_crls *crls);
+/* How the hook is run: as ca_children_run(), with `arg` for its first argument. */
+typedef enum tpmiot_rc ca_api_run(void *arg, const char *program, const struct tpmiot_buf *input,
+    unsigned timeout, ca_child_done *done, void *done_arg, struct tpmiot_err *err);
+void ca_api_set_run(struct ca_api *api, ca_api_run *run, void *arg);
 void ca_api_free(struct ca_api **api);
 
 /*
  * One request, to the end: what it changed is durable when this returns; or, with a store that
- * groups commits, after ca_api_settle(): then the reply says that it is unsettled.
+ * groups commits, after ca_api_settle(): then the reply says that it is unsettled. Or, where the
+ * hook has to be asked, CA_HTTP_LATER, and the rest when it has answered.
  */
 void ca_api_handle(
     struct ca_api *api, const struct ca_http_request *req, struct ca_http_reply *reply);

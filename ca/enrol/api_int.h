@@ -21,6 +21,8 @@ struct ca_api {
 	const struct tpmiot_ekcert_crls *ek_crls; /* NULL: none */
 	struct ca_limiter *limiter;
 	struct ca_metrics metrics;
+	ca_api_run *run; /* of the hook; NULL: there is nothing to run it with */
+	void *run_arg;
 	struct ca_bucket audit;  /* how many refusals may be written */
 	uint64_t audit_left_out; /* refusals that were not */
 };
@@ -29,6 +31,9 @@ struct ca_api {
 struct ca_exchange {
 	const struct ca_http_request *req;
 	int64_t now;
+	const struct ca_route *route; /* NULL: none */
+	double begun;                 /* seconds, of a clock that only goes forward */
+	bool later;                   /* goes on in ca_api_resume() */
 	bool has_ek;
 	uint8_t ek_spki[CA_SHA256_LEN];
 	char device_id[CA_DEVICE_ID_MAX + 1];
@@ -41,6 +46,9 @@ struct ca_exchange {
 	int status;               /* of a reply that is no refusal; 0: 200 */
 	unsigned retry_after;     /* of the same; seconds; 0: no such header */
 };
+
+/* The end of a request that was left for later: it was refused if x->problem says so. */
+void ca_api_resume(struct ca_api *api, struct ca_exchange *x);
 
 /* The steps. False: x->problem says why. */
 TPMIOT_MUST_USE bool ca_step_attest(struct ca_api *api, struct ca_exchange *x);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/certificates: everything checked again, issued, recorded: one transaction. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ca/enrol/api_int.h"
 #include "ca/enrol/evidence.h"
+#include "ca/enrol/hook.h"
 #include "ca/enrol/quote.h"
 #include "ca/pki/issue.h"
 
@@ -337,18 +339,117 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert)
 	return ok;
 }
 
+/* ---- The operator's hook ----------------------------------------------------------------- */
+
+/* A request that waits for the hook, with all that it needs of what will be gone by then. */
+struct asked {
+	struct ca_api *api;
+	struct ca_exchange x;
+	struct ca_http_request req;
+	char peer_host[64];
+	struct proven p;
+};
+
+static bool
+finish(struct ca_api *api, struct ca_exchange *x, const struct proven *p)
+{
+	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
+	bool ok = settle(api, x, p, &cert) && answer(api, x, &cert);
+
+	tpmiot_buf_free(&cert.der);
+	return ok;
+}
+
+static bool
+judge(const struct ca_child_result *result, struct ca_problem *problem)
+{
+	switch (result->end) {
+	case CA_CHILD_LATE:
+		return ca_hook_failed(problem, "it did not answer within hook_timeout");
+	case CA_CHILD_TALKATIVE:
+		return ca_hook_failed(problem, "it wrote too much");
+	case CA_CHILD_KILLED:
+		return ca_hook_failed(problem, "it was killed");
+	case CA_CHILD_EXITED:
+		break;
+	}
+	if (result->status != 0)
+		return ca_hook_failed(problem, "its exit status is not 0");
+	return ca_hook_judge(result->output, result->len, problem);
+}
+
+static void
+answered(void *arg, const struct ca_child_result *result)
+{
+	struct asked *a = arg;
+
+	a->x.now = a->api->now();
+	if (judge(result, &a->x.problem))
+		(void)finish(a->api, &a->x, &a->p); /* a refusal stands in x.problem */
+	ca_api_resume(a->api, &a->x);
+	EVP_PKEY_free(a->p.key);
+	free(a);
+}
+
+/* Takes p over if it succeeds. */
+static bool
+ask(struct ca_api *api, struct ca_exchange *x, struct proven *p)
+{
+	const struct ca_hook_facts facts = { .event = is_renewal(p) ? "renew" : "issue",
+		.device_id = p->ticket.device_id,
+		.group = p->ticket.group,
+		.profile = p->ticket.profile,
+		.ek_spki = p->ticket.ek_spki,
+		.key_spki = p->key_spki,
+		.ek_trusted = p->ticket.ek_trusted,
+		.tpm = &p->ticket.info,
+		.peer = x->req->peer_host };
+	struct tpmiot_buf input = TPMIOT_BUF_INIT;
+	struct tpmiot_err err = { 0 };
+	struct asked *a = malloc(sizeof(*a));
+	enum tpmiot_rc rc = a != NULL ? ca_hook_put(&facts, &input, &err) : tpmiot_err_memory(&err);
+
+	if (rc == TPMIOT_OK) {
+		*a = (struct asked){ .api = api, .x = *x, .req = *x->req, .p = *p };
+		snprintf(a->peer_host, sizeof(a->peer_host), "%s", x->req->peer_host);
+		a->req.peer_host = a->peer_host;
+		a->req.method = "POST"; /* this step's, and */
+		a->req.path = "/v1/certificates";
+		a->req.content_type = NULL;
+		a->req.authorization = NULL;
+		a->req.body = NULL;
+		a->req.peer_cert = NULL;
+		a->x.req = &a->req;
+		rc = api->run != NULL
+		         ? api->run(api->run_arg, api->config->hook, &input,
+		               (unsigned)api->config->hook_timeout, answered, a, &err)
+		         : tpmiot_err_set(&err, TPMIOT_E_UNSUPPORTED, "nothing can run the hook");
+	}
+	tpmiot_buf_free(&input);
+	if (rc != TPMIOT_OK) {
+		free(a);
+		return ca_fail(&x->problem, &err);
+	}
+	p->key = NULL;
+	x->later = true;
+	return true;
+}
+
+/*
+ * The hook is asked last, about devices that are what they say only: strangers cannot have it
+ * run. It is asked before the store is locked, so what it allows is decided on once more after.
+ */
 bool
 ca_step_issue(struct ca_api *api, struct ca_exchange *x)
 {
 	struct ca_issue_request req = { 0 };
-	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
 	struct proven p = { .key = NULL };
 	bool ok;
 
 	ok = ca_issue_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
-	     prove(api, x, &req, &p) && settle(api, x, &p, &cert) && answer(api, x, &cert);
+	     prove(api, x, &req, &p) &&
+	     (api->config->hook[0] != '\0' ? ask(api, x, &p) : finish(api, x, &p));
 	EVP_PKEY_free(p.key);
-	tpmiot_buf_free(&cert.der);
 	ca_issue_request_free(&req);
 	return ok;
 }

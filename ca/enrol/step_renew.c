@@ -111,6 +111,7 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
 	if (!recall(api, x, cert->ek_spki, &ticket.info, &as) ||
 	    !ask(api, x, as.group, &ticket.pcrs))
 		return false;
+	memcpy(ticket.group, as.group, sizeof(ticket.group));
 	ok = ca_steps_new_ticket(api, x->now, &ticket, &err) == TPMIOT_OK &&
 	     ca_steps_seal(api, &ticket, &session, &err) == TPMIOT_OK &&
 	     ca_attest_reply_put(&reply, &x->body, &err) == TPMIOT_OK;

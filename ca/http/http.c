@@ -195,6 +195,8 @@ request_done(struct evhttp_request *req, void *arg)
 	(void)req;
 	c->read_mark = BIO_number_read(SSL_get_rbio(c->ssl));
 	conn_rearm(c);
+	if (c->http->stopping)
+		hang_up(c);
 }
 
 /* Whose turn it is, as ca_http_answer() is told. */

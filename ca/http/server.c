@@ -28,6 +28,7 @@ struct server {
 	struct settings *settings;
 	struct ca_api *api;
 	struct ca_http *http;
+	struct ca_children *children;
 	struct ca_plain *monitor; /* NULL: none */
 	struct ca_api_about about;
 };
@@ -178,6 +179,13 @@ reload(void *arg)
 /* ---- Life -------------------------------------------------------------------------- */
 
 static enum tpmiot_rc
+run_hook(void *arg, const char *program, const struct tpmiot_buf *input, unsigned timeout,
+    ca_child_done *done, void *done_arg, struct tpmiot_err *err)
+{
+	return ca_children_run(arg, program, input, timeout, done, done_arg, err);
+}
+
+static enum tpmiot_rc
 start_monitor(struct server *server, struct tpmiot_err *err)
 {
 	const char *listen = server->settings->config.metrics_listen;
@@ -198,8 +206,10 @@ serve(struct server *server, struct tpmiot_err *err)
 	enum tpmiot_rc rc;
 
 	if ((rc = ca_http_new(&options, &server->http, err)) != TPMIOT_OK ||
+	    (rc = ca_children_new(server->http, &server->children, err)) != TPMIOT_OK ||
 	    (rc = start_monitor(server, err)) != TPMIOT_OK)
 		return rc;
+	ca_api_set_run(server->api, run_hook, server->children);
 	printf("listening on %s\n", ca_http_url(server->http));
 	if (fflush(stdout) != 0)
 		return tpmiot_err_errno(err, "standard output");
@@ -226,6 +236,7 @@ ca_server_run(const struct ca_server_source *source, struct ca_store *store, str
 	}
 	if (rc == TPMIOT_OK)
 		ca_log(CA_LOG_INFO, "stopped");
+	ca_children_free(&server.children); /* ends what waits for the hook */
 	ca_plain_free(&server.monitor);
 	ca_http_free(&server.http);
 	ca_api_free(&server.api);

@@ -6,7 +6,7 @@ test_integration_tpmcount_CFLAGS = $(AM_CFLAGS) $(MU_CFLAGS)
 EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/counts.sh test/integration/lib.sh \
 	test/integration/test_attacks.sh test/integration/test_ca_backup.sh test/integration/test_ca_cli.sh \
-	test/integration/test_ca_ekcrl.sh \
+	test/integration/test_ca_ekcrl.sh test/integration/test_ca_hook.sh \
 	test/integration/test_ca_kill.sh \
 	test/integration/test_ca_lifecycle.sh \
 	test/integration/test_ca_operate.sh \

@@ -11,6 +11,7 @@ ca_tests = \
 	test/unit/test_ca_seal \
 	test/unit/test_ca_limit \
 	test/unit/test_ca_backup \
+	test/unit/test_ca_hook \
 	test/unit/test_ca_monitor \
 	test/unit/test_ca_admit \
 	test/unit/test_ca_api \
@@ -55,6 +56,10 @@ test_unit_test_ca_seal_LDADD = $(CA_TEST_LDADD)
 
 test_unit_test_ca_limit_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_limit_LDADD = $(CA_TEST_LDADD)
+
+test_unit_test_ca_hook_SOURCES = test/unit/test_ca_hook.c test/unit/enrolkit.c
+test_unit_test_ca_hook_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_hook_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_backup_SOURCES = test/unit/test_ca_backup.c test/unit/enrolkit.c
 test_unit_test_ca_backup_CFLAGS = $(CA_TEST_CFLAGS)

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "ca/http/child.h"
 #include "ca/http/http.h"
 #include "ca/log.h"
 
@@ -27,13 +29,57 @@ struct server {
 	int ticks;
 	int settled; /* how often */
 	bool broken; /* nothing can be made durable */
+	struct ca_children *children; /* NULL: every request is answered at once */
+	char program[128];
 };
+
+/* A request that is answered when a program has ended. */
+struct waiting {
+	void *turn;
+};
+
+static void
+program_ended(void *arg, const struct ca_child_result *result)
+{
+	struct waiting *w = arg;
+	struct ca_http_reply reply = { .status = 200, .content_type = "text/plain" };
+
+	tpmiot_buf_printf(&reply.body, "end %d status %d: %.*s", result->end, result->status,
+	    (int)result->len, result->len > 0 ? (const char *)result->output : "");
+	ca_http_answer(w->turn, &reply);
+	tpmiot_buf_free(&reply.body);
+	free(w);
+}
+
+static void
+answer_later(struct server *s, const struct ca_http_request *req, struct ca_http_reply *reply)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	struct tpmiot_buf input = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+
+	w->turn = req->turn;
+	tpmiot_buf_put(&input, req->body, req->body_len);
+	if (ca_children_run(s->children, s->program, &input, 1, program_ended, w, &err) ==
+	    TPMIOT_OK) {
+		reply->status = CA_HTTP_LATER;
+	} else {
+		reply->status = 503;
+		free(w);
+	}
+	tpmiot_buf_free(&input);
+}
 
 /* Echoes what it was given. */
 static void
 echo(void *arg, const struct ca_http_request *req, struct ca_http_reply *reply)
 {
-	(void)arg;
+	struct server *s = arg;
+
+	if (s != NULL && s->children != NULL) {
+		answer_later(s, req, reply);
+		return;
+	}
 	reply->status = req->too_large ? 413 : 200;
 	reply->content_type = "text/plain";
 	reply->retry_after = req->too_large ? 7 : 0;
@@ -156,6 +202,9 @@ teardown(void **state)
 
 	if (s->http != NULL)
 		stop(s);
+	ca_children_free(&s->children);
+	if (s->program[0] != '\0')
+		unlink(s->program);
 	ca_http_free(&s->http);
 	assert_int_equal(s->rc, TPMIOT_OK);
 	assert_int_equal(s->ticks, 1);
@@ -518,6 +567,142 @@ test_new_refused(void **state)
 	assert_null(http);
 }
 
+/* ---- Answers that come later ------------------------------------------------------- */
+
+/* What is run for each request. */
+static void
+script(struct server *s, const char *text)
+{
+	FILE *f = fopen(s->program, "w");
+
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n%s\n", text);
+	fclose(f);
+	assert_int_equal(chmod(s->program, 0755), 0);
+}
+
+static int
+setup_children(void **state)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	struct ca_http_options options = { .listen = "127.0.0.1:0",
+		.tls = server_tls,
+		.max_body = MAX_BODY,
+		.max_connections = 100,
+		.timeout = TIMEOUT,
+		.handler = echo,
+		.tick = tick,
+		.arg = s };
+	struct tpmiot_err err;
+	int fd;
+
+	assert_non_null(s);
+	snprintf(s->program, sizeof(s->program), "/tmp/tpmiot-program.XXXXXX");
+	fd = mkstemp(s->program);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_ok(ca_http_new(&options, &s->http, &err));
+	assert_ok(ca_children_new(s->http, &s->children, &err));
+	s->port = (uint16_t)atoi(ca_http_url(s->http) + 18);
+	assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
+	*state = s;
+	return 0;
+}
+
+static void
+test_child_answers(void **state)
+{
+	struct server *s = *state;
+	SSL *ssl = client(s);
+	char reply[16384];
+
+	script(s, "cat; exit 3");
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	assert_has(reply, "\r\n\r\nend 0 status 3: yyyyy");
+	script(s, "echo said; kill -9 $$");
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "\r\n\r\nend 2 status 0: said");
+	script(s, "yes");
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "\r\n\r\nend 3 ");
+	script(s, "echo part; sleep 30");
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "\r\n\r\nend 1 status 0: part");
+	script(s, "sleep 30 & echo done"); /* what stays behind holds the output open */
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "\r\n\r\nend 0 status 0: done");
+	hang_up(ssl);
+}
+
+#define POST_OF(letter) "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n" letter
+
+/* The next request comes, or the client goes, while the answer is not ready. */
+static void
+test_child_early_request(void **state)
+{
+	static const char first[] = POST_OF("a"), second[] = POST_OF("b");
+	const struct linger abort_it = { 1, 0 };
+	struct server *s = *state;
+	SSL *ssl = client(s);
+	char reply[4096];
+
+	script(s, "sleep 0.3; cat");
+	assert_int_equal(SSL_write(ssl, first, sizeof(first) - 1), sizeof(first) - 1);
+	usleep(100000);
+	assert_int_equal(SSL_write(ssl, second, sizeof(second) - 1), sizeof(second) - 1);
+	receive(ssl, reply, sizeof(reply));
+	assert_has(reply, "status 0: a");
+	receive(ssl, reply, sizeof(reply));
+	assert_has(reply, "status 0: b");
+	hang_up(ssl);
+	for (int i = 0; i < 6; i++) {
+		ssl = client(s);
+		assert_true(SSL_write(ssl, first, sizeof(first) - 1) > 0);
+		usleep(50000);
+		if (i % 2 == 0)
+			setsockopt(
+			    SSL_get_fd(ssl), SOL_SOCKET, SO_LINGER, &abort_it, sizeof(abort_it));
+		hang_up(ssl);
+	}
+	usleep(500000);
+	ssl = client(s);
+	request(ssl, "POST", 5, reply, sizeof(reply));
+	assert_has(reply, "status 0: yyyyy");
+	hang_up(ssl);
+}
+
+/* More than may run at the same time, and the end while they do. */
+static void
+test_child_many_and_stop(void **state)
+{
+	static const char one[] = POST_OF("a");
+	struct server *s = *state;
+	SSL *ssl[CA_CHILDREN_MAX + 1];
+	char reply[4096];
+
+	for (size_t i = 0; i <= CA_CHILDREN_MAX; i++)
+		ssl[i] = client(s);
+	script(s, "sleep 0.9; echo end");
+	for (size_t i = 0; i <= CA_CHILDREN_MAX; i++) {
+		assert_true(SSL_write(ssl[i], one, sizeof(one) - 1) > 0);
+		if (i == CA_CHILDREN_MAX - 1)
+			usleep(200000);
+	}
+	receive(ssl[CA_CHILDREN_MAX], reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 503 ");
+	kill(getpid(), SIGTERM);
+	for (size_t i = 0; i < CA_CHILDREN_MAX; i++) {
+		receive(ssl[i], reply, sizeof(reply));
+		assert_has(reply, "HTTP/1.1 200 ");
+	}
+	for (size_t i = 0; i <= CA_CHILDREN_MAX; i++)
+		hang_up(ssl[i]);
+	pthread_join(s->thread, NULL);
+	ca_children_free(&s->children);
+	ca_http_free(&s->http);
+}
+
 static int
 group_setup(void **state)
 {
@@ -564,6 +749,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_stop_finishes_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_is_quick, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_child_answers, setup_children, teardown),
+		cmocka_unit_test_setup_teardown(test_child_early_request, setup_children, teardown),
+		cmocka_unit_test_setup_teardown(test_child_many_and_stop, setup_children, teardown),
 	};
 
 	alarm(120); /* a server that does not stop is not waited for */
