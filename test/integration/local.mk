@@ -29,10 +29,17 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_enroll_renew.sh \
 	test/integration/test_examples.sh \
 	test/integration/test_factory.sh \
+	test/integration/test_operations.sh \
 	test/integration/test_message.sh \
 	test/integration/test_token.sh test/integration/test_token_verify.sh \
 	test/integration/forge_jwt.py \
 	test/integration/wire_client.py
+
+# doc/OPERATIONS.md with as many devices as it says: half an hour and more.
+.PHONY: check-operations
+check-operations: all test/integration/tpmcount
+	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_OPERATIONS_UNITS=1000 \
+	    bash $(top_srcdir)/test/integration/test_operations.sh
 
 # The line's script with 200 software TPMs: some minutes.
 .PHONY: check-factory
