@@ -388,6 +388,7 @@ answered(void *arg, const struct ca_child_result *result)
 		(void)finish(a->api, &a->x, &a->p); /* a refusal stands in x.problem */
 	ca_api_resume(a->api, &a->x);
 	EVP_PKEY_free(a->p.key);
+	X509_free(a->req.peer_cert);
 	free(a);
 }
 
@@ -406,7 +407,7 @@ ask(struct ca_api *api, struct ca_exchange *x, struct proven *p)
 		.peer = x->req->peer_host };
 	struct tpmiot_buf input = TPMIOT_BUF_INIT;
 	struct tpmiot_err err = { 0 };
-	struct asked *a = malloc(sizeof(*a));
+	struct asked *a = calloc(1, sizeof(*a));
 	enum tpmiot_rc rc = a != NULL ? ca_hook_put(&facts, &input, &err) : tpmiot_err_memory(&err);
 
 	if (rc == TPMIOT_OK) {
@@ -418,7 +419,8 @@ ask(struct ca_api *api, struct ca_exchange *x, struct proven *p)
 		a->req.content_type = NULL;
 		a->req.authorization = NULL;
 		a->req.body = NULL;
-		a->req.peer_cert = NULL;
+		if (a->req.peer_cert != NULL && X509_up_ref(a->req.peer_cert) != 1)
+			a->req.peer_cert = NULL; /* then a renewal is refused */
 		a->x.req = &a->req;
 		rc = api->run != NULL
 		         ? api->run(api->run_arg, api->config->hook, &input,
@@ -427,6 +429,8 @@ ask(struct ca_api *api, struct ca_exchange *x, struct proven *p)
 	}
 	tpmiot_buf_free(&input);
 	if (rc != TPMIOT_OK) {
+		if (a != NULL)
+			X509_free(a->req.peer_cert);
 		free(a);
 		return ca_fail(&x->problem, &err);
 	}
