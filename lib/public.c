@@ -209,6 +209,7 @@ tpmiot_public_is_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, cons
 	EVP_PKEY_free(ours);
 	return same;
 }
+
 bool
 tpmiot_public_is_hmac_key(const struct tpmiot_public *pub)
 {

@@ -24,6 +24,11 @@ test_fuzz_fuzz_prov_store_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_verify_LDADD = $(FUZZ_PROV_LDADD)
 if ENABLE_CA
 FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_token test/fuzz/fuzz_ca_wire test/fuzz/fuzz_ca_dps
+if HAVE_CMOCKA
+FUZZ_TARGETS += test/fuzz/fuzz_ca_api
+test_fuzz_fuzz_ca_api_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
+test_fuzz_fuzz_ca_api_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) test/wire/libwire.la
+endif
 FUZZ_CA_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) ca/libtpmiot-ca.la
 test_fuzz_fuzz_ca_session_LDADD = $(FUZZ_CA_LDADD)
 test_fuzz_fuzz_ca_token_LDADD = $(FUZZ_CA_LDADD)
@@ -32,8 +37,9 @@ test_fuzz_fuzz_ca_wire_LDADD = $(FUZZ_CA_LDADD)
 test_fuzz_fuzz_ca_dps_LDADD = $(FUZZ_CA_LDADD)
 endif
 if ENABLE_ENROLL
-FUZZ_TARGETS += test/fuzz/fuzz_enroll_dps
+FUZZ_TARGETS += test/fuzz/fuzz_enroll_dps test/fuzz/fuzz_enroll_msg
 test_fuzz_fuzz_enroll_dps_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) enroll/libtpmiot-enroll.la
+test_fuzz_fuzz_enroll_msg_LDADD = $(FUZZ_MAIN) $(FUZZER_LIBS) enroll/libtpmiot-enroll.la
 endif
 
 check_PROGRAMS += $(FUZZ_TARGETS)
