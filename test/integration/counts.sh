@@ -24,10 +24,10 @@ persistent_key() {
 	    tpm2_evictcontrol -Q -C o -c "$T/p.ctx" "$1" && tpm2_flushcontext -t
 }
 
-# served_handshakes N PORT: a TLS server with the key in the TPM ends after N of them
+# served_handshakes N PORT PROVIDER PROVIDER: a TLS server with the key in the TPM ends after N of them
 served_handshakes() {
 	local i
-	start s_server openssl s_server -www -provider tpmiot -provider default -accept "$2" \
+	start s_server openssl s_server -www -provider "$3" -provider "$4" -accept "$2" \
 	    -naccept "$1" -key "$TPMIOT_STATE_DIR/device.key" -cert "$TPMIOT_STATE_DIR/device.crt"
 	wait_for_line s_server '^ACCEPT' || return 1
 	for ((i = 0; i < $1; i++)); do
@@ -37,17 +37,17 @@ served_handshakes() {
 	wait "${PIDS[s_server]}"
 }
 
-# The difference between one and six of them is five signatures.
-further_signatures() {
-	local one six
+# The difference between one and six of them is five signatures: further_handshakes PROVIDER PROVIDER
+further_handshakes() {
+	local one six what="five further TLS 1.3 handshakes, $1 first"
 	free_port 2 # s_server can't bind again where it has just been
-	one=$(counted 0 '' served_handshakes 1 "$PORT")
-	six=$(counted 0 '' served_handshakes 6 $((PORT + 1)))
+	one=$(counted 0 '' served_handshakes 1 "$PORT" "$@")
+	six=$(counted 0 '' served_handshakes 6 $((PORT + 1)) "$@")
 	one=${one%% *} six=${six%% *}
 	if [ "$one" = failed ] || [ "$six" = failed ]; then
-		echo 'failed 5 five further signatures'
+		echo "failed 5 $what"
 	else
-		echo "$((six - one)) 5 five further signatures (exactly)"
+		echo "$((six - one)) 5 $what (exactly)"
 	fi
 }
 
@@ -57,14 +57,21 @@ count_all() {
 	counted 26 'tpmiot-enroll enroll, persistent EK and storage root key' enroll
 	counted 0 'loading the provider' openssl list -providers -provider tpmiot
 	persistent_key 0x81000010 rsa2048 && persistent_key 0x81000011 ecc256
-	counted 3 'openssl req, persistent RSA key' \
+	counted 2 'openssl req, persistent RSA key' \
 	    openssl req -new -provider tpmiot -key handle:0x81000010 -subj /CN=x
-	counted 3 'openssl req, persistent EC key' \
+	counted 2 'openssl req, persistent EC key' \
 	    openssl req -new -provider tpmiot -key handle:0x81000011 -subj /CN=x
-	counted 5 'openssl req, EC key file, persistent parent' \
+	counted 4 'openssl req, EC key file, persistent parent' \
 	    openssl req -new -provider tpmiot -key "$TPMIOT_STATE_DIR/device.key" -subj /CN=x
 	openssl genpkey -provider tpmiot -algorithm RSA -out "$T/rsa.key" 2>"$T/count.log"
-	counted 5 'openssl req, RSA key file, persistent parent' \
+	counted 4 'openssl req, RSA key file, persistent parent' \
 	    openssl req -new -provider tpmiot -key "$T/rsa.key" -subj /CN=x
-	further_signatures
+	counted 2 'openssl genpkey EC, persistent parent' \
+	    openssl genpkey -provider tpmiot -algorithm EC -pkeyopt group:P-256 -out "$T/ec.key"
+	openssl genpkey -provider tpmiot -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:0x40000001 \
+	    -out "$T/owner.key" 2>"$T/count.log"
+	counted 6 'openssl req, EC key file, no persistent parent' \
+	    openssl req -new -provider tpmiot -key "$T/owner.key" -subj /CN=x
+	further_handshakes tpmiot default
+	further_handshakes default tpmiot
 }

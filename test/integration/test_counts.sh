@@ -24,5 +24,5 @@ while read -r count budget what; do
 		[ ! -e "$T/count.$n" ] || show "$T/count.$n" 60
 	fi
 done <"$T/counts"
-check_is 'everything was counted' "$n" 7
+check_is 'everything was counted' "$n" 10
 done_testing
