@@ -76,4 +76,48 @@ sas >"$T/sas2"
 check 'what it had is still there' test -s "$T/sas2"
 check 'unblocked' ca device unblock pump-1
 check 'registered again' dps --again
+
+# ---- A key of the operator's: what OpenSSL signs with it is the token -----------------
+openssl rand 32 >"$T/key"
+base64 -w0 "$T/key" >"$T/key.b64"
+check 'the operator sets the key' ca dps set-key --ek="$T/tpm.ek" --key-file="$T/key.b64"
+check_fails 1 '16 to 64 bytes' 'which has to be one' ca dps set-key --ek="$T/tpm.ek" --key-file=<(echo AAAA)
+check 'the device fetches it' dps --again
+sas >"$T/sas"
+by_openssl() {
+	local sr se
+	sr=$(sed 's/.*sr=\([^&]*\)&.*/\1/' "$T/sas") se=$(sed 's/.*se=//' "$T/sas")
+	printf '%s\n%s' "$sr" "$se" |
+	    openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(od -An -tx1 -v "$T/key" | tr -d ' \n')" -binary |
+	    base64 | sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g'
+}
+check_is 'the token is what OpenSSL makes of it' "$(sed 's/.*sig=\([^&]*\)&.*/\1/' "$T/sas")" "$(by_openssl)"
+check_is 'the store does not hold it' "$(grep -c -a -F -f "$T/key.b64" "$CADIR/store.db")" 0
+check_is 'dps list' "$(ca --json dps list | python3 -c 'import json,sys; r=json.load(sys.stdin); print(len(r), r[0]["hub"])')" \
+    '1 north.example.net'
+
+# ---- Groups, join tokens, other kinds of TPM ---------------------------------------------
+stop_ca
+trust_mfr
+printf '\n[group south]\nhubs = south.example.net\n' >>"$CADIR/tpmiot-ca.conf"
+join_token "$T/join" --group=south 2>/dev/null
+chmod 600 "$T/join"
+start_ca "${SERVE[@]}" --set enrolment=token
+for kind in bare ecc; do
+	start_swtpm $kind $kind
+	export TPMIOT_STATE_DIR=$T/$kind.state
+	if [ "$kind" = bare ]; then
+		check_fails 3 'wants a join token' "$kind: without a join token" dps
+		check "$kind: with one, and the EK's certificate" dps --join-token-file="$T/join"
+		check_grep '^Hub: *south' "$T/out" "$kind: to its group's hub"
+		AGAIN=(--join-token-file="$T/join")
+	else
+		AGAIN=()
+		check "$kind: listed" list_ek $kind
+		check "$kind: registered" dps
+	fi
+	check "$kind: a token" sas
+	check "$kind: at the handle" dps --again --persistent "${AGAIN[@]}"
+	check "$kind: nothing stays in the TPM" tpm_is_clean
+done
 done_testing
