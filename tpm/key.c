@@ -228,6 +228,10 @@ tpmiot_key_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 	    tpm, any ? TPMIOT_SRK_HANDLE : parent, parent_auth, template, user_auth, &file, err);
 	if (rc == TPMIOT_E_NOT_FOUND && any)
 		rc = create_under(tpm, TPM2_RH_OWNER, parent_auth, template, user_auth, &file, err);
+	/* What looks like an error may be a garbled response, and the storage key was made. */
+	if (rc != TPMIOT_OK && rc != TPMIOT_E_AUTH && rc != TPMIOT_E_LOCKOUT &&
+	    file.parent >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT)
+		tpm->doubtful = true;
 	tpmiot_tpm_unlock(tpm);
 	if (rc == TPMIOT_E_NOT_FOUND)
 		return tpmiot_err_set(err, rc,

@@ -111,7 +111,7 @@ hold() {
 	in_bounds "$1, workers killed: no more is lost than they had in hand" "${LOST[$TPM_PORT]}" \
 	    $((ROUNDS * CLIENTS))
 	note "the file key lost ${LOST[$FILE_PORT]}"
-	in_bounds "$1, workers killed: nobody waits for the dead" "${SLOWEST[$TPM_PORT]}" 10000
+	in_bounds "$1, workers killed: nobody waits for the dead" "${SLOWEST[$TPM_PORT]}" 20000
 	check "$1, workers killed: handshakes were made with it" [ "${GOOD[$TPM_PORT]}" -gt "$ROUNDS" ]
 	check_is "$1: the log has no error of a key's" \
 	    "$(grep -ciE 'tpmiot|TPM2_|SSL_do_handshake' "$T/nginx-error.log")" 0
