@@ -2,7 +2,8 @@
 # The OpenSSL module: dispatch tables and the thin functions behind them.
 ossl_modulesdir = $(modulesdir)
 ossl_modules_LTLIBRARIES = provider/tpmiot.la
-provider_tpmiot_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+# What the module does not use of lib and tpm stays out of it.
+provider_tpmiot_la_LDFLAGS = $(AM_LDFLAGS) -Wl,--gc-sections -module -avoid-version -shared \
 	-export-symbols-regex '^OSSL_provider_init$$'
 provider_tpmiot_la_LIBADD = provider/libtpmiot-provider.la
 provider_tpmiot_la_SOURCES =
