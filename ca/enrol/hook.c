@@ -54,7 +54,7 @@ copy_reason(const char *reason, char *out, size_t size)
 {
 	size_t n = 0;
 
-	for (; reason[n] != '\0' && n < size - 1; n++)
+	for (; n < size - 1 && reason[n] != '\0'; n++)
 		out[n] = reason[n] >= ' ' && reason[n] <= '~' ? reason[n] : '?';
 	out[n] = '\0';
 }

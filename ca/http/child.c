@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pipe2() */
+#endif
 #include "ca/http/child.h"
 
 #include <errno.h>
@@ -30,7 +32,7 @@ struct child {
 struct ca_children {
 	struct event_base *base;
 	struct event *sigchld;
-	LIST_HEAD(, child) list;
+	LIST_HEAD(child_list, child) list;
 	int n;
 };
 
@@ -245,11 +247,14 @@ void
 ca_children_free(struct ca_children **childrenp)
 {
 	struct ca_children *all = *childrenp;
+	struct child *c, *next;
 
 	if (all == NULL)
 		return;
-	while (!LIST_EMPTY(&all->list))
-		finish(LIST_FIRST(&all->list), CA_CHILD_KILLED, 0, false);
+	for (c = LIST_FIRST(&all->list); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
+		finish(c, CA_CHILD_KILLED, 0, false);
+	}
 	if (all->sigchld != NULL)
 		event_free(all->sigchld);
 	free(all);

@@ -75,8 +75,8 @@ no_answer 'nonsense' 'echo maybe' 'its output is not'
 no_answer 'allow, and exit 1' 'echo "{\"decision\": \"allow\"}"; exit 1' 'exit status'
 no_answer 'killed' 'kill -9 $$' 'killed'
 no_answer 'endless talk' 'yes' 'too much'
-no_answer 'too slow' 'sleep 60' 'hook_timeout' 3.5
-check 'what was too slow runs no more' bash -c '! pgrep -g 0 -f "^sleep 60$"'
+no_answer 'too slow' 'sleep 61.375' 'hook_timeout' 3.5
+check 'what was too slow runs no more' bash -c '! pgrep -fx "sleep 61.375"'
 chmod -x "$T/hook"
 hook 'echo "{\"decision\": \"allow\"}"'
 without 1.2 'it cannot be started'
