@@ -9,11 +9,11 @@ ca_libtpmiot_ca_la_CFLAGS = $(CA_CFLAGS)
 ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
-	ca/file.c ca/file.h ca/gcm.c ca/gcm.h ca/vault.c ca/vault.h ca/json.c ca/json.h ca/log.c ca/log.h \
+	ca/file.c ca/file.h ca/vault.c ca/vault.h ca/json.c ca/json.h ca/log.c ca/log.h \
 	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
 	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
 	ca/cmd/cmd_device.c ca/cmd/cmd_dps.c ca/cmd/cmd_device_key.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
-	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_pcr.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
+	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_pcr.c ca/cmd/cmd_secret.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
 	ca/cmd/init.h ca/cmd/init_cert.c ca/cmd/out.c ca/cmd/out.h \
 	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h \
 	ca/config/config_sections.c ca/config/words.c ca/config/words.h \
@@ -34,10 +34,11 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/pki/crl.c ca/pki/crl.h ca/pki/ekcrls.c ca/pki/ekcrls.h ca/pki/ident.c ca/pki/ident.h ca/pki/issue.c ca/pki/issue.h \
 	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \
 	ca/pki/roots.h ca/pki/signer.c ca/pki/x509.c ca/pki/x509.h ca/pki/x509_name.c \
+	ca/secret/deliver.c ca/secret/deliver.h ca/secret/atrest.c ca/secret/atrest.h \
 	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \
 	ca/store/store_backup.c \
 	ca/store/store_cert.c ca/store/store_counts.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_dps.c ca/store/store_int.h \
-	ca/store/store_key.c ca/store/store_pcr.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c \
+	ca/store/store_key.c ca/store/store_pcr.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c ca/store/store_secret.c \
 	ca/store/store_stmt.c ca/store/store_token.c \
 	ca/token/bearer.c ca/token/bearer.h ca/token/devkey.c ca/token/devkey.h ca/token/jwt.c \
 	ca/token/jwt.h ca/token/message.h ca/token/message_cms.c ca/token/message_jws.c \

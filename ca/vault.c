@@ -11,11 +11,11 @@
 static enum tpmiot_rc
 make_key(const char *dir, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	uint8_t *key = tpmiot_buf_grow(out, CA_GCM_KEY_LEN);
+	uint8_t *key = tpmiot_buf_grow(out, TPMIOT_GCM_KEY_LEN);
 
 	if (key == NULL)
 		return tpmiot_err_memory(err);
-	if (RAND_priv_bytes_ex(NULL, key, CA_GCM_KEY_LEN, 0) != 1)
+	if (RAND_priv_bytes_ex(NULL, key, TPMIOT_GCM_KEY_LEN, 0) != 1)
 		return tpmiot_err_crypto(err, "no random bytes");
 	return ca_file_write(dir, CA_VAULT_FILE, out, 0600, err);
 }
@@ -35,8 +35,8 @@ ca_vault_open(const char *dir, bool make, struct ca_vault *out, struct tpmiot_er
 		                "there is no %s, with which devices' keys are encrypted",
 		                (const char *)path.data);
 	else
-		rc = ca_file_read((const char *)path.data, CA_GCM_KEY_LEN, &key, err);
-	if (rc == TPMIOT_OK && key.len != CA_GCM_KEY_LEN)
+		rc = ca_file_read((const char *)path.data, TPMIOT_GCM_KEY_LEN, &key, err);
+	if (rc == TPMIOT_OK && key.len != TPMIOT_GCM_KEY_LEN)
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "%s is damaged: bring it back from a backup", (const char *)path.data);
 	if (rc == TPMIOT_OK)
@@ -52,54 +52,16 @@ ca_vault_close(struct ca_vault *vault)
 	OPENSSL_cleanse(vault, sizeof(*vault));
 }
 
-/* iv ‖ ciphertext ‖ tag */
 enum tpmiot_rc
 ca_vault_seal(const struct ca_vault *vault, struct tpmiot_bytes owner, struct tpmiot_bytes secret,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	struct tpmiot_buf made = TPMIOT_BUF_INIT;
-	uint8_t iv[CA_GCM_IV_LEN], tag[CA_GCM_TAG_LEN];
-	enum tpmiot_rc rc;
-
-	if (RAND_bytes_ex(NULL, iv, sizeof(iv), 0) != 1)
-		return tpmiot_err_crypto(err, "no random bytes");
-	tpmiot_buf_put(&made, iv, sizeof(iv));
-	tpmiot_buf_put(&made, secret.data, secret.len);
-	rc = tpmiot_buf_done(&made, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_gcm(NULL, vault->key, iv, owner, made.data + sizeof(iv), secret.len, tag,
-		    true, err);
-	if (rc == TPMIOT_OK) {
-		tpmiot_buf_put(out, made.data, made.len);
-		tpmiot_buf_put(out, tag, sizeof(tag));
-		rc = tpmiot_buf_done(out, err);
-	}
-	tpmiot_buf_free(&made);
-	return rc;
+	return tpmiot_gcm_seal(NULL, vault->key, owner, secret, out, err);
 }
 
 enum tpmiot_rc
 ca_vault_unseal(const struct ca_vault *vault, struct tpmiot_bytes owner, struct tpmiot_bytes sealed,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	const uint8_t *data = sealed.data;
-	struct tpmiot_buf secret = TPMIOT_BUF_INIT;
-	uint8_t tag[CA_GCM_TAG_LEN];
-	enum tpmiot_rc rc;
-	size_t len;
-
-	if (sealed.len <= CA_GCM_IV_LEN + sizeof(tag))
-		return tpmiot_err_set(err, TPMIOT_E_VERIFY, "no encrypted secret");
-	len = sealed.len - CA_GCM_IV_LEN - sizeof(tag);
-	memcpy(tag, data + CA_GCM_IV_LEN + len, sizeof(tag));
-	tpmiot_buf_put(&secret, data + CA_GCM_IV_LEN, len);
-	rc = tpmiot_buf_done(&secret, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_gcm(NULL, vault->key, data, owner, secret.data, len, tag, false, err);
-	if (rc == TPMIOT_OK) {
-		tpmiot_buf_put(out, secret.data, len);
-		rc = tpmiot_buf_done(out, err);
-	}
-	tpmiot_buf_free(&secret);
-	return rc;
+	return tpmiot_gcm_open(NULL, vault->key, owner, sealed, out, err);
 }

@@ -6,12 +6,12 @@
 #ifndef CA_VAULT_H
 #define CA_VAULT_H
 
-#include "ca/gcm.h"
+#include <tpmiot/gcm.h>
 
 #define CA_VAULT_FILE "secrets.key"
 
 struct ca_vault {
-	uint8_t key[CA_GCM_KEY_LEN];
+	uint8_t key[TPMIOT_GCM_KEY_LEN];
 };
 
 /*

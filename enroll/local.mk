@@ -7,7 +7,7 @@ enroll_libtpmiot_enroll_la_LIBADD = provider/libtpmiot-provider.la tpm/libtpmiot
 	$(CURL_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(PTHREAD_LIBS)
 enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/cmd/cli.c enroll/cmd/cli.h enroll/cmd/cmd_doctor.c enroll/cmd/cmd_dps.c enroll/cmd/cmd_ek.c \
-	enroll/cmd/cmd_enroll.c enroll/cmd/cmd_renew.c enroll/cmd/cmd_reset.c \
+	enroll/cmd/cmd_enroll.c enroll/cmd/cmd_renew.c enroll/cmd/cmd_reset.c enroll/cmd/cmd_secret.c enroll/secret/kept.c enroll/secret/kept.h \
 	enroll/cmd/cmd_status.c enroll/cmd/cmd_token.c enroll/cmd/describe.c \
 	enroll/cmd/describe.h enroll/cmd/duration.c enroll/cmd/duration.h enroll/cmd/opts.c \
 	enroll/cmd/opts.h enroll/cmd/progress.c enroll/cmd/ui.c enroll/cmd/ui.h \

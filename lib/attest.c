@@ -172,6 +172,65 @@ tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx, const struct tpmiot_public *a
 	return rc;
 }
 
+/* ---- Whose child a certified key is --------------------------------------------- */
+
+enum tpmiot_rc
+tpmiot_qualified_name(OSSL_LIB_CTX *libctx, struct tpmiot_bytes parent,
+    const struct tpmiot_public *pub, TPM2B_NAME *out, struct tpmiot_err *err)
+{
+	uint8_t both[2 * sizeof(TPM2B_NAME)];
+	TPM2B_DIGEST digest;
+	enum tpmiot_rc rc;
+
+	if (parent.len + pub->name.size > sizeof(both))
+		return tpmiot_err_set(err, TPMIOT_E_USAGE, "a name of %zu bytes", parent.len);
+	memcpy(both, parent.data, parent.len);
+	memcpy(both + parent.len, pub->name.name, pub->name.size);
+	rc = tpmiot_alg_digest(
+	    libctx, pub->area.nameAlg, both, parent.len + pub->name.size, &digest, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	out->name[0] = (uint8_t)(pub->area.nameAlg >> 8);
+	out->name[1] = (uint8_t)pub->area.nameAlg;
+	memcpy(out->name + 2, digest.buffer, digest.size);
+	out->size = (UINT16)(digest.size + 2);
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+tpmiot_attest_check_parent(OSSL_LIB_CTX *libctx, struct tpmiot_bytes attest,
+    const struct tpmiot_public *key, const struct tpmiot_public *parent, TPM2_HANDLE hierarchy,
+    struct tpmiot_err *err)
+{
+	const uint8_t root[] = { (uint8_t)(hierarchy >> 24), (uint8_t)(hierarchy >> 16),
+		(uint8_t)(hierarchy >> 8), (uint8_t)hierarchy };
+	struct tpmiot_bytes content, name, stated;
+	TPM2B_NAME of_parent, of_key;
+	struct tpmiot_attest parsed;
+	struct tpmiot_reader r;
+	enum tpmiot_rc rc;
+
+	tpmiot_reader_init(&r, attest.data, attest.len);
+	content = take_tpm2b(&r, sizeof(TPMS_ATTEST));
+	if (!tpmiot_reader_done(&r))
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "TPM2B_ATTEST: malformed");
+	if ((rc = tpmiot_attest_parse(content, TPM2_ST_ATTEST_CERTIFY, &parsed, err)) !=
+	        TPMIOT_OK ||
+	    (rc = parse_certify_info(parsed.attested, &name, &stated, err)) != TPMIOT_OK ||
+	    (rc = tpmiot_qualified_name(libctx, (struct tpmiot_bytes){ root, sizeof(root) }, parent,
+	         &of_parent, err)) != TPMIOT_OK ||
+	    (rc = tpmiot_qualified_name(libctx,
+	         (struct tpmiot_bytes){ of_parent.name, of_parent.size }, key, &of_key, err)) !=
+	        TPMIOT_OK)
+		return rc;
+	if (!same_bytes(name, key->name.name, key->name.size) ||
+	    !same_bytes(stated, of_key.name, of_key.size))
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "the key that was sent as the parent is not the one that the certified key is "
+		    "under in its TPM");
+	return TPMIOT_OK;
+}
+
 /* ---- TPM2_Quote ------------------------------------------------------------- */
 
 static const struct tpmiot_pcr_bank *

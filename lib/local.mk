@@ -16,6 +16,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/ekpath.c \
 	lib/ekprofile.c \
 	lib/err.c \
+	lib/gcm.c \
 	lib/kdf.c \
 	lib/jws.c \
 	lib/keyfile.c \

@@ -140,6 +140,15 @@ tpmiot_key_handle(const struct tpmiot_key *key)
 	return key->persistent;
 }
 
+enum tpmiot_rc
+tpmiot_key_parent_public(struct tpmiot_key *key, struct tpmiot_public *out, struct tpmiot_err *err)
+{
+	if (key->persistent != 0)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "of a persistent key the parent is not known");
+	return tpm_parent_public(key->tpm, &key->parent, out, err);
+}
+
 void
 tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out)
 {

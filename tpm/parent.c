@@ -60,6 +60,20 @@ tpm_parent_open(struct tpmiot_tpm *tpm, const struct tpm_parent *parent, TPM2_HA
 }
 
 enum tpmiot_rc
+tpm_parent_public(struct tpmiot_tpm *tpm, const struct tpm_parent *parent,
+    struct tpmiot_public *out, struct tpmiot_err *err)
+{
+	TPM2_HANDLE made = 0;
+	enum tpmiot_rc rc;
+
+	if (!is_hierarchy(parent->handle))
+		return tpmiot_tpm_read_public(tpm, parent->handle, out, err);
+	rc = make_storage_key(tpm, parent->handle, parent->rsa, &made, out, err);
+	tpmiot_tpm_flush(tpm, &made);
+	return rc;
+}
+
+enum tpmiot_rc
 tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *made,
     struct tpmiot_public *pub, struct tpmiot_err *err)
 {

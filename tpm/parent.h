@@ -22,6 +22,10 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_open(struct tpmiot_tpm *tpm,
     const struct tpm_parent *parent, TPM2_HANDLE *handle, TPM2_HANDLE *made,
     struct tpmiot_err *err);
 
+/* Its public area, whichever it is. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_public(struct tpmiot_tpm *tpm,
+    const struct tpm_parent *parent, struct tpmiot_public *out, struct tpmiot_err *err);
+
 /* A session with the parent, for one command that carries what is for the TPM only. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_session(
     struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth, struct tpmiot_err *err);

@@ -192,22 +192,23 @@ tpmiot_statedir_remove(const char *dir, const char *name, struct tpmiot_err *err
 /* ---- listing ----------------------------------------------------------------------------------
  */
 
-/* NAME of NAME.key, where NAME is one; false otherwise. */
+/* NAME of NAME and suffix, where NAME is one; false otherwise. */
 static bool
-key_name(const char *file, char name[TPMIOT_KEY_NAME_MAX + 1])
+key_name(const char *file, const char *suffix, char name[TPMIOT_KEY_NAME_MAX + 1])
 {
-	size_t len = strlen(file);
+	size_t tail = strlen(suffix), len = strlen(file);
 
-	if (len <= 4 || len - 4 > TPMIOT_KEY_NAME_MAX || strcmp(file + len - 4, ".key") != 0)
+	if (len <= tail || len - tail > TPMIOT_KEY_NAME_MAX ||
+	    strcmp(file + len - tail, suffix) != 0)
 		return false;
-	memcpy(name, file, len - 4);
-	name[len - 4] = '\0';
+	memcpy(name, file, len - tail);
+	name[len - tail] = '\0';
 	return tpmiot_key_name_valid(name);
 }
 
 enum tpmiot_rc
-tpmiot_statedir_each_key(
-    const char *dir, bool (*fn)(void *arg, const char *name), void *arg, struct tpmiot_err *err)
+tpmiot_statedir_each(const char *dir, const char *suffix, bool (*fn)(void *arg, const char *name),
+    void *arg, struct tpmiot_err *err)
 {
 	char name[TPMIOT_KEY_NAME_MAX + 1];
 	struct dirent *entry;
@@ -218,8 +219,15 @@ tpmiot_statedir_each_key(
 	if (d == NULL)
 		return tpmiot_err_errno(err, "state directory %s", dir);
 	while ((entry = readdir(d)) != NULL)
-		if (key_name(entry->d_name, name) && !fn(arg, name))
+		if (key_name(entry->d_name, suffix, name) && !fn(arg, name))
 			break;
 	(void)closedir(d);
 	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+tpmiot_statedir_each_key(
+    const char *dir, bool (*fn)(void *arg, const char *name), void *arg, struct tpmiot_err *err)
+{
+	return tpmiot_statedir_each(dir, ".key", fn, arg, err);
 }

@@ -83,6 +83,7 @@ ca_cli_run ca_cmd_init, ca_cmd_check, ca_cmd_serve;
 ca_cli_run ca_cmd_trust_add, ca_cmd_trust_list, ca_cmd_trust_remove;
 ca_cli_run ca_cmd_allow_import, ca_cmd_allow_add, ca_cmd_allow_list, ca_cmd_allow_remove;
 ca_cli_run ca_cmd_join_add, ca_cmd_join_list, ca_cmd_join_remove;
+ca_cli_run ca_cmd_secret_add, ca_cmd_secret_list, ca_cmd_secret_remove;
 ca_cli_run ca_cmd_pcr_allow, ca_cmd_pcr_list, ca_cmd_pcr_remove;
 ca_cli_run ca_cmd_device_list, ca_cmd_device_show, ca_cmd_device_block, ca_cmd_device_unblock;
 ca_cli_run ca_cmd_device_release, ca_cmd_device_add, ca_cmd_device_drop_key;

@@ -115,6 +115,10 @@ TPMIOT_MUST_USE bool ca_decide_renewal(struct ca_api *api, const struct ca_appli
 TPMIOT_MUST_USE bool ca_decide_unit(
     struct ca_api *api, const uint8_t *ek_spki, struct ca_admission *a, struct ca_problem *problem);
 
+/* Whether there are secrets for a device of this group: then its storage key is asked for. */
+TPMIOT_MUST_USE bool ca_steps_has_secrets(struct ca_api *api, const uint8_t *ek_spki,
+    const char *group, bool *out, struct ca_problem *problem);
+
 /* An entry of the audit log about this exchange, from which it borrows. */
 void ca_audit_of(
     const struct ca_exchange *x, const char *event, const char *decision, struct ca_audit *out);

@@ -252,3 +252,23 @@ ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
 		return ca_refuse_err(problem, CA_PROBLEM_KEY_UNSUITABLE, &err);
 	return true;
 }
+
+bool
+ca_evidence_parent(OSSL_LIB_CTX *libctx, const struct ca_issue_request *req,
+    struct tpmiot_public *out, struct ca_problem *problem)
+{
+	const struct tpmiot_bytes attest = { req->key_attest.data, req->key_attest.len };
+	struct tpmiot_public parent, key;
+	struct tpmiot_err err = { 0 };
+
+	if (tpmiot_public_parse(libctx, req->parent.data, req->parent.len, &parent, &err) !=
+	        TPMIOT_OK ||
+	    tpmiot_keyrules_check_srk(libctx, &parent, &err) != TPMIOT_OK ||
+	    tpmiot_public_parse(libctx, req->key_public.data, req->key_public.len, &key, &err) !=
+	        TPMIOT_OK ||
+	    tpmiot_attest_check_parent(libctx, attest, &key, &parent, TPM2_RH_OWNER, &err) !=
+	        TPMIOT_OK)
+		return ca_refuse_err(problem, CA_PROBLEM_PARENT_INVALID, &err);
+	*out = parent;
+	return true;
+}

@@ -47,6 +47,14 @@ TPMIOT_MUST_USE bool ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ti
 TPMIOT_MUST_USE bool ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
     const struct ca_issue_request *req, bool is_ak, EVP_PKEY **out, struct ca_problem *problem);
 
+/*
+ * The storage key that secrets are wrapped for: one that is fit for it, and that the certification
+ * of the device key (checked before) shows to be its parent, in the owner hierarchy of the same
+ * TPM.
+ */
+TPMIOT_MUST_USE bool ca_evidence_parent(OSSL_LIB_CTX *libctx, const struct ca_issue_request *req,
+    struct tpmiot_public *out, struct ca_problem *problem);
+
 /* SHA-256 of a public area's key. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_evidence_spki(OSSL_LIB_CTX *libctx,
     const struct tpmiot_public *pub, uint8_t out[CA_SHA256_LEN], struct tpmiot_err *err);

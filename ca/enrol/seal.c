@@ -9,7 +9,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
-#include "ca/gcm.h"
+#include <tpmiot/gcm.h>
 
 /*
  * Sealed: version (1) ‖ key id (4) ‖ salt (16) ‖ iv (12) ‖ ciphertext ‖ tag (16).
@@ -18,8 +18,8 @@
 #define VERSION 1
 #define HEAD_LEN 5
 #define SALT_LEN 16
-#define IV_LEN CA_GCM_IV_LEN
-#define TAG_LEN CA_GCM_TAG_LEN
+#define IV_LEN TPMIOT_GCM_IV_LEN
+#define TAG_LEN TPMIOT_GCM_TAG_LEN
 #define OVERHEAD (HEAD_LEN + SALT_LEN + IV_LEN + TAG_LEN)
 
 /* ---- The cipher --------------------------------------------------------------- */
@@ -69,8 +69,9 @@ ca_seal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const struct ca_tic
 	ca_ticket_put(ticket, &buf);
 	if ((rc = tpmiot_buf_done(&buf, err)) != TPMIOT_OK)
 		goto out;
-	rc = ca_gcm(libctx, derived, random + SALT_LEN, (struct tpmiot_bytes){ buf.data, HEAD_LEN },
-	    buf.data + start, buf.len - start, tag, true, err);
+	rc = tpmiot_gcm(libctx, true, derived, random + SALT_LEN,
+	    (struct tpmiot_bytes){ buf.data, HEAD_LEN }, buf.data + start, buf.len - start, tag,
+	    err);
 	if (rc != TPMIOT_OK)
 		goto out;
 	tpmiot_buf_put(&buf, tag, sizeof(tag));
@@ -118,8 +119,8 @@ ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *se
 	memcpy(tag, sealed + len - TAG_LEN, TAG_LEN);
 	tpmiot_buf_put(&buf, sealed + start, len - start - TAG_LEN);
 	if ((rc = tpmiot_buf_done(&buf, err)) == TPMIOT_OK &&
-	    (rc = ca_gcm(libctx, derived, sealed + HEAD_LEN + SALT_LEN,
-	         (struct tpmiot_bytes){ sealed, HEAD_LEN }, buf.data, buf.len, tag, false, err)) ==
+	    (rc = tpmiot_gcm(libctx, false, derived, sealed + HEAD_LEN + SALT_LEN,
+	         (struct tpmiot_bytes){ sealed, HEAD_LEN }, buf.data, buf.len, tag, err)) ==
 	        TPMIOT_OK)
 		rc = ca_ticket_parse(libctx, buf.data, buf.len, out, err);
 	else if (rc == TPMIOT_E_VERIFY)

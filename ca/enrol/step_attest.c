@@ -112,10 +112,12 @@ challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_ek *ek,
 	struct ca_ticket ticket = { 0 };
 	struct tpmiot_err err = { 0 };
 	uint8_t secret[CA_SECRET_LEN];
-	const struct ca_attest_reply reply = { &cred.blob, &cred.encrypted_secret, ticket.nonce,
-		sizeof(ticket.nonce), &session, api->config->session_lifetime, pcrs };
+	struct ca_attest_reply reply = { &cred.blob, &cred.encrypted_secret, ticket.nonce,
+		sizeof(ticket.nonce), &session, api->config->session_lifetime, pcrs, false };
 	bool ok;
 
+	if (!ca_steps_has_secrets(api, ek->spki, as->group, &reply.parent_wanted, &x->problem))
+		return false;
 	ok = make_ticket(api, x->now, ek, ak, as, pcrs, &ticket, secret, &err) == TPMIOT_OK &&
 	     tpmiot_credential_make(api->libctx, &ek->pub, &ak->name, secret, sizeof(secret), &cred,
 	         &err) == TPMIOT_OK &&

@@ -9,6 +9,7 @@
 #include "ca/enrol/hook.h"
 #include "ca/enrol/quote.h"
 #include "ca/pki/issue.h"
+#include "ca/secret/deliver.h"
 
 /* What the request proved. */
 struct proven {
@@ -16,6 +17,9 @@ struct proven {
 	EVP_PKEY *key;
 	uint8_t key_spki[CA_SHA256_LEN];
 	struct ca_quoted quoted;
+	bool has_parent;
+	struct tpmiot_public parent; /* its storage key */
+	struct ca_secrets secrets;   /* what the device is to get; found in the transaction */
 };
 
 /* ---- The evidence ----------------------------------------------------------------- */
@@ -61,6 +65,14 @@ for_ak(const struct ca_api *api, const struct proven *p)
 	       ca_profile_is_ak(&profile);
 }
 
+static bool
+prove_parent(
+    struct ca_api *api, struct ca_exchange *x, const struct ca_issue_request *req, struct proven *p)
+{
+	p->has_parent = req->parent.len > 0;
+	return !p->has_parent || ca_evidence_parent(api->libctx, req, &p->parent, &x->problem);
+}
+
 /* From here on the values stand in the audit log, however the request ends. */
 static bool
 prove_pcrs(
@@ -90,7 +102,7 @@ prove(
 	snprintf(x->device_id, sizeof(x->device_id), "%s", p->ticket.device_id);
 	if (!(is_renewal(p) ? prove_client(api, x, p) : prove_secret(api, x, req, p)) ||
 	    !ca_evidence_key(api->libctx, &p->ticket, req, for_ak(api, p), &p->key, &x->problem) ||
-	    !prove_pcrs(api, x, req, p))
+	    !prove_parent(api, x, req, p) || !prove_pcrs(api, x, req, p))
 		return false;
 	if (tpmiot_spki_sha256(api->libctx, p->key, p->key_spki, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
@@ -224,6 +236,20 @@ record_cert(
 	return rc;
 }
 
+/* "; secrets: wifi, api-key", or why they were kept back. */
+static void
+put_secrets(const struct proven *p, struct ca_audit *entry)
+{
+	size_t used = strlen(entry->detail);
+
+	for (size_t i = 0; i < p->secrets.n && used < sizeof(entry->detail); i++)
+		used += (size_t)snprintf(entry->detail + used, sizeof(entry->detail) - used, "%s%s",
+		    i > 0 ? ", " : "; secrets: ", p->secrets.item[i].name);
+	if (p->secrets.n > 0 && !p->has_parent && used < sizeof(entry->detail))
+		snprintf(entry->detail + used, sizeof(entry->detail) - used,
+		    " (kept back: the device sent no parent)");
+}
+
 static enum tpmiot_rc
 record_audit(struct ca_api *api, const struct ca_exchange *x, const struct proven *p,
     const struct ca_cert *cert, struct tpmiot_err *err)
@@ -236,6 +262,7 @@ record_audit(struct ca_api *api, const struct ca_exchange *x, const struct prove
 	ca_audit_of(x, is_renewal(p) ? "renew" : "issue", "accepted", &entry);
 	snprintf(entry.detail, sizeof(entry.detail), "certificate %s%s%s", serial,
 	    is_renewal(p) ? " after " : "", renews);
+	put_secrets(p, &entry);
 	return ca_audit_add(api->store, &entry, err);
 }
 
@@ -259,8 +286,35 @@ make(struct ca_api *api, struct ca_exchange *x, const struct proven *p,
 	return true;
 }
 
+/* What the device gets, being of this group. */
 static bool
-issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
+find_secrets(struct ca_api *api, struct ca_exchange *x, struct proven *p, const char *group)
+{
+	struct tpmiot_err err = { 0 };
+
+	return ca_secrets_for(api->store, p->ticket.ek_spki, group, &p->secrets, &err) ==
+	           TPMIOT_OK ||
+	       ca_fail(&x->problem, &err);
+}
+
+/* A certificate that was issued before: by the group that the device is of now. */
+static bool
+find_secrets_again(struct ca_api *api, struct ca_exchange *x, struct proven *p)
+{
+	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
+	struct ca_admission as = { .token = 0 };
+	struct tpmiot_err err = { 0 };
+	bool ok = ca_device_find(api->store, p->ticket.ek_spki, &dev, &err) == TPMIOT_OK ||
+	          ca_fail(&x->problem, &err);
+
+	memcpy(as.group, dev.group, sizeof(as.group));
+	tpmiot_buf_free(&dev.ek_cert);
+	return ok && ca_decide_unit(api, p->ticket.ek_spki, &as, &x->problem) &&
+	       find_secrets(api, x, p, as.group);
+}
+
+static bool
+issue(struct ca_api *api, struct ca_exchange *x, struct proven *p, struct ca_cert *cert)
 {
 	struct ca_admission as;
 	struct tpmiot_err err = { 0 };
@@ -276,7 +330,7 @@ issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct 
 	if (as.token != 0 &&
 	    ca_token_use(api->store, as.token, p->ticket.ek_spki, x->now, &err) != TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_JOIN_TOKEN_SPENT, &err);
-	if (!make(api, x, p, &as, &group, cert))
+	if (!find_secrets(api, x, p, as.group) || !make(api, x, p, &as, &group, cert))
 		return false;
 	memcpy(cert->ek_spki, p->ticket.ek_spki, sizeof(cert->ek_spki));
 	memcpy(cert->key_spki, p->key_spki, sizeof(cert->key_spki));
@@ -294,7 +348,7 @@ issue(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct 
 
 /* The whole second half under the store's write lock: nothing changes between check and record. */
 static bool
-settle(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct ca_cert *cert)
+settle(struct ca_api *api, struct ca_exchange *x, struct proven *p, struct ca_cert *cert)
 {
 	struct ca_session spent;
 	struct tpmiot_err err = { 0 };
@@ -305,7 +359,7 @@ settle(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct
 		return ca_fail(&x->problem, &err);
 	rc = ca_session_find(api->store, p->ticket.id, &spent, &err);
 	if (rc == TPMIOT_OK)
-		ok = replay(api, x, p, &spent, cert);
+		ok = replay(api, x, p, &spent, cert) && find_secrets_again(api, x, p);
 	else if (rc == TPMIOT_E_NOT_FOUND)
 		ok = issue(api, x, p, cert);
 	else
@@ -317,23 +371,37 @@ settle(struct ca_api *api, struct ca_exchange *x, const struct proven *p, struct
 	return ok;
 }
 
+/* An older device tool sends no parent: its secrets wait for a newer one. */
 static bool
-answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert)
+may_tell(const struct proven *p)
+{
+	return p->has_parent || p->secrets.n == 0;
+}
+
+static bool
+answer(
+    struct ca_api *api, struct ca_exchange *x, const struct proven *p, const struct ca_cert *cert)
 {
 	struct tpmiot_buf chain = TPMIOT_BUF_INIT, root = TPMIOT_BUF_INIT;
+	struct ca_deliveries secrets = { .n = 0 };
+	struct ca_issue_reply reply = { .device_id = cert->device_id,
+		.secrets = may_tell(p) ? &secrets : NULL };
 	struct tpmiot_err err = { 0 };
-	const char *chain_pem, *root_pem;
-	bool ok;
+	bool ok = ca_issue_put_chain(api->signer, &cert->der, &chain, &err) == TPMIOT_OK &&
+	          ca_issue_put_root(api->signer, &root, &err) == TPMIOT_OK;
 
-	ok = ca_issue_put_chain(api->signer, &cert->der, &chain, &err) == TPMIOT_OK &&
-	     ca_issue_put_root(api->signer, &root, &err) == TPMIOT_OK;
-	if (ok && ((chain_pem = tpmiot_buf_cstr(&chain)) == NULL ||
-	              (root_pem = tpmiot_buf_cstr(&root)) == NULL ||
-	              ca_issue_reply_put(chain_pem, root_pem, cert->device_id, &x->body, &err) !=
-	                  TPMIOT_OK))
-		ok = false;
+	if (ok && p->has_parent)
+		ok = ca_secrets_wrap(api->libctx, api->config->dir, &p->secrets, &p->parent,
+		         &secrets, &err) == TPMIOT_OK;
+	if (ok) {
+		reply.certificate = tpmiot_buf_cstr(&chain);
+		reply.ca = tpmiot_buf_cstr(&root);
+		ok = reply.certificate != NULL && reply.ca != NULL &&
+		     ca_issue_reply_put(&reply, &x->body, &err) == TPMIOT_OK;
+	}
 	if (!ok)
 		ca_fail(&x->problem, &err);
+	ca_deliveries_free(&secrets);
 	tpmiot_buf_free(&chain);
 	tpmiot_buf_free(&root);
 	return ok;
@@ -351,11 +419,12 @@ struct asked {
 };
 
 static bool
-finish(struct ca_api *api, struct ca_exchange *x, const struct proven *p)
+finish(struct ca_api *api, struct ca_exchange *x, struct proven *p)
 {
 	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
-	bool ok = settle(api, x, p, &cert) && answer(api, x, &cert);
+	bool ok = settle(api, x, p, &cert) && answer(api, x, p, &cert);
 
+	ca_secrets_free(&p->secrets);
 	tpmiot_buf_free(&cert.der);
 	return ok;
 }

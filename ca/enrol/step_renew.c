@@ -93,7 +93,7 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
 	struct tpmiot_buf session = TPMIOT_BUF_INIT;
 	struct ca_ticket ticket = { .renews_len = cert->serial_len };
 	struct tpmiot_err err = { 0 };
-	const struct ca_attest_reply reply = { .nonce = ticket.nonce,
+	struct ca_attest_reply reply = { .nonce = ticket.nonce,
 		.nonce_len = sizeof(ticket.nonce),
 		.session = &session,
 		.expires_in = api->config->session_lifetime,
@@ -109,7 +109,8 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert,
 	    cert->profile[0] != 0 ? cert->profile : "client");
 	ticket.ak = *ak;
 	if (!recall(api, x, cert->ek_spki, &ticket.info, &as) ||
-	    !ask(api, x, as.group, &ticket.pcrs))
+	    !ask(api, x, as.group, &ticket.pcrs) ||
+	    !ca_steps_has_secrets(api, cert->ek_spki, as.group, &reply.parent_wanted, &x->problem))
 		return false;
 	memcpy(ticket.group, as.group, sizeof(ticket.group));
 	ok = ca_steps_new_ticket(api, x->now, &ticket, &err) == TPMIOT_OK &&

@@ -60,6 +60,27 @@ ca_steps_group(
 	return ca_fail(problem, &err);
 }
 
+static bool
+found(void *arg, const struct ca_secret *secret)
+{
+	bool *any = arg;
+
+	(void)secret;
+	*any = true;
+	return false;
+}
+
+bool
+ca_steps_has_secrets(struct ca_api *api, const uint8_t *ek_spki, const char *group, bool *out,
+    struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+
+	*out = false;
+	return ca_secret_each_for(api->store, ek_spki, group, found, out, &err) == TPMIOT_OK ||
+	       ca_fail(problem, &err);
+}
+
 enum tpmiot_rc
 ca_steps_new_ticket(struct ca_api *api, int64_t now, struct ca_ticket *out, struct tpmiot_err *err)
 {

@@ -286,6 +286,8 @@ ca_issue_request_parse(
 	     get_b64(key, "key.attest", CA_WIRE_ATTEST_MAX, &out->key_attest, problem) &&
 	     get_b64(key, "key.signature", CA_WIRE_SIGNATURE_MAX, &out->key_signature, problem) &&
 	     get_b64(root, "csr", CA_WIRE_CSR_MAX, &out->csr, problem) &&
+	     (json_object_get(root, "parent") == NULL ||
+	         get_b64(root, "parent", CA_WIRE_PUBLIC_MAX, &out->parent, problem)) &&
 	     get_quote(root, out, problem);
 	json_decref(root);
 	return ok;
@@ -300,6 +302,7 @@ ca_issue_request_free(struct ca_issue_request *req)
 	tpmiot_buf_free(&req->key_attest);
 	tpmiot_buf_free(&req->key_signature);
 	tpmiot_buf_free(&req->csr);
+	tpmiot_buf_free(&req->parent);
 	tpmiot_buf_free(&req->quote_attest);
 	tpmiot_buf_free(&req->quote_signature);
 }
@@ -398,16 +401,51 @@ ca_attest_reply_put(
 		root = with(root, "challenge", challenge(reply));
 	if (reply->pcrs != NULL && reply->pcrs->n > 0)
 		root = with(root, "pcrs", selection(reply->pcrs));
+	if (reply->parent_wanted)
+		root = with(root, "parent_wanted", json_true());
 	return dump(root, out, err);
 }
 
-enum tpmiot_rc
-ca_issue_reply_put(const char *certificate, const char *ca, const char *device_id,
-    struct tpmiot_buf *out, struct tpmiot_err *err)
+/* One secret; NULL when out of memory. */
+static json_t *
+secret(const struct ca_delivery *item)
 {
-	return dump(json_pack("{s:s, s:s, s:s}", "certificate", certificate, "ca", ca, "device_id",
-	                device_id),
-	    out, err);
+	struct tpmiot_buf pub = TPMIOT_BUF_INIT;
+	const struct tpmiot_duplicate *object = &item->object;
+	json_t *root;
+
+	tpmiot_public_put(&object->pub, &pub);
+	if (pub.failed)
+		return NULL;
+	root = json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", item->name, "kind",
+	    item->kind == CA_SECRET_HMAC ? "hmac" : "data", "public", b64(pub.data, pub.len),
+	    "duplicate", b64(object->priv.data, object->priv.len), "seed",
+	    b64(object->seed.data, object->seed.len));
+	tpmiot_buf_free(&pub);
+	if (item->data.len > 0)
+		root = with(root, "data", b64(item->data.data, item->data.len));
+	return root;
+}
+
+enum tpmiot_rc
+ca_issue_reply_put(
+    const struct ca_issue_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	json_t *root = json_pack("{s:s, s:s, s:s}", "certificate", reply->certificate, "ca",
+	    reply->ca, "device_id", reply->device_id);
+	json_t *list = NULL;
+
+	if (reply->secrets != NULL) {
+		list = json_array();
+		for (size_t i = 0; i < reply->secrets->n; i++)
+			if (json_array_append_new(list, secret(&reply->secrets->item[i])) != 0) {
+				json_decref(list);
+				json_decref(root);
+				return tpmiot_err_memory(err);
+			}
+		root = with(root, "secrets", list);
+	}
+	return dump(root, out, err);
 }
 
 /* Details may quote what came from outside: only printable ASCII goes back. */

@@ -12,6 +12,7 @@
 
 #include "ca/pki/ident.h"
 #include "ca/enrol/problem.h"
+#include "ca/secret/deliver.h"
 
 #define CA_WIRE_DEPTH_MAX 8
 #define CA_WIRE_PUBLIC_MAX 1024
@@ -47,6 +48,7 @@ struct ca_issue_request {
 	struct tpmiot_buf key_attest;    /* TPM2B_ATTEST */
 	struct tpmiot_buf key_signature; /* TPMT_SIGNATURE */
 	struct tpmiot_buf csr;           /* DER */
+	struct tpmiot_buf parent;        /* TPM2B_PUBLIC; empty: not sent */
 	struct tpmiot_buf quote_attest;  /* TPM2B_ATTEST; empty: there is no quote */
 	struct tpmiot_buf quote_signature;
 	struct tpmiot_pcrset quote_pcrs;
@@ -74,13 +76,20 @@ struct ca_attest_reply {
 	const struct tpmiot_buf *session;
 	int64_t expires_in;
 	const struct tpmiot_pcrset *pcrs; /* NULL, or n 0: no quote is asked for */
+	bool parent_wanted;               /* there are secrets for the device */
 };
 TPMIOT_MUST_USE enum tpmiot_rc ca_attest_reply_put(
     const struct ca_attest_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /* The reply of the second step; the certificates are PEM. */
-TPMIOT_MUST_USE enum tpmiot_rc ca_issue_reply_put(const char *certificate, const char *ca,
-    const char *device_id, struct tpmiot_buf *out, struct tpmiot_err *err);
+struct ca_issue_reply {
+	const char *certificate;
+	const char *ca;
+	const char *device_id;
+	const struct ca_deliveries *secrets; /* all there are; NULL: they are not told */
+};
+TPMIOT_MUST_USE enum tpmiot_rc ca_issue_reply_put(
+    const struct ca_issue_reply *reply, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 TPMIOT_MUST_USE enum tpmiot_rc ca_problem_put(
     const struct ca_problem *problem, struct tpmiot_buf *out, struct tpmiot_err *err);

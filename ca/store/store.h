@@ -366,6 +366,39 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_quote_put(struct ca_store *store,
 TPMIOT_MUST_USE enum tpmiot_rc ca_quote_find(struct ca_store *store,
     const uint8_t ek_spki[CA_SHA256_LEN], struct ca_quote *out, struct tpmiot_err *err);
 
+/* ---- devices' secrets: encrypted by whoever puts them here (../secret/atrest.h) ---- */
+
+#define CA_SECRET_MAX 8192 /* bytes of one */
+#define CA_SECRETS_MAX 8   /* of one device, and of one group */
+
+enum ca_secret_kind {
+	CA_SECRET_DATA = 0, /* the device can read it */
+	CA_SECRET_HMAC = 1  /* an HMAC key that its TPM uses and never gives out */
+};
+
+struct ca_secret {
+	int64_t id; /* filled on reading */
+	char name[CA_GROUP_MAX + 1];
+	bool has_ek; /* one device's; else a group's */
+	uint8_t ek_spki[CA_SHA256_LEN];
+	char group[CA_GROUP_MAX + 1];
+	enum ca_secret_kind kind;
+	int64_t added;
+	struct tpmiot_buf sealed;
+};
+
+/* Replaces the one that has the same name and is of the same device or group. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_secret_put(
+    struct ca_store *store, const struct ca_secret *secret, int64_t *id, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_secret_remove(
+    struct ca_store *store, int64_t id, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_secret_list(struct ca_store *store,
+    bool (*fn)(void *arg, const struct ca_secret *secret), void *arg, struct tpmiot_err *err);
+/* Those of a device, and those of its group whose names it has not itself. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_secret_each_for(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], const char *group,
+    bool (*fn)(void *arg, const struct ca_secret *secret), void *arg, struct tpmiot_err *err);
+
 /* ---- join tokens: known by their hash only ---- */
 
 struct ca_token {

@@ -151,6 +151,18 @@ static const char *const steps[] = {
 	"  registrations INTEGER NOT NULL,"
 	"  registered INTEGER NOT NULL);"
 	"CREATE INDEX registrations_by_hub ON registrations(hub, ek_spki);",
+	/* 8: devices' secrets */
+	"CREATE TABLE secrets ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL,"
+	"  ek_spki BLOB CHECK (length(ek_spki) = 32),"
+	"  grp TEXT,"
+	"  kind INTEGER NOT NULL CHECK (kind IN (0, 1)),"
+	"  added INTEGER NOT NULL,"
+	"  sealed BLOB NOT NULL,"
+	"  CHECK ((ek_spki IS NULL) <> (grp IS NULL)));"
+	"CREATE UNIQUE INDEX secrets_by_target ON secrets("
+	"  coalesce(ek_spki, x''), coalesce(grp, ''), name);"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -20,6 +20,7 @@ static const struct {
 	{ "ek", enroll_cmd_ek },
 	{ "dps", enroll_cmd_dps },
 	{ "token", enroll_cmd_token },
+	{ "secret", enroll_cmd_secret },
 	{ "reset", enroll_cmd_reset },
 };
 
@@ -70,6 +71,12 @@ static const char usage[] =
     "  token sas             a shared access signature by the key of a registration\n"
     "         --resource=RESOURCE     default: HUB/devices/ID\n"
     "         --ttl=TIME, --name=NAME, --owner-auth-file=FILE, --check-clock, --exec  as above\n"
+    "  secret list           what the CA gave this device to keep\n"
+    "  secret show NAME      its value, on stdout\n"
+    "         --owner-auth-file=FILE  as above\n"
+    "  secret use NAME       the HMAC of stdin, by a key that stays in the TPM\n"
+    "         --exec COMMAND [ARG...] or: run this, with the value in TPMIOT_SECRET; must be last\n"
+    "         --owner-auth-file=FILE  as above\n"
     "  reset                 remove what enrolment made\n"
     "         --name=NAME             only this key and its certificate\n"
     "         -y, --yes               do not ask\n"

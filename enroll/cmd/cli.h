@@ -26,6 +26,7 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_doctor(struct enroll_env *env, struct 
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_ek(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_renew(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_dps(struct enroll_env *env, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_secret(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_token(struct enroll_env *env, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc enroll_cmd_reset(struct enroll_env *env, struct tpmiot_err *err);
 

@@ -10,6 +10,7 @@
 #include "enroll/state/journal.h"
 #include "enroll/state/pending.h"
 #include "enroll/net/server.h"
+#include "enroll/secret/kept.h"
 
 #define KEYS_MAX 256
 
@@ -97,6 +98,8 @@ remove_all(const struct enroll_env *env, const struct enroll_state *state, json_
 		for (i = 0; i < keys.n && rc == TPMIOT_OK; i++)
 			rc = remove_key(env, state, keys.names[i], removed, err);
 	} while (rc == TPMIOT_OK && keys.n == KEYS_MAX);
+	if (rc == TPMIOT_OK)
+		rc = enroll_kept_remove_all(state, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_statedir_remove(state->dir, ENROLL_AK_NAME ".key", err);
 	if (rc == TPMIOT_OK)

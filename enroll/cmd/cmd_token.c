@@ -79,7 +79,7 @@ enroll_cmd_token(struct enroll_env *env, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK && (text = tpmiot_buf_cstr(&token.text)) == NULL)
 		rc = tpmiot_err_memory(err);
 	if (rc == TPMIOT_OK && opts->exec != NULL)
-		rc = enroll_token_exec(opts->exec, text, err);
+		rc = enroll_token_exec(opts->exec, ENROLL_TOKEN_VARIABLE, text, err);
 	else if (rc == TPMIOT_OK)
 		print(env, &token, text);
 	tpmiot_buf_free(&token.text);

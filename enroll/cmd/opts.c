@@ -29,7 +29,7 @@ static const struct option_spec specs[] = {
 	{ "server", 0, VALUE, AT(server), "enroll doctor renew dps" },
 	{ "ca-file", 0, VALUE, AT(ca_file), "enroll doctor renew dps" },
 	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll dps" },
-	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew token dps" },
+	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew secret token dps" },
 	{ "endorsement-auth-file", 0, VALUE, AT(endorsement_auth_file), "enroll ek dps" },
 	{ "name", 0, VALUE, AT(name), "enroll renew reset token dps" },
 	{ "key", 0, VALUE, AT(key), "enroll" },
@@ -56,8 +56,9 @@ static const struct option_spec specs[] = {
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
-static const char EXEC[] = "--exec";     /* ends our own options */
-static const char WITH_KIND[] = "token"; /* commands of two words */
+static const char EXEC[] = "--exec";            /* ends our own options */
+static const char WITH_KIND[] = "secret token"; /* commands of two words */
+static const char WITH_WORD[] = "secret";       /* and what they are about as a third */
 
 #define FIRST_LONG 256 /* what getopt_long answers for specs[0] */
 
@@ -186,6 +187,8 @@ take_words(int argc, char **argv, struct enroll_opts *opts, struct tpmiot_err *e
 		opts->command = argv[at++];
 	if (at < argc && word_in(opts->command, WITH_KIND))
 		opts->kind = argv[at++];
+	if (at < argc && opts->kind != NULL && word_in(opts->command, WITH_WORD))
+		opts->word = argv[at++];
 	if (opts->help || opts->version)
 		return TPMIOT_OK;
 	if (opts->command == NULL)

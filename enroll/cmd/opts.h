@@ -20,6 +20,7 @@ struct enroll_words {
 struct enroll_opts {
 	const char *command;
 	const char *kind; /* the second word of those commands that have one */
+	const char *word; /* and the third */
 	/* every command */
 	const char *tcti;
 	const char *state_dir;

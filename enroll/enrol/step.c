@@ -5,6 +5,7 @@
 #include "enroll/enrol/csr.h"
 #include "enroll/net/exchange.h"
 #include "enroll/enrol/step.h"
+#include "enroll/secret/kept.h"
 
 /* A reply that cannot be used is the server's fault: whoever it is, it is not to be trusted. */
 enum tpmiot_rc
@@ -92,6 +93,7 @@ enroll_step_prove(
 	struct tpmiot_buf csr = TPMIOT_BUF_INIT, body = TPMIOT_BUF_INIT;
 	struct tpmiot_buf quoted = TPMIOT_BUF_INIT, quote_signature = TPMIOT_BUF_INIT;
 	struct tpmiot_buf reply = TPMIOT_BUF_INIT;
+	struct tpmiot_public parent;
 	const struct enroll_msg_evidence msg = {
 		.session = &step->challenge.session,
 		.secret = step->secret.len > 0 ? &step->secret : NULL,
@@ -99,6 +101,7 @@ enroll_step_prove(
 		.attest = &attested,
 		.signature = &signature,
 		.csr = &csr,
+		.parent = step->challenge.parent_wanted ? &parent : NULL,
 		.banks = step->challenge.banks,
 		.banks_n = step->challenge.banks_n,
 		.quote_attest = &quoted,
@@ -111,6 +114,8 @@ enroll_step_prove(
 		rc = quote(step, &quoted, &quote_signature, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_csr_make(step->key, &csr, err);
+	if (rc == TPMIOT_OK && msg.parent != NULL)
+		rc = tpmiot_key_parent_public(step->key, &parent, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_msg_put_evidence(&msg, &body, err);
 	if (rc == TPMIOT_OK)
@@ -177,6 +182,8 @@ enroll_step_accept(
 	if (rc == TPMIOT_OK)
 		rc = enroll_certs_check_issued(
 		    certs, ca, tpmiot_key_pkey(step->key), (int64_t)time(NULL), err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_kept_accept(step->state, step->tpm, step->key, issued, err);
 	if (rc == TPMIOT_OK)
 		rc = store(step, certs, ca, err);
 	sk_X509_pop_free(certs, X509_free);

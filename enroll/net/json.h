@@ -9,7 +9,7 @@
 
 #include <tpmiot/kdf.h>
 
-#define ENROLL_MSG_REPLY_MAX (64 * 1024)
+#define ENROLL_MSG_REPLY_MAX (256 * 1024) /* room for secrets */
 
 /* ---- Written: new values; NULL (which jansson's setters refuse) when out of memory ---- */
 

@@ -15,6 +15,7 @@
 #define NONCE_MIN 16
 #define NONCE_MAX 64
 #define SESSION_MAX 8192
+#define SECRET_DATA_MAX 9000 /* 8 KiB, encrypted */
 #define PROBLEM_PREFIX "urn:tpmiot:problem:"
 
 /* ---- Requests -------------------------------------------------------------- */
@@ -145,6 +146,9 @@ enroll_msg_put_evidence(
 		failed = true;
 	if (msg->banks_n > 0 && json_object_set_new(root, "quote", quote(msg)) != 0)
 		failed = true;
+	if (msg->parent != NULL &&
+	    json_object_set_new(root, "parent", enroll_json_public(msg->parent)) != 0)
+		failed = true;
 	failed = json_object_set_new(root, "key", key) != 0 || failed;
 	return enroll_json_put(root, failed, out, err);
 }
@@ -232,6 +236,7 @@ parse_with(enum tpmiot_rc (*read)(
 
 	if (rc == TPMIOT_OK)
 		rc = read(root, &made, err);
+	made.parent_wanted = json_is_true(json_object_get(root, "parent_wanted"));
 	if (rc == TPMIOT_OK)
 		*out = made;
 	else
@@ -264,6 +269,85 @@ enroll_msg_challenge_free(struct enroll_msg_challenge *challenge)
 	challenge->banks_n = 0;
 }
 
+/* A whole TPM2B of at most max bytes into one of the TPM's structures. */
+static bool
+read_tpm2b(const json_t *object, const char *name, size_t max, uint8_t *to, UINT16 *size)
+{
+	struct tpmiot_buf whole = TPMIOT_BUF_INIT;
+	struct tpmiot_reader r;
+	const uint8_t *bytes = NULL;
+	size_t len = 0;
+	bool ok = enroll_json_get_binary(object, name, 3, max + 2, &whole, NULL) == TPMIOT_OK;
+
+	if (ok) {
+		tpmiot_reader_init(&r, whole.data, whole.len);
+		bytes = tpmiot_reader_tpm2b(&r, max, &len);
+		ok = tpmiot_reader_done(&r) && len > 0;
+	}
+	if (ok) {
+		memcpy(to, bytes, len);
+		*size = (UINT16)len;
+	}
+	tpmiot_buf_free(&whole);
+	return ok;
+}
+
+static bool
+read_secret(const json_t *object, struct enroll_msg_secret *out)
+{
+	const char *name = enroll_json_text(object, "name", TPMIOT_KEY_NAME_MAX);
+	struct tpmiot_buf pub = TPMIOT_BUF_INIT;
+	bool ok = name != NULL && tpmiot_key_name_valid(name) &&
+	          enroll_json_get_binary(object, "public", 1, sizeof(TPM2B_PUBLIC), &pub, NULL) ==
+	              TPMIOT_OK &&
+	          tpmiot_public_parse(NULL, pub.data, pub.len, &out->pub, NULL) == TPMIOT_OK &&
+	          out->pub.area.type == TPM2_ALG_KEYEDHASH &&
+	          read_tpm2b(object, "duplicate", sizeof(out->priv.buffer), out->priv.buffer,
+	              &out->priv.size) &&
+	          read_tpm2b(object, "seed", sizeof(out->seed.secret), out->seed.secret,
+	              &out->seed.size) &&
+	          (json_object_get(object, "data") == NULL ||
+	              enroll_json_get_binary(
+	                  object, "data", 1, SECRET_DATA_MAX, &out->data, NULL) == TPMIOT_OK);
+
+	if (ok)
+		memcpy(out->name, name, strlen(name) + 1);
+	tpmiot_buf_free(&pub);
+	return ok;
+}
+
+static bool
+is_new_name(const struct enroll_msg_issued *issued, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(issued->secrets[i].name, issued->secrets[at].name) == 0)
+			return false;
+	return true;
+}
+
+static enum tpmiot_rc
+read_secrets(const json_t *root, struct enroll_msg_issued *out, struct tpmiot_err *err)
+{
+	const json_t *list = json_object_get(root, "secrets"), *object;
+	bool ok = list == NULL ||
+	          (json_is_array(list) && json_array_size(list) <= ENROLL_MSG_SECRETS_MAX);
+	size_t i;
+
+	out->has_secrets = list != NULL;
+	if (ok)
+		json_array_foreach(list, i, object)
+		{
+			out->secrets_n = i + 1;
+			ok = read_secret(object, &out->secrets[i]) && is_new_name(out, i);
+			if (!ok)
+				break;
+		}
+	if (!ok)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "the CA's reply has no usable \"secrets\"");
+	return TPMIOT_OK;
+}
+
 static enum tpmiot_rc
 read_issued(const json_t *root, struct enroll_msg_issued *out, struct tpmiot_err *err)
 {
@@ -278,6 +362,8 @@ read_issued(const json_t *root, struct enroll_msg_issued *out, struct tpmiot_err
 	if (rc == TPMIOT_OK)
 		rc = enroll_json_get_text(root, "ca", ENROLL_MSG_REPLY_MAX, &out->ca, err);
 	if (rc == TPMIOT_OK)
+		rc = read_secrets(root, out, err);
+	if (rc == TPMIOT_OK)
 		memcpy(out->device_id, id, strlen(id) + 1);
 	return rc;
 }
@@ -286,7 +372,7 @@ enum tpmiot_rc
 enroll_msg_parse_issued(
     struct tpmiot_bytes json, struct enroll_msg_issued *out, struct tpmiot_err *err)
 {
-	struct enroll_msg_issued made = { TPMIOT_BUF_INIT, TPMIOT_BUF_INIT, "" };
+	struct enroll_msg_issued made = { .device_id = "" };
 	json_t *root = enroll_json_parse(json, err);
 	enum tpmiot_rc rc = root != NULL ? read_issued(root, &made, err) : TPMIOT_E_FORMAT;
 
@@ -303,6 +389,9 @@ enroll_msg_issued_free(struct enroll_msg_issued *issued)
 {
 	tpmiot_buf_free(&issued->certificate);
 	tpmiot_buf_free(&issued->ca);
+	for (size_t i = 0; i < issued->secrets_n; i++)
+		tpmiot_buf_free(&issued->secrets[i].data);
+	issued->secrets_n = 0;
 }
 
 static const char *

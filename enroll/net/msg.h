@@ -11,6 +11,7 @@
 
 #include <tpmiot/kdf.h>
 #include <tpmiot/pcr.h>
+#include <tpmiot/uri.h>
 
 #include "enroll/net/json.h"
 
@@ -36,6 +37,7 @@ struct enroll_msg_challenge {
 	struct tpmiot_buf session;                      /* text */
 	struct tpmiot_pcr_bank banks[TPMIOT_BANKS_MAX]; /* to be quoted: selections, no values */
 	size_t banks_n;                                 /* 0: no quote is wanted */
+	bool parent_wanted; /* there are secrets: the device key's parent is to be sent */
 };
 
 /* ak NULL: the one used last. */
@@ -58,6 +60,7 @@ struct enroll_msg_evidence {
 	const struct tpmiot_buf *attest;    /* TPM2B_ATTEST */
 	const struct tpmiot_buf *signature; /* TPMT_SIGNATURE */
 	const struct tpmiot_buf *csr;       /* DER */
+	const struct tpmiot_public *parent; /* NULL: not wanted */
 	/* A quote; banks_n 0: none */
 	const struct tpmiot_pcr_bank *banks;
 	size_t banks_n;
@@ -68,10 +71,24 @@ struct enroll_msg_evidence {
 TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_put_evidence(
     const struct enroll_msg_evidence *msg, struct tpmiot_buf *out, struct tpmiot_err *err);
 
+/* A secret, wrapped for the parent that was sent. */
+struct enroll_msg_secret {
+	char name[TPMIOT_KEY_NAME_MAX + 1];
+	struct tpmiot_public pub; /* a keyed-hash object */
+	TPM2B_PRIVATE priv;
+	TPM2B_ENCRYPTED_SECRET seed;
+	struct tpmiot_buf data;
+};
+
+#define ENROLL_MSG_SECRETS_MAX 16
+
 struct enroll_msg_issued {
 	struct tpmiot_buf certificate; /* PEM text, not looked into */
 	struct tpmiot_buf ca;          /* likewise */
 	char device_id[65];
+	bool has_secrets; /* the following are all there are; otherwise nothing is said of any */
+	size_t secrets_n;
+	struct enroll_msg_secret secrets[ENROLL_MSG_SECRETS_MAX];
 };
 
 TPMIOT_MUST_USE enum tpmiot_rc enroll_msg_parse_issued(

@@ -37,6 +37,21 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx
     const struct tpmiot_public *ak, const struct tpmiot_public *key, struct tpmiot_bytes nonce,
     struct tpmiot_bytes attest, struct tpmiot_bytes signature, struct tpmiot_err *err);
 
+/*
+ * Whether the key of a TPM2_Certify that was verified (`attest` is the same whole TPM2B_ATTEST) is
+ * a child of `parent`, and that a primary key of this hierarchy of the same TPM. The qualified name
+ * that the TPM stated is a hash over the Names of all ancestors (Part 1, clause 16), so the
+ * certification vouches for the parent, too. TPMIOT_E_VERIFY if not.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_attest_check_parent(OSSL_LIB_CTX *libctx,
+    struct tpmiot_bytes attest, const struct tpmiot_public *key, const struct tpmiot_public *parent,
+    TPM2_HANDLE hierarchy, struct tpmiot_err *err);
+
+/* The qualified name of an object: that of its parent (or the hierarchy's handle), and its Name. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_qualified_name(OSSL_LIB_CTX *libctx,
+    struct tpmiot_bytes parent, const struct tpmiot_public *pub, TPM2B_NAME *out,
+    struct tpmiot_err *err);
+
 #define TPMIOT_PCRS 24 /* PCRs of a bank (PC Client profile) */
 
 /* Values of PCRs in one bank. */

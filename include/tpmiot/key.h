@@ -98,6 +98,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_ecdh(struct tpmiot_key *key, const TPM
     struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /*
+ * Public area of a wrapped key's parent: TPM2_ReadPublic, or, of a hierarchy's storage key,
+ * TPM2_CreatePrimary and TPM2_FlushContext.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_parent_public(
+    struct tpmiot_key *key, struct tpmiot_public *out, struct tpmiot_err *err);
+
+/*
  * Appends what is sealed (of a TPMIOT_KEYFILE_SEALED only): TPM2_Unseal in a
  * salted session, so that the data cross the bus encrypted.
  */
@@ -109,8 +116,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_unseal(
  * bytes, else a sequence (TPM2_HMAC_Start, updates, TPM2_SequenceComplete). TPMIOT_E_USAGE for
  * another kind of key. Nobody but the TPM can check what comes back.
  */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_hmac(struct tpmiot_key *key, struct tpmiot_bytes message,
-    TPM2B_DIGEST *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_hmac(
+    struct tpmiot_key *key, struct tpmiot_bytes message, TPM2B_DIGEST *out, struct tpmiot_err *err);
 
 /*
  * Has the key loaded and gives its handle, for commands that take one. Hold

@@ -36,7 +36,10 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_statedir_write(const char *dir, const char
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_statedir_remove(
     const char *dir, const char *name, struct tpmiot_err *err);
 
-/* Calls fn with the NAME of each NAME.key in dir until it returns false. */
+/* Calls fn with the NAME of each NAME and suffix (".key") in dir until it returns false. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_statedir_each(const char *dir, const char *suffix,
+    bool (*fn)(void *arg, const char *name), void *arg, struct tpmiot_err *err);
+/* The same of NAME.key. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_statedir_each_key(
     const char *dir, bool (*fn)(void *arg, const char *name), void *arg, struct tpmiot_err *err);
 

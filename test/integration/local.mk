@@ -31,7 +31,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_factory.sh \
 	test/integration/test_operations.sh \
 	test/integration/test_message.sh \
-	test/integration/test_token.sh test/integration/test_token_verify.sh \
+	test/integration/test_secret.sh test/integration/test_token.sh test/integration/test_token_verify.sh \
 	test/integration/forge_jwt.py \
 	test/integration/wire_client.py
 

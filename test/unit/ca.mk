@@ -19,6 +19,7 @@ ca_tests = \
 	test/unit/test_ca_pcr \
 	test/unit/test_ca_renew \
 	test/unit/test_ca_dps \
+	test/unit/test_ca_secret \
 	test/unit/test_ca_crl \
 	test/unit/test_ca_profile \
 	test/unit/test_ca_http \
@@ -88,6 +89,10 @@ test_unit_test_ca_crl_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 test_unit_test_ca_pcr_SOURCES = test/unit/test_ca_pcr.c test/unit/enrolkit.c
 test_unit_test_ca_pcr_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_pcr_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
+
+test_unit_test_ca_secret_SOURCES = test/unit/test_ca_secret.c test/unit/enrolkit.c
+test_unit_test_ca_secret_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_secret_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 
 test_unit_test_ca_renew_SOURCES = test/unit/test_ca_renew.c test/unit/enrolkit.c
 test_unit_test_ca_renew_CFLAGS = $(CA_TEST_CFLAGS)

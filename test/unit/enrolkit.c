@@ -45,6 +45,8 @@ kit_device_make(struct kit_device *dev, const char *profile, X509 *issuer, EVP_P
 	struct tpmiot_err err;
 
 	softkey_make_ek(&dev->ek, profile);
+	tpmiot_template_srk_ecc(&area);
+	softkey_make(&dev->srk, &area);
 	tpmiot_template_ak_ecc(&area);
 	softkey_make(&dev->ak, &area);
 	tpmiot_template_key(TPMIOT_KEY_EC_P256, &area);
@@ -59,6 +61,7 @@ void
 kit_device_free(struct kit_device *dev)
 {
 	softkey_free(&dev->ek);
+	softkey_free(&dev->srk);
 	softkey_free(&dev->ak);
 	softkey_free(&dev->key);
 	X509_free(dev->ek_cert);
@@ -286,8 +289,8 @@ kit_set(json_t *body, const char *path, json_t *value)
 	assert_int_equal(json_object_set_new(body, path, value), 0);
 }
 
-static json_t *
-public_b64(const struct softkey *key)
+json_t *
+kit_public(const struct softkey *key)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	json_t *v;
@@ -313,8 +316,8 @@ cert_b64(const X509 *cert)
 json_t *
 kit_attest(const struct kit_device *dev)
 {
-	json_t *body = json_pack("{s:{s:o}, s:{s:o}}", "ek", "public", public_b64(&dev->ek), "ak",
-	    "public", public_b64(&dev->ak));
+	json_t *body = json_pack("{s:{s:o}, s:{s:o}}", "ek", "public", kit_public(&dev->ek), "ak",
+	    "public", kit_public(&dev->ak));
 
 	kit_set(body, "ek.certificate", cert_b64(dev->ek_cert));
 	kit_set(body, "ek.chain", json_pack("[o]", cert_b64(kit_link)));
@@ -353,11 +356,11 @@ kit_issue_with(const struct kit_device *dev, const json_t *challenge,
 	assert_int_equal(nonce.len, 32);
 	if (stale_nonce)
 		nonce.data[0] ^= 1;
-	softtpm_certify(
-	    ak, certified, (struct tpmiot_bytes){ nonce.data, nonce.len }, &attest, &sig);
+	softtpm_certify_under(ak, certified, &dev->srk,
+	    (struct tpmiot_bytes){ nonce.data, nonce.len }, &attest, &sig);
 	certkit_request(csr_key->pkey, "what the device would like to be", &csr);
 	body = json_pack("{s:O, s:{s:o, s:o, s:o}, s:o}", "session",
-	    json_object_get(challenge, "session"), "key", "public", public_b64(&dev->key), "attest",
+	    json_object_get(challenge, "session"), "key", "public", kit_public(&dev->key), "attest",
 	    kit_b64(attest.data, attest.len), "signature", kit_b64(sig.data, sig.len), "csr",
 	    kit_b64(csr.data, csr.len));
 	if (c != NULL)

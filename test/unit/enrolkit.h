@@ -21,7 +21,7 @@ int64_t kit_clock(void);
 
 /* TPMs and their maker: made once, for all tests of a program. */
 struct kit_device {
-	struct softkey ek, ak, key;
+	struct softkey ek, srk, ak, key;
 	X509 *ek_cert; /* NULL: none */
 	uint8_t ek_spki[CA_SHA256_LEN];
 };
@@ -79,6 +79,7 @@ json_t *kit_issue_with(const struct kit_device *dev, const json_t *challenge,
 /* Sets a member by its path, "ek.public". value is taken over. */
 void kit_set(json_t *body, const char *path, json_t *value);
 json_t *kit_b64(const void *data, size_t len);
+json_t *kit_public(const struct softkey *key);
 void kit_unb64(const json_t *value, struct tpmiot_buf *out);
 
 /* Both steps; fails the test unless they succeed. The second answer, and its request if asked for.

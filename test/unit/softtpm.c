@@ -214,6 +214,30 @@ softtpm_certify(const struct softkey *ak, const struct softkey *key, struct tpmi
 }
 
 void
+softtpm_certify_under(const struct softkey *ak, const struct softkey *key,
+    const struct softkey *parent, struct tpmiot_bytes nonce, struct tpmiot_buf *attest,
+    struct tpmiot_buf *signature)
+{
+	static const uint8_t owner[] = { 0x40, 0, 0, 1 };
+	struct tpmiot_buf content = TPMIOT_BUF_INIT;
+	struct soft_attest fields;
+	TPM2B_NAME of_parent;
+
+	soft_attest_init(&fields, key, nonce);
+	assert_int_equal(tpmiot_qualified_name(NULL, (struct tpmiot_bytes){ owner, sizeof(owner) },
+	                     &parent->pub, &of_parent, NULL),
+	    TPMIOT_OK);
+	assert_int_equal(
+	    tpmiot_qualified_name(NULL, (struct tpmiot_bytes){ of_parent.name, of_parent.size },
+	        &key->pub, &fields.qualified_name, NULL),
+	    TPMIOT_OK);
+	soft_attest_put(&fields, &content);
+	soft_put_tpm2b(content.data, content.len, attest);
+	softkey_sign_own(ak, content.data, content.len, signature);
+	tpmiot_buf_free(&content);
+}
+
+void
 soft_quote_init(struct soft_quote *quote, const struct softkey *ak, struct tpmiot_bytes nonce,
     const struct tpmiot_pcr_bank *banks, size_t n, TPMI_ALG_HASH hash)
 {

@@ -60,6 +60,11 @@ void soft_put_tpm2b(const void *data, size_t len, struct tpmiot_buf *out);
 void softtpm_certify(const struct softkey *ak, const struct softkey *key, struct tpmiot_bytes nonce,
     struct tpmiot_buf *attest, struct tpmiot_buf *signature);
 
+/* The same of a key under `parent`, a primary key of the owner hierarchy. */
+void softtpm_certify_under(const struct softkey *ak, const struct softkey *key,
+    const struct softkey *parent, struct tpmiot_bytes nonce, struct tpmiot_buf *attest,
+    struct tpmiot_buf *signature);
+
 /* A TPMS_ATTEST of TPM2_Quote. */
 struct soft_quote {
 	struct soft_attest head; /* its names are left out */

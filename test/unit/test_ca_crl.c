@@ -337,7 +337,8 @@ test_store_of_version_1(void **state)
 
 	ca_api_free(&kit->api);
 	ca_store_free(&kit->store);
-	kit_sql(kit, "DROP TABLE crls; DROP TABLE pcr_policies; DROP TABLE quotes;"
+	kit_sql(kit, "DROP TABLE crls; DROP TABLE registrations; DROP TABLE secrets; DROP TABLE "
+	             "pcr_policies; DROP TABLE quotes;"
 	             "ALTER TABLE audit DROP COLUMN pcrs; DROP TRIGGER certificates_revoked;"
 	             "DROP INDEX certificates_revoked; DROP INDEX certificates_end;"
 	             "DROP TABLE device_keys;"
