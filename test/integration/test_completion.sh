@@ -15,13 +15,13 @@ offers() {
 	printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort | tr '\n' ' '
 }
 
-check_is 'commands' "$(offers '')" 'doctor ek enroll renew reset secret status token '
+check_is 'commands' "$(offers '')" 'doctor dps ek enroll renew reset secret status token '
 check_is 'commands, begun' "$(offers re)" 'renew reset '
 check_is 'behind an option with a value' "$(offers --tcti = swtpm:port=1 s)" 'secret status '
 check_is 'only one command' "$(offers enroll '')" ' '
 check_is 'its options' "$(offers enroll --j)" '--join-token-file= --json '
 check_is 'not those of another command' "$(offers reset --join)" ' '
-check_is 'kinds of a command' "$(offers token '')" 'jws jwt '
+check_is 'kinds of a command' "$(offers token '')" 'jws jwt sas '
 check_is 'the options of a kind' "$(offers token jwt --au)" '--aud= '
 check_is 'not those of another kind' "$(offers token jws --au)" ' '
 check_is 'flags' "$(offers renew --rek)" '--rekey '
