@@ -19,7 +19,7 @@ get_bank(struct tpmiot_pcrset *set, TPMI_ALG_HASH alg)
 		at++;
 	if (at < set->n && set->bank[at].alg == alg)
 		return &set->bank[at];
-	if (set->n == TPMIOT_PCRSET_BANKS)
+	if (set->n == TPMIOT_BANKS_MAX)
 		return NULL;
 	memmove(&set->bank[at + 1], &set->bank[at], (set->n - at) * sizeof(set->bank[0]));
 	set->n++;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include <tpmiot/alg.h>
 #include <tpmiot/pcr.h>
 
@@ -51,13 +53,14 @@ take(struct tpmiot_pcr_bank *bank, uint32_t got, const TPML_DIGEST *values)
 {
 	uint32_t used = 0;
 
-	for (unsigned i = 0; i < TPMIOT_PCRS_MAX; i++) {
+	for (unsigned i = 0; i < TPMIOT_PCRS; i++) {
 		if ((got & (1u << i)) == 0)
 			continue;
 		if (used >= values->count ||
 		    values->digests[used].size != tpmiot_alg_md_size(bank->alg))
 			return false;
-		bank->value[i] = values->digests[used++];
+		memcpy(bank->values[i], values->digests[used].buffer, values->digests[used].size);
+		used++;
 	}
 	return used > 0 && used == values->count;
 }

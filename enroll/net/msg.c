@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include <tpmiot/device_id.h>
 #include <tpmiot/alg.h>
 #include <tpmiot/b64.h>
+#include <tpmiot/pcrset.h>
 
 #include "enroll/net/msg.h"
 
@@ -73,12 +73,13 @@ pcr_values(const struct tpmiot_pcr_bank *bank)
 	char number[4];
 	int i, failed = values == NULL;
 
-	for (i = 0; !failed && i < TPMIOT_PCRS_MAX; i++) {
+	for (i = 0; !failed && i < TPMIOT_PCRS; i++) {
 		if ((bank->selected & (1u << i)) == 0)
 			continue;
 		(void)snprintf(number, sizeof(number), "%d", i);
-		failed = json_object_set_new(values, number,
-		             enroll_json_binary(bank->value[i].buffer, bank->value[i].size)) != 0;
+		failed =
+		    json_object_set_new(values, number,
+		        enroll_json_binary(bank->values[i], tpmiot_alg_md_size(bank->alg))) != 0;
 	}
 	if (failed) {
 		json_decref(values);
@@ -87,23 +88,11 @@ pcr_values(const struct tpmiot_pcr_bank *bank)
 	return values;
 }
 
-/* The TPM's own word for a bank is OpenSSL's name in small letters. */
-static void
-bank_name(TPMI_ALG_HASH alg, char out[16])
-{
-	const char *name = tpmiot_alg_md_name(alg);
-	size_t i;
-
-	for (i = 0; name != NULL && name[i] != '\0' && i < 15; i++)
-		out[i] = (char)tolower((unsigned char)name[i]);
-	out[i] = '\0';
-}
-
 static json_t *
 quote(const struct enroll_msg_evidence *msg)
 {
 	json_t *root = json_object(), *pcrs = json_object();
-	char name[16];
+	struct tpmiot_buf name = TPMIOT_BUF_INIT;
 	bool failed;
 	size_t i;
 
@@ -113,9 +102,13 @@ quote(const struct enroll_msg_evidence *msg)
 	    json_object_set_new(root, "signature",
 	        enroll_json_binary(msg->quote_signature->data, msg->quote_signature->len)) != 0;
 	for (i = 0; i < msg->banks_n && !failed; i++) {
-		bank_name(msg->banks[i].alg, name);
-		failed = json_object_set_new(pcrs, name, pcr_values(&msg->banks[i])) != 0;
+		tpmiot_buf_reset(&name);
+		tpmiot_pcrset_put_bank(msg->banks[i].alg, &name);
+		failed = tpmiot_buf_cstr(&name) == NULL ||
+		         json_object_set_new(
+		             pcrs, tpmiot_buf_cstr(&name), pcr_values(&msg->banks[i])) != 0;
 	}
+	tpmiot_buf_free(&name);
 	failed = json_object_set_new(root, "pcrs", pcrs) != 0 || failed;
 	if (failed) {
 		json_decref(root);
@@ -193,8 +186,7 @@ read_registers(const json_t *list, uint32_t *out)
 	json_array_foreach(list, i, entry)
 	{
 		n = json_integer_value(entry);
-		if (!json_is_integer(entry) || n < 0 || n >= TPMIOT_PCRS_MAX ||
-		    (*out & (1u << n)) != 0)
+		if (!json_is_integer(entry) || n < 0 || n >= TPMIOT_PCRS || (*out & (1u << n)) != 0)
 			return false;
 		*out |= 1u << n;
 	}
@@ -217,7 +209,7 @@ read_pcrs(json_t *root, struct enroll_msg_challenge *out, struct tpmiot_err *err
 	{
 		struct tpmiot_pcr_bank *bank = &out->banks[out->banks_n++];
 
-		bank->alg = tpmiot_alg_from_md_name(name);
+		bank->alg = tpmiot_pcrset_bank_parse(name, strlen(name));
 		if (bank->alg == TPM2_ALG_ERROR || !read_registers(list, &bank->selected))
 			return tpmiot_err_set(
 			    err, TPMIOT_E_FORMAT, "the CA's reply has no usable \"pcrs\"");

@@ -52,7 +52,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_qualified_name(OSSL_LIB_CTX *libctx,
     struct tpmiot_bytes parent, const struct tpmiot_public *pub, TPM2B_NAME *out,
     struct tpmiot_err *err);
 
-#define TPMIOT_PCRS 24 /* PCRs of a bank (PC Client profile) */
+#define TPMIOT_PCRS 24     /* PCRs of a bank (PC Client profile) */
+#define TPMIOT_BANKS_MAX 4 /* banks of one quote */
 
 /* Values of PCRs in one bank. */
 struct tpmiot_pcr_bank {

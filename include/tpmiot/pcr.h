@@ -3,17 +3,8 @@
 #ifndef TPMIOT_PCR_H
 #define TPMIOT_PCR_H
 
+#include <tpmiot/attest.h>
 #include <tpmiot/tpm.h>
-
-#define TPMIOT_PCRS_MAX 24 /* registers of a PC client's bank */
-#define TPMIOT_BANKS_MAX 4
-
-/* Some registers of one bank. */
-struct tpmiot_pcr_bank {
-	TPMI_ALG_HASH alg;
-	uint32_t selected;                   /* bit n: register n */
-	TPM2B_DIGEST value[TPMIOT_PCRS_MAX]; /* of those that are selected */
-};
 
 /*
  * Reads the values of what is selected, by as many TPM2_PCR_Read as that takes (one for 8

@@ -10,10 +10,8 @@
 #include <tpmiot/attest.h>
 #include <tpmiot/buf.h>
 
-#define TPMIOT_PCRSET_BANKS 4
-
 struct tpmiot_pcrset {
-	struct tpmiot_pcr_bank bank[TPMIOT_PCRSET_BANKS]; /* in the order of their `alg` */
+	struct tpmiot_pcr_bank bank[TPMIOT_BANKS_MAX]; /* in the order of their `alg` */
 	size_t n;                                         /* 0: no PCR at all */
 };
 

@@ -34,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	if (tpmiot_pcrset_parse_selection(text, &set, &err) == TPMIOT_OK)
-		FUZZ_ASSERT(set.n > 0 && set.n <= TPMIOT_PCRSET_BANKS);
+		FUZZ_ASSERT(set.n > 0 && set.n <= TPMIOT_BANKS_MAX);
 	if (tpmiot_pcrset_parse_values(text, &set, &err) == TPMIOT_OK)
 		check_values(&set);
 	if (tpmiot_pcrset_parse_pcrread(text, &set, &err) == TPMIOT_OK)

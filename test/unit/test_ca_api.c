@@ -224,7 +224,9 @@ test_enrol_again_new_keys(void **state)
 {
 	struct kit *kit = *state;
 	/* A's TPM, reset: same EK, other AK and key. */
-	struct kit_device fresh = { kit_a.ek, kit_b.ak, kit_b.key, kit_a.ek_cert, { 0 } };
+	struct kit_device fresh = {
+		.ek = kit_a.ek, .ak = kit_b.ak, .key = kit_b.key, .ek_cert = kit_a.ek_cert
+	};
 	struct kit_answer answer;
 
 	kit_enrol(kit, &kit_a, NULL, &answer, NULL);
