@@ -224,9 +224,11 @@ test_enrol_again_new_keys(void **state)
 {
 	struct kit *kit = *state;
 	/* A's TPM, reset: same EK, other AK and key. */
-	struct kit_device fresh = {
-		.ek = kit_a.ek, .ak = kit_b.ak, .key = kit_b.key, .ek_cert = kit_a.ek_cert
-	};
+	struct kit_device fresh = { .ek = kit_a.ek,
+		.srk = kit_b.srk,
+		.ak = kit_b.ak,
+		.key = kit_b.key,
+		.ek_cert = kit_a.ek_cert };
 	struct kit_answer answer;
 
 	kit_enrol(kit, &kit_a, NULL, &answer, NULL);
