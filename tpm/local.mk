@@ -6,6 +6,7 @@ tpm_libtpmiot_tpm_la_LIBADD = lib/libtpmiot.la $(TSS_LIBS) $(PTHREAD_LIBS)
 tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/assure.c \
 	tpm/assure.h \
+	tpm/certify.c \
 	tpm/conn.c \
 	tpm/conn.h \
 	tpm/decrypt.c \

@@ -38,26 +38,6 @@ bytes(const struct tpmiot_buf *buf)
 	return (struct tpmiot_bytes){ buf->data, buf->len };
 }
 
-static enum tpmiot_rc
-certify(struct enroll_step *step, struct tpmiot_buf *attested, struct tpmiot_buf *signature,
-    struct tpmiot_err *err)
-{
-	TPM2_HANDLE ak, key;
-	enum tpmiot_rc rc;
-
-	tpmiot_tpm_lock(step->tpm);
-	rc = tpmiot_key_handle_loaded(step->ak, &ak, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_key_handle_loaded(step->key, &key, err);
-	if (rc == TPMIOT_OK) /* again: making room for the key may have cost it its place */
-		rc = tpmiot_key_handle_loaded(step->ak, &ak, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_certify(
-		    step->tpm, key, ak, bytes(&step->challenge.nonce), attested, signature, err);
-	tpmiot_tpm_unlock(step->tpm);
-	return rc;
-}
-
 /* Read, then quoted: if one changes in between, the CA sees that they do not fit. */
 static enum tpmiot_rc
 quote(struct enroll_step *step, struct tpmiot_buf *attested, struct tpmiot_buf *signature,
@@ -109,7 +89,8 @@ enroll_step_prove(
 	};
 	enum tpmiot_rc rc;
 
-	rc = certify(step, &attested, &signature, err);
+	rc = tpmiot_key_certify(
+	    step->key, step->ak, bytes(&step->challenge.nonce), &attested, &signature, err);
 	if (rc == TPMIOT_OK)
 		rc = quote(step, &quoted, &quote_signature, err);
 	if (rc == TPMIOT_OK)

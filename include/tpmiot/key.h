@@ -74,6 +74,16 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_sign_message(struct tpmiot_key *key,
     struct tpmiot_err *err);
 
 /*
+ * TPM2_Certify of the key by an AK of the same TPM, both with empty auth. attest and signature are
+ * replaced by TPM2B_ATTEST (with its size) and TPMT_SIGNATURE. What the TPM states is verified:
+ * where there is no resource manager a handle may have become another program's object. Then
+ * both keys are loaded once more; TPMIOT_E_VERIFY if that does not help.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_certify(struct tpmiot_key *key, struct tpmiot_key *ak,
+    struct tpmiot_bytes nonce, struct tpmiot_buf *attest, struct tpmiot_buf *signature,
+    struct tpmiot_err *err);
+
+/*
  * RSA decryption: TPM2_RSA_Decrypt in a salted session, so that what is decrypted
  * crosses the bus encrypted. Appends what the TPM answers; an `in` that is
  * shorter than the modulus is taken with zeros in front. A key made to sign only, or a

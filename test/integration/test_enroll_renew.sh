@@ -55,6 +55,27 @@ for kind in bare persistent ecc; do
 		    openssl verify -CAfile "$TPMIOT_STATE_DIR/ca.crt" "$TPMIOT_STATE_DIR/device.crt"
 	done
 done
+
+# Another program keeps a key in a TPM of three slots, without a resource manager.
+start_swtpm held persistent
+fresh held
+check 'held: enrol' enroll
+free_port
+start holder openssl s_server -provider default -provider tpmiot -accept "$PORT" -quiet \
+    -key "$TPMIOT_STATE_DIR/device.key" -cert "$TPMIOT_STATE_DIR/device.crt"
+wait_for holder port_answers "$PORT"
+openssl s_client -connect "localhost:$PORT" </dev/null >/dev/null 2>&1
+check 'held: a key that both have gives way' renew $NOW --rekey
+check 'held: and it fits' pair_fits
+openssl s_client -connect "localhost:$PORT" </dev/null >/dev/null 2>&1
+was=$(serial)
+check_fails 5 'no room.*resource manager' 'held: what others have stays' renew $NOW --rekey
+check_is 'held: nothing is lost' "$(serial)" "$was"
+stop holder TERM
+tpm2_flushcontext -t
+check 'held: room for AK and new key' renew $NOW --rekey
+check 'held: and it fits' pair_fits
+
 renew --json $NOW >"$T/json"
 check_is 'json' "$(python3 -c 'import json,sys; j=json.load(open(sys.argv[1])); print(j["result"], j["exit"])' "$T/json")" 'renewed 0'
 
