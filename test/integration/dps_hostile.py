@@ -120,7 +120,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         elif what == "raw":
             return self.answer(status, arg.encode())
         elif what == "big":
-            return self.answer(status, b'{"x":"' + b"a" * 200000 + b'"}')
+            return self.answer(status, b'{"x":"' + b"a" * 300000 + b'"}')
         self.answer(status, doc)
 
     do_PUT = do_GET = serve
