@@ -36,10 +36,10 @@ ca_vault_open(const char *dir, bool make, struct ca_vault *out, struct tpmiot_er
 		                (const char *)path.data);
 	else
 		rc = ca_file_read((const char *)path.data, TPMIOT_GCM_KEY_LEN, &key, err);
-	if (rc == TPMIOT_OK && key.len != TPMIOT_GCM_KEY_LEN)
+	if (rc == TPMIOT_OK && (key.data == NULL || key.len != TPMIOT_GCM_KEY_LEN))
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "%s is damaged: bring it back from a backup", (const char *)path.data);
-	if (rc == TPMIOT_OK)
+	else if (rc == TPMIOT_OK)
 		memcpy(out->key, key.data, sizeof(out->key));
 	tpmiot_buf_free(&key);
 	tpmiot_buf_free(&path);

@@ -165,14 +165,14 @@ check_hubs(const struct ca_config *config, struct tpmiot_err *err)
 {
 	struct ca_hub hubs[CA_HUBS_MAX];
 	size_t n = 0;
-	enum tpmiot_rc rc = TPMIOT_OK;
+	enum tpmiot_rc rc;
 
 	if (config->dps_scope[0] == '\0')
 		return TPMIOT_OK;
 	if (!tpmiot_dps_scope_valid(config->dps_scope))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "dps_scope: 1 to %d letters and digits",
 		    TPMIOT_DPS_SCOPE_MAX);
-	if ((rc = ca_hubs_parse(config->hubs, hubs, &n, err)) != TPMIOT_OK)
+	if (ca_hubs_parse(config->hubs, hubs, &n, err) != TPMIOT_OK)
 		return tpmiot_err_prefix(err, "hubs");
 	if (n == 0)
 		return tpmiot_err_set(

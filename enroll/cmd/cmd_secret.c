@@ -139,7 +139,7 @@ run_with(struct enroll_env *env, struct tpmiot_tpm **tpm, const struct enroll_ke
 
 	if (rc == TPMIOT_OK && (text = tpmiot_buf_cstr(&value)) == NULL)
 		rc = tpmiot_err_memory(err);
-	if (rc == TPMIOT_OK && strlen(text) != value.len)
+	else if (rc == TPMIOT_OK && strlen(text) != value.len)
 		rc = tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 		    "the value has a zero byte in it, which no environment takes; "
 		    "'tpmiot-enroll secret show' writes it to a pipe");

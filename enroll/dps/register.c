@@ -55,7 +55,8 @@ send_once(struct job *job, const char *path, bool put, struct enroll_http_reply 
 
 /* Again while the server is busy, or broke off behind the connection. */
 static enum tpmiot_rc
-send(struct job *job, const char *operation, struct enroll_http_reply *out, struct tpmiot_err *err)
+send_request(
+    struct job *job, const char *operation, struct enroll_http_reply *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc = TPMIOT_OK;
@@ -139,7 +140,7 @@ begin(struct job *job, struct tpmiot_buf *challenge, struct tpmiot_err *err)
 	enum tpmiot_rc rc = enroll_dps_put_request(&msg, &job->body, err);
 
 	if (rc == TPMIOT_OK)
-		rc = send(job, NULL, &reply, err);
+		rc = send_request(job, NULL, &reply, err);
 	if (rc == TPMIOT_OK && reply.status != 401)
 		rc = judge(&reply, err);
 	else if (rc == TPMIOT_OK)
@@ -201,7 +202,7 @@ ask(struct job *job, const char *operation, struct enroll_dps_answer *out, unsig
     struct tpmiot_err *err)
 {
 	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
-	enum tpmiot_rc rc = send(job, operation, &reply, err);
+	enum tpmiot_rc rc = send_request(job, operation, &reply, err);
 
 	if (rc == TPMIOT_OK && (reply.status < 200 || reply.status > 202))
 		rc = judge(&reply, err);

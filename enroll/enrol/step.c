@@ -73,7 +73,7 @@ enroll_step_prove(
 	struct tpmiot_buf csr = TPMIOT_BUF_INIT, body = TPMIOT_BUF_INIT;
 	struct tpmiot_buf quoted = TPMIOT_BUF_INIT, quote_signature = TPMIOT_BUF_INIT;
 	struct tpmiot_buf reply = TPMIOT_BUF_INIT;
-	struct tpmiot_public parent;
+	struct tpmiot_public parent = { .raw_len = 0 };
 	const struct enroll_msg_evidence msg = {
 		.session = &step->challenge.session,
 		.secret = step->secret.len > 0 ? &step->secret : NULL,

@@ -238,6 +238,18 @@ enrol_b(struct kit *kit)
 	enrol(kit, &kit_b, NULL);
 }
 
+/* A has two certificates for its key; the older one was revoked for a compromise. */
+static void
+key_revoked(struct kit *kit)
+{
+	enrol(kit, &kit_a, NULL);
+	kit_now += 9;
+	enrol(kit, &kit_a, NULL);
+	kit_sql(kit, "UPDATE certificates SET state = 1, reason = 1"
+	             " WHERE not_before = (SELECT min(not_before) FROM certificates)");
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM certificates WHERE state = 0"), 1);
+}
+
 static void
 token_spent(struct kit *kit)
 {
@@ -352,6 +364,13 @@ test_first_step_refusals(void **state)
 }
 
 /* ---- Second step -------------------------------------------------------------------------- */
+
+/* Nothing is wrong with it. */
+static json_t *
+same_key(const struct ask *a)
+{
+	return kit_issue(&kit_a, a->challenge);
+}
 
 static json_t *
 stale_nonce(const struct ask *a)
@@ -555,6 +574,7 @@ static const struct refusal second_step[] = {
 	{ "CSR extended", NULL, edited, "csr-invalid", 422, .path = "csr", .change = extend },
 	{ "CSR changed", NULL, edited, "csr-invalid", 422, .path = "csr", .change = flip_last },
 	{ "CSR for another key", NULL, csr_for_other_key, "csr-key-mismatch", 422 },
+	{ "a key of a revoked certificate", key_revoked, same_key, "key-revoked", 403 },
 	{ "another device's key", enrol_b, others_key, "key-already-certified", 409 },
 	{ "blocked meanwhile", NULL, after_block, "device-blocked", 403 },
 	{ "enrolment closed meanwhile", NULL, after_closing, "ek-not-listed", 403 },
