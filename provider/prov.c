@@ -65,17 +65,14 @@ static const OSSL_ALGORITHM rands[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-#define ENCODERS(name)                                                                             \
+/* clang-format off */
+#define ENCODERS(name) \
 	{ name, PROPS ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der, NULL }, \
-	    { name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem,     \
-		    NULL },                                                                        \
-	    { name, PROPS ",output=der,structure=PrivateKeyInfo", prov_encoder_private_der,        \
-		    NULL },                                                                        \
-	    { name, PROPS ",output=pem,structure=PrivateKeyInfo", prov_encoder_private_pem,        \
-		    NULL },                                                                        \
-	{                                                                                          \
-		name, PROPS ",output=text", prov_encoder_text, NULL                                \
-	}
+	{ name, PROPS ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem, NULL }, \
+	{ name, PROPS ",output=der,structure=PrivateKeyInfo", prov_encoder_private_der, NULL }, \
+	{ name, PROPS ",output=pem,structure=PrivateKeyInfo", prov_encoder_private_pem, NULL }, \
+	{ name, PROPS ",output=text", prov_encoder_text, NULL }
+/* clang-format on */
 
 static const OSSL_ALGORITHM encoders[] = {
 	ENCODERS("RSA"),
@@ -85,13 +82,13 @@ static const OSSL_ALGORITHM encoders[] = {
 };
 
 /* Two answers to some questions: the longer one while nobody else opens files (peers.h). */
-#define KEY_DECODERS                                                                               \
-	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL },                                     \
-	    { "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL },                  \
-	    { "RSA-PSS", PROPS ",input=der,structure=TSS2", prov_decoder_pss, NULL },              \
-	{                                                                                          \
-		"EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL                     \
-	}
+/* clang-format off */
+#define KEY_DECODERS \
+	{ "DER", PROPS ",input=pem", prov_decoder_pem, NULL }, \
+	{ "RSA", PROPS ",input=der,structure=TSS2", prov_decoder_rsa, NULL }, \
+	{ "RSA-PSS", PROPS ",input=der,structure=TSS2", prov_decoder_pss, NULL }, \
+	{ "EC", PROPS ",input=der,structure=TSS2", prov_decoder_ec, NULL }
+/* clang-format on */
 
 #define SPKI ",input=der,structure=SubjectPublicKeyInfo"
 
@@ -108,12 +105,12 @@ static const OSSL_ALGORITHM decoders_alone[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-#define KEY_STORES                                                                                 \
-	{ "tpmiot", PROPS, prov_store_key, "keys in the state directory and in the TPM" },         \
-	    { "handle", PROPS, prov_store_key, "persistent keys, as in tpm2-openssl" },            \
-	{                                                                                          \
-		"object", PROPS, prov_store_key, "key files, as in tpm2-openssl"                   \
-	}
+/* clang-format off */
+#define KEY_STORES \
+	{ "tpmiot", PROPS, prov_store_key, "keys in the state directory and in the TPM" }, \
+	{ "handle", PROPS, prov_store_key, "persistent keys, as in tpm2-openssl" }, \
+	{ "object", PROPS, prov_store_key, "key files, as in tpm2-openssl" }
+/* clang-format on */
 
 static const OSSL_ALGORITHM stores[] = {
 	KEY_STORES,
