@@ -95,6 +95,18 @@ check_quotes(struct ca_api *api, const struct ca_admission *as, struct ca_proble
 	    "group without pcrs and pcr_policies.");
 }
 
+/* Nor does it wait for a program: what the operator has asked for is not left out. */
+static bool
+check_hook(const struct ca_api *api, struct ca_problem *problem)
+{
+	if (api->config->hook[0] == '\0')
+		return true;
+	ca_refuse(problem, CA_PROBLEM_EXTERNAL_POLICY,
+	    "the operator's hook has to be asked, which a registration by Azure's protocol does "
+	    "not do");
+	return ca_refuse_next(problem, "Enrol this device with tpmiot-enroll enroll.");
+}
+
 bool
 ca_dps_decide(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_job *job,
     struct ca_admission *out)
@@ -116,7 +128,7 @@ ca_dps_decide(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_job
 		who.token_sha256 = digest.buffer;
 	}
 	return ca_decide(api, &who, x->now, out, &x->problem) &&
-	       check_quotes(api, out, &x->problem);
+	       check_quotes(api, out, &x->problem) && check_hook(api, &x->problem);
 }
 
 /* ---- Signatures --------------------------------------------------------------------------- */

@@ -396,6 +396,9 @@ test_begin_refused(void **state)
 	set(&kit->config.pcrs, "sha256:0");
 	expect_refused(kit, "pump-1", NULL, request(&kit_a.ek, &srk), 400, "quote-required");
 	set(&kit->config.pcrs, "");
+	set(&kit->config.hook, "/bin/true");
+	expect_refused(kit, "pump-1", NULL, request(&kit_a.ek, &srk), 403, "external-policy");
+	set(&kit->config.hook, "");
 	/* A storage key that may leave its TPM proves nothing. */
 	area.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_FIXEDTPM;
 	leaky = srk;
