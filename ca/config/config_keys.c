@@ -96,7 +96,7 @@ static const struct ca_key config_keys[] = {
 	    "How long sessions are sealed with the same key.", HOUR, 365 * DAY },
 	{ "rate_limit", CA_KEY_LIMIT, AT(rate_limit), "60",
 	    "Enrolments that one address may begin in a minute, or off.", 1, 1000000 },
-	{ "issue_limit", CA_KEY_LIMIT, AT(issue_limit), "100",
+	{ "issue_limit", CA_KEY_LIMIT, AT(issue_limit), "1000",
 	    "Certificates that one device (one EK) gets in a day, or off.", 1, 1000000 },
 	{ "max_body", CA_KEY_NUMBER, AT(max_body), "65536", "Largest request body in bytes.", 4096,
 	    1048576 },
