@@ -27,8 +27,8 @@ struct server {
 	uint16_t port;
 	enum tpmiot_rc rc;
 	int ticks;
-	int settled; /* how often */
-	bool broken; /* nothing can be made durable */
+	int settled;                  /* how often */
+	bool broken;                  /* nothing can be made durable */
 	struct ca_children *children; /* NULL: every request is answered at once */
 	char program[128];
 };
@@ -589,7 +589,7 @@ setup_children(void **state)
 		.tls = server_tls,
 		.max_body = MAX_BODY,
 		.max_connections = 100,
-		.timeout = TIMEOUT,
+		.timeout = 10 * TIMEOUT, /* a program may take long on a busy machine */
 		.handler = echo,
 		.tick = tick,
 		.arg = s };
