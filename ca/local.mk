@@ -22,7 +22,8 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/dps/step_result.c ca/dps/subject.c ca/dps/wire.c ca/dps/wire.h \
 	ca/enrol/admit.c ca/enrol/admit.h ca/enrol/api.c ca/enrol/api.h ca/enrol/api_int.h \
 	ca/enrol/client.c ca/enrol/decide.c ca/enrol/evidence.c ca/enrol/evidence.h \
-	ca/enrol/hook.c ca/enrol/hook.h ca/http/child.c ca/http/child.h \
+	ca/enrol/hook.c ca/enrol/hook.h ca/enrol/issue_hook.c ca/enrol/issue_int.h \
+	ca/enrol/issue_proof.c ca/enrol/issue_record.c ca/http/child.c ca/http/child.h \
 	ca/enrol/problem.c ca/enrol/problem.h ca/enrol/quote.c ca/enrol/quote.h ca/enrol/seal.c ca/enrol/seal.h \
 	ca/enrol/step_attest.c ca/enrol/step_issue.c ca/enrol/step_renew.c ca/enrol/steps.c \
 	ca/enrol/ticket.c ca/enrol/ticket.h ca/enrol/wire.c ca/enrol/wire.h \

@@ -62,6 +62,14 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cli_group(const struct ca_cli *cli, const char
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_number(
     const char *what, const char *value, int64_t *out, struct tpmiot_err *err);
 
+/*
+ * Operands that are numbers of rows, each of a `what`: removes these rows and audits each, all
+ * or none of them.
+ */
+typedef enum tpmiot_rc ca_cli_remove(struct ca_store *store, int64_t id, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_cli_remove_rows(struct ca_cli *cli, int argc, char **argv,
+    const char *what, ca_cli_remove *remove_row, struct tpmiot_err *err);
+
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_config(
     const struct ca_cli *cli, struct ca_config *out, struct tpmiot_err *err);
 /* Opens DIR's store as cli->store; ca_cli_main() closes it. */

@@ -193,3 +193,35 @@ ca_cli_end(struct ca_cli *cli, enum tpmiot_rc rc, struct tpmiot_err *err)
 	ca_store_rollback(cli->store);
 	return rc;
 }
+
+static enum tpmiot_rc
+remove_row_of(struct ca_cli *cli, const char *what, const char *number, ca_cli_remove *remove_row,
+    struct tpmiot_err *err)
+{
+	int64_t id = 0;
+	enum tpmiot_rc rc = ca_cli_number(what, number, &id, err);
+
+	if (rc == TPMIOT_OK)
+		rc = remove_row(cli->store, id, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_audit(cli, "", NULL, err, "%s %lld", what, (long long)id);
+	return rc;
+}
+
+enum tpmiot_rc
+ca_cli_remove_rows(struct ca_cli *cli, int argc, char **argv, const char *what,
+    ca_cli_remove *remove_row, struct tpmiot_err *err)
+{
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, argc, &first, err);
+
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_store(cli, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_store_begin(cli->store, err);
+	if (rc != TPMIOT_OK)
+		return rc;
+	for (int i = first; i < argc && rc == TPMIOT_OK; i++)
+		rc = remove_row_of(cli, what, argv[i], remove_row, err);
+	return ca_cli_end(cli, rc, err);
+}

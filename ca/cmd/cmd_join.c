@@ -161,32 +161,8 @@ ca_cmd_join_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 	return rc;
 }
 
-static enum tpmiot_rc
-remove_all(struct ca_cli *cli, char **ids, int n, struct tpmiot_err *err)
-{
-	enum tpmiot_rc rc = ca_store_begin(cli->store, err);
-
-	if (rc != TPMIOT_OK)
-		return rc;
-	for (int i = 0; i < n && rc == TPMIOT_OK; i++) {
-		int64_t id = 0;
-
-		rc = ca_cli_number("token", ids[i], &id, err);
-		if (rc == TPMIOT_OK)
-			rc = ca_token_remove(cli->store, id, err);
-		if (rc == TPMIOT_OK)
-			rc = ca_cli_audit(cli, "", NULL, err, "token %lld", (long long)id);
-	}
-	return ca_cli_end(cli, rc, err);
-}
-
 enum tpmiot_rc
 ca_cmd_join_remove(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, argc, &first, err);
-
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	return rc == TPMIOT_OK ? remove_all(cli, argv + first, argc - first, err) : rc;
+	return ca_cli_remove_rows(cli, argc, argv, "token", ca_token_remove, err);
 }

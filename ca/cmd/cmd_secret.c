@@ -252,32 +252,8 @@ ca_cmd_secret_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err 
 	return rc;
 }
 
-static enum tpmiot_rc
-remove_one(struct ca_cli *cli, const char *text, struct tpmiot_err *err)
-{
-	int64_t id = 0;
-	enum tpmiot_rc rc = ca_cli_number("secret", text, &id, err);
-
-	if (rc == TPMIOT_OK)
-		rc = ca_secret_remove(cli->store, id, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_audit(cli, "", NULL, err, "secret %lld", (long long)id);
-	return rc;
-}
-
 enum tpmiot_rc
 ca_cmd_secret_remove(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, argc, &first, err);
-
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
-	if (rc != TPMIOT_OK)
-		return rc;
-	for (int i = first; i < argc && rc == TPMIOT_OK; i++)
-		rc = remove_one(cli, argv[i], err);
-	return ca_cli_end(cli, rc, err);
+	return ca_cli_remove_rows(cli, argc, argv, "secret", ca_secret_remove, err);
 }

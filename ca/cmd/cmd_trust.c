@@ -267,23 +267,5 @@ ca_cmd_trust_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *
 enum tpmiot_rc
 ca_cmd_trust_remove(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, argc, &first, err);
-
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
-	if (rc != TPMIOT_OK)
-		return rc;
-	for (int i = first; i < argc && rc == TPMIOT_OK; i++) {
-		int64_t id = 0;
-
-		rc = ca_cli_number("certificate", argv[i], &id, err);
-		if (rc == TPMIOT_OK)
-			rc = ca_root_remove(cli->store, id, err);
-		if (rc == TPMIOT_OK)
-			rc = ca_cli_audit(cli, "", NULL, err, "certificate %lld", (long long)id);
-	}
-	return ca_cli_end(cli, rc, err);
+	return ca_cli_remove_rows(cli, argc, argv, "certificate", ca_root_remove, err);
 }
