@@ -18,6 +18,10 @@ enum attack_server {
 	AT_LISTED,  /* enrolment = listed */
 	AT_LATER,   /* open, its clock an hour ahead */
 	AT_EARLIER, /* open, its clock an hour behind */
+	AT_PCRS,    /* open, asks for SHA-256 PCRs 0 and 7, whose policy allows no values yet */
+	AT_HOOK,    /* open, asks a program that does as the file DIR/behaviour says */
+	AT_CRL,     /* open, with revocation lists, of which none may be missing */
+	AT_CRL_LAX, /* the same, and any may be missing */
 	AT_SERVERS  /* how many */
 };
 
@@ -25,6 +29,7 @@ struct attack_env {
 	struct wire servers[AT_SERVERS];
 	struct kit store;          /* only its path: for kit_snapshot() and kit_count() */
 	const char *ca, *dir;      /* tpmiot-ca and its directory */
+	const char *dir_of_maker;  /* where the first call wrote */
 	struct kit_device dev;     /* the attacker's: a genuine TPM, P-256, not enrolled */
 	struct kit_device rsa;     /* another one of his, RSA 2048 */
 	struct kit_device victim;  /* enrolled before the attacks */
@@ -59,6 +64,7 @@ struct attack {
 	TPMA_OBJECT flip;
 	void (*edit)(TPMT_PUBLIC *area);
 	void (*forge)(struct soft_attest *attest);
+	void (*forge_quote)(struct soft_quote *quote);
 	struct certkit_spec cert;
 	const char *text;
 };
@@ -75,7 +81,16 @@ struct attack_table {
 	}
 
 extern const struct attack_table attack_ek[], attack_ek_cert[], attack_ak[], attack_key[],
-    attack_certify[], attack_session[], attack_json[]; /* each ends with a row of NULL */
+    attack_certify[], attack_session[], attack_json[], attack_quote[], attack_parent[],
+    attack_operator_rules[]; /* each ends with a row of NULL */
+
+/* Intermediates of the maker, by what is the matter with their revocation lists. */
+#define ATTACK_PLANT "maker's plant"            /* nothing */
+#define ATTACK_PLANT_REVOKED "revoked plant"    /* it is on the maker's own list */
+#define ATTACK_PLANT_SILENT "plant without"     /* there is none */
+#define ATTACK_PLANT_LATE "plant of yesterday"  /* it has ended */
+#define ATTACK_PLANT_FORGED "plant of somebody" /* another key signed it */
+#define ATTACK_REVOKED "4711"                   /* the serial number on all of these lists */
 
 /* Every field of both requests, each wrong in every way. */
 void attack_fields(struct attack_env *env);
@@ -85,10 +100,16 @@ void attack_http(struct attack_env *env);
 void attack_renewals(struct attack_env *env);
 void attack_races(struct attack_env *env);
 
+/* What the tables refuse, done right. */
+void attack_quotes_accepted(struct attack_env *env);
+void attack_secrets(struct attack_env *env);
+void attack_hook_accepts(struct attack_env *env);
+
 /* ---- for the tables ---- */
 
 /* A device's public area, in the form that the wire has. */
 json_t *attack_public(const struct softkey *key);
+json_t *attack_cert(const X509 *cert);
 /* The same key under another public area: its attributes flipped, then edited. */
 struct softkey attack_claim(const struct softkey *key, const struct attack *row);
 /* Takes the binary member at `path`, changes it, puts it back. */

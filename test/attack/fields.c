@@ -10,6 +10,7 @@ static const struct field {
 	const char *broken;  /* problem of what is cut, extended or changed at an end */
 	const char *swapped; /* problem of the other device's */
 	int broken_status, swapped_status;
+	enum attack_server server;
 } fields[] = {
 	{ "ek.public", false, false, "ek-unsupported", "ek-certificate-mismatch", 422, 422 },
 	{ "ek.certificate", false, true, "ek-certificate-invalid", "ek-certificate-mismatch", 422,
@@ -22,6 +23,9 @@ static const struct field {
 	{ "key.attest", true, false, "certify-invalid", "certify-invalid", 422, 422 },
 	{ "key.signature", true, false, "certify-invalid", "certify-invalid", 422, 422 },
 	{ "csr", true, false, "csr-invalid", "csr-key-mismatch", 422, 422 },
+	{ "parent", true, true, "parent-invalid", "parent-invalid", 422, 422 },
+	{ "quote.attest", true, false, "quote-invalid", "quote-invalid", 422, 422, AT_PCRS },
+	{ "quote.signature", true, false, "quote-invalid", "quote-invalid", 422, 422, AT_PCRS },
 };
 
 /* ---- What is done to a field ---------------------------------------------------------- */
@@ -117,7 +121,9 @@ send(struct run *run, const char *how, json_t *body, int status, const char *typ
 	static const char clause[] = "every field: sizes checked, nothing behind, one record";
 	const struct field *field = run->field;
 	char what[96];
-	const struct attack row = { .what = what, .status = status, .type = type };
+	const struct attack row = {
+		.what = what, .status = status, .type = type, .server = field->server
+	};
 
 	snprintf(what, sizeof(what), "%s %s", field->path, how);
 	attack_expect(run->env, clause, &row,
@@ -167,26 +173,36 @@ attack_field(struct run *run)
 	send(run, "of 9000 bytes", body, 400, MALFORMED);
 }
 
+/* A second step with everything that may be in one. */
+static json_t *
+whole(struct attack_env *env, enum attack_server server, const struct kit_device *dev)
+{
+	struct wire_answer first;
+	struct tpmiot_pcrset values;
+	json_t *body;
+
+	if (!attack_send(env, server, "/v1/attestations", kit_attest(dev), &first))
+		fail_msg("no first step");
+	body = kit_issue(dev, first.doc);
+	kit_measure(&values, "sha256:0,7");
+	kit_set(body, "parent", attack_public(&dev->srk));
+	kit_set(body, "quote", kit_quote(&dev->ak, first.doc, &values, NULL));
+	wire_answer_free(&first);
+	return body;
+}
+
 void
 attack_fields(struct attack_env *env)
 {
 	struct run run = { .env = env };
 	struct kit_device other;
-	struct wire_answer mine, others;
 
 	kit_device_make(&other, "L-2", kit_root, kit_root_key);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		run.field = &fields[i];
 		if (fields[i].second) {
-			if (!attack_send(
-			        env, AT_OPEN, "/v1/attestations", kit_attest(&env->dev), &mine) ||
-			    !attack_send(
-			        env, AT_OPEN, "/v1/attestations", kit_attest(&other), &others))
-				fail_msg("no first step");
-			run.good = kit_issue(&env->dev, mine.doc);
-			run.others = kit_issue(&other, others.doc);
-			wire_answer_free(&mine);
-			wire_answer_free(&others);
+			run.good = whole(env, fields[i].server, &env->dev);
+			run.others = whole(env, fields[i].server, &other);
 		} else {
 			run.good = kit_attest(&env->dev);
 			run.others = json_deep_copy(env->victim_first);

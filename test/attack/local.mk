@@ -10,6 +10,9 @@ test_attack_attack_SOURCES = test/attack/main.c test/attack/attack.h \
 	test/attack/ak_key.c \
 	test/attack/certify.c \
 	test/attack/session.c \
+	test/attack/quote.c \
+	test/attack/parent.c \
+	test/attack/operator.c \
 	test/attack/http.c
 test_attack_attack_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
 test_attack_attack_LDADD = test/wire/libwire.la

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	attack maker DIR              makes DIR/maker.pem for the CA to trust
- *	attack run DIR CA CADIR OPEN TOKEN LISTED LATER EARLIER
+ *	attack maker DIR              makes DIR/maker.pem for the CA to trust, and DIR/crls
+ *	attack run DIR CA CADIR PORT…
  *
- * CA is the program tpmiot-ca, the rest are ports. Prints TAP.
+ * CA is the program tpmiot-ca, the ports are those of attack.h's servers, in their order. Prints
+ * TAP.
  */
 #include "attack.h"
 
@@ -140,13 +141,11 @@ attack_expect(struct attack_env *env, const char *clause, const struct attack *r
     const char *path, json_t *body, X509 *cert, EVP_PKEY *key)
 {
 	struct tpmiot_buf before = TPMIOT_BUF_INIT, after = TPMIOT_BUF_INIT;
-	json_t *entry = last_audit(env);
-	const json_int_t id = json_integer_value(json_object_get(entry, "id"));
+	const json_int_t id = kit_count(&env->store, "SELECT coalesce(max(id), 0) FROM audit");
 	struct wire_answer answer;
 	char got[512];
 	bool ok;
 
-	json_decref(entry);
 	kit_snapshot(&env->store, &before);
 	ok = post_as(env, row, path, body, cert, key, &answer) && answer.status == row->status &&
 	     strcmp(answer.type, row->type) == 0;
@@ -207,6 +206,18 @@ attack_public(const struct softkey *key)
 	tpmiot_public_put(&key->pub, &buf);
 	v = kit_b64(buf.data, buf.len);
 	tpmiot_buf_free(&buf);
+	return v;
+}
+
+json_t *
+attack_cert(const X509 *cert)
+{
+	struct tpmiot_buf der = TPMIOT_BUF_INIT;
+	json_t *v;
+
+	certkit_put(cert, &der);
+	v = kit_b64(der.data, der.len);
+	tpmiot_buf_free(&der);
 	return v;
 }
 
@@ -358,33 +369,77 @@ open_in(const char *dir, const char *name, const char *mode)
 }
 
 static void
+write_key(const char *dir, const char *name, EVP_PKEY *key)
+{
+	FILE *file = open_in(dir, name, "w");
+
+	assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+	fclose(file);
+}
+
+static EVP_PKEY *
+read_key(const char *dir, const char *name)
+{
+	FILE *file = open_in(dir, name, "r");
+	EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+
+	assert_non_null(key);
+	fclose(file);
+	return key;
+}
+
+/* The list of an issuer of this name, whatever else it is. */
+static void
+write_list(const char *dir, const char *issuer, EVP_PKEY *key, long ends)
+{
+	const struct certkit_spec named = { .subject = issuer, .key = kit_link_key };
+	X509 *cert = certkit_issue(&named);
+	X509_CRL *crl = certkit_crl(cert, key, ATTACK_REVOKED, ends);
+	char name[64];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "crls/%s", issuer);
+	file = open_in(dir, name, "w");
+	assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
+	fclose(file);
+	X509_CRL_free(crl);
+	X509_free(cert);
+}
+
+static void
 write_maker(const char *dir)
 {
-	FILE *cert = open_in(dir, "maker.pem", "w"), *key = open_in(dir, "maker.key", "w");
+	FILE *cert = open_in(dir, "maker.pem", "w");
 
 	assert_int_equal(PEM_write_X509(cert, kit_root), 1);
-	assert_int_equal(PEM_write_PrivateKey(key, kit_root_key, NULL, NULL, 0, NULL, NULL), 1);
 	fclose(cert);
-	fclose(key);
+	write_key(dir, "maker.key", kit_root_key);
+	write_key(dir, "plant.key", kit_link_key);
+	write_list(dir, "maker", kit_root_key, 0);
+	write_list(dir, ATTACK_PLANT, kit_link_key, 0);
+	write_list(dir, ATTACK_PLANT_REVOKED, kit_link_key, 0);
+	write_list(dir, ATTACK_PLANT_LATE, kit_link_key, -60);
+	write_list(dir, ATTACK_PLANT_FORGED, kit_root_key, 0);
 }
 
 static void
 read_maker(const char *dir)
 {
-	struct certkit_spec link = { .subject = "maker's plant", .extensions = CERTKIT_CA };
-	FILE *cert = open_in(dir, "maker.pem", "r"), *key = open_in(dir, "maker.key", "r");
+	struct certkit_spec link = { .subject = ATTACK_PLANT, .extensions = CERTKIT_CA };
+	FILE *cert = open_in(dir, "maker.pem", "r");
 
 	X509_free(kit_root);
 	X509_free(kit_link);
 	EVP_PKEY_free(kit_root_key);
+	EVP_PKEY_free(kit_link_key);
 	kit_root = PEM_read_X509(cert, NULL, NULL, NULL);
-	kit_root_key = PEM_read_PrivateKey(key, NULL, NULL, NULL);
+	kit_root_key = read_key(dir, "maker.key");
+	kit_link_key = read_key(dir, "plant.key");
 	link.key = kit_link_key;
 	link.issuer = kit_root;
 	link.issuer_key = kit_root_key;
 	kit_link = certkit_issue(&link);
 	fclose(cert);
-	fclose(key);
 }
 
 int
@@ -404,6 +459,7 @@ main(int argc, char **argv)
 		return 2;
 	read_maker(argv[2]);
 	env.dir = argv[4];
+	env.dir_of_maker = argv[2];
 	snprintf(env.store.path, sizeof(env.store.path), "%s/store.db", env.dir);
 	snprintf(ca_file, sizeof(ca_file), "%s/ca.crt", env.dir);
 	for (int i = 0; i < AT_SERVERS; i++)
@@ -422,10 +478,17 @@ main(int argc, char **argv)
 	run_tables(&env, attack_certify);
 	run_tables(&env, attack_session);
 	run_tables(&env, attack_json);
+	run_tables(&env, attack_quote);
+	run_tables(&env, attack_parent);
+	run_tables(&env, attack_operator_rules);
 	doing = "HTTP, renewals, races";
 	attack_http(&env);
 	attack_renewals(&env);
 	attack_races(&env);
+	doing = "what is right";
+	attack_quotes_accepted(&env);
+	attack_secrets(&env);
+	attack_hook_accepts(&env);
 	check_scene(&env);
 	printf("1..%u\n", tests);
 	doing = NULL;

@@ -22,6 +22,13 @@ serve_with() {
 }
 
 [ -x "$ATTACK" ] || skip_all 'test/attack is not built'
+mkdir "$T/crls"
+cat >"$T/hook" <<HOOK
+#!/bin/bash
+cat >/dev/null
+. "$T/behaviour"
+HOOK
+chmod 755 "$T/hook"
 "$ATTACK" maker "$T" || die 'attack maker'
 make_ca
 tpmiot-ca --dir="$CADIR" trust add "$T/maker.pem" >"$T/out" || die 'trust add'
@@ -30,10 +37,14 @@ serve_with token 0 --set enrolment=token
 serve_with listed 0 --set enrolment=listed
 serve_with later 3600 --set enrolment=open
 serve_with earlier -3600 --set enrolment=open
+serve_with pcrs 0 --set enrolment=open --set pcrs=sha256:0,7 --set pcr_policies=fw
+serve_with hook 0 --set enrolment=open --set hook="$T/hook" --set hook_timeout=1
+serve_with crl 0 --set enrolment=open --set ek_crls="$T/crls"
+serve_with crl-lax 0 --set enrolment=open --set ek_crls="$T/crls" --set ek_crl_missing=accept
 "$ATTACK" run "$T" "$CA" "$CADIR" "${PORTS[@]}" 2>"$T/attack.err" >"$T/attack.out" || { note "exit $?"; show "$T/attack.err"; }
 cat "$T/attack.out"
 grep -q "^1\.\." "$T/attack.out" || echo "Bail out! the attacks ended early"
-for server in open token listed later earlier; do
+for server in open token listed later earlier pcrs hook crl crl-lax; do
 	alive $server || {
 		echo "not ok - the server $server is gone"
 		show "$T/$server.log"

@@ -13,7 +13,8 @@
 
 #include "certkit.h"
 
-#define YEAR (365L * 24 * 3600)
+#define DAY (24L * 3600)
+#define YEAR (365 * DAY)
 
 long certkit_now = CERTKIT_NOW;
 
@@ -27,12 +28,12 @@ add_common_name(X509_NAME *name, const char *text)
 }
 
 static void
-set_serial(X509 *cert, const char *decimal)
+set_serial(ASN1_INTEGER *serial, const char *decimal)
 {
 	BIGNUM *n = NULL;
 
-	assert_true(BN_dec2bn(&n, decimal != NULL ? decimal : "4097") > 0);
-	assert_non_null(BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)));
+	assert_true(BN_dec2bn(&n, decimal) > 0);
+	assert_non_null(BN_to_ASN1_INTEGER(n, serial));
 	BN_free(n);
 }
 
@@ -100,7 +101,7 @@ certkit_issue(const struct certkit_spec *spec)
 	assert_non_null(cert);
 	assert_int_equal(
 	    X509_set_version(cert, spec->version != 0 ? spec->version - 1 : X509_VERSION_3), 1);
-	set_serial(cert, spec->serial);
+	set_serial(X509_get_serialNumber(cert), spec->serial != NULL ? spec->serial : "4097");
 	add_common_name(name, spec->subject);
 	assert_int_equal(X509_set_subject_name(cert, name), 1);
 	X509_NAME_free(name);
@@ -124,6 +125,39 @@ certkit_put(const X509 *cert, struct tpmiot_buf *out)
 	assert_true(len > 0);
 	tpmiot_buf_put(out, der, (size_t)len);
 	OPENSSL_free(der);
+}
+
+static void
+add_revoked(X509_CRL *crl, const char *serial, ASN1_TIME *since)
+{
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+
+	assert_non_null(entry);
+	set_serial(number, serial);
+	assert_int_equal(X509_REVOKED_set_serialNumber(entry, number), 1);
+	assert_int_equal(X509_REVOKED_set_revocationDate(entry, since), 1);
+	assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+	ASN1_INTEGER_free(number);
+}
+
+X509_CRL *
+certkit_crl(const X509 *issuer, EVP_PKEY *key, const char *serial, long ends)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)certkit_now - DAY);
+	ASN1_TIME *end = ASN1_TIME_set(NULL, (time_t)certkit_now + (ends != 0 ? ends : DAY));
+
+	assert_non_null(crl);
+	assert_int_equal(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)), 1);
+	assert_int_equal(X509_CRL_set1_lastUpdate(crl, begin), 1);
+	assert_int_equal(X509_CRL_set1_nextUpdate(crl, end), 1);
+	if (serial != NULL)
+		add_revoked(crl, serial, begin);
+	assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+	ASN1_TIME_free(begin);
+	ASN1_TIME_free(end);
+	return crl;
 }
 
 void

@@ -52,6 +52,12 @@ X509 *certkit_issue(const struct certkit_spec *spec);
 /* Appends its DER. */
 void certkit_put(const X509 *cert, struct tpmiot_buf *out);
 
+/*
+ * A list by this issuer, of a day ago: with this serial number (decimal; NULL: none) on it, until
+ * `ends` seconds from certkit_now (0: a day). The caller owns it.
+ */
+X509_CRL *certkit_crl(const X509 *issuer, EVP_PKEY *key, const char *serial, long ends);
+
 /* Appends a PKCS#10 request in DER, signed by key. */
 void certkit_request(EVP_PKEY *key, const char *common_name, struct tpmiot_buf *out);
 

@@ -378,6 +378,69 @@ kit_issue(const struct kit_device *dev, const json_t *challenge)
 	return kit_issue_with(dev, challenge, &dev->key, &dev->ak, false, &dev->key);
 }
 
+void
+kit_measure(struct tpmiot_pcrset *set, const char *selection)
+{
+	struct tpmiot_err err;
+
+	assert_ok(tpmiot_pcrset_parse_selection(selection, set, &err));
+	for (size_t b = 0; b < set->n; b++)
+		for (size_t i = 0; i < TPMIOT_PCRS; i++)
+			memset(set->bank[b].values[i], (int)(0x30 + i),
+			    tpmiot_alg_md_size(set->bank[b].alg));
+}
+
+/* {"sha256": {"0": …}} */
+static json_t *
+pcr_values(const struct tpmiot_pcrset *set)
+{
+	json_t *banks = json_object();
+	char number[8];
+
+	for (size_t b = 0; b < set->n; b++) {
+		struct tpmiot_buf name = TPMIOT_BUF_INIT;
+		json_t *bank = json_object();
+
+		for (unsigned i = 0; i < TPMIOT_PCRS; i++) {
+			if ((set->bank[b].selected >> i & 1) == 0)
+				continue;
+			snprintf(number, sizeof(number), "%u", i);
+			json_object_set_new(bank, number,
+			    kit_b64(set->bank[b].values[i], tpmiot_alg_md_size(set->bank[b].alg)));
+		}
+		tpmiot_pcrset_put_bank(set->bank[b].alg, &name);
+		json_object_set_new(banks, tpmiot_buf_cstr(&name), bank);
+		tpmiot_buf_free(&name);
+	}
+	return banks;
+}
+
+json_t *
+kit_quote(const struct softkey *ak, const json_t *challenge, const struct tpmiot_pcrset *values,
+    void (*forge)(struct soft_quote *quote))
+{
+	struct tpmiot_buf nonce = TPMIOT_BUF_INIT, content = TPMIOT_BUF_INIT;
+	struct tpmiot_buf attest = TPMIOT_BUF_INIT, sig = TPMIOT_BUF_INIT;
+	struct soft_quote quote;
+	json_t *made;
+
+	kit_unb64(json_object_get(challenge, "nonce"), &nonce);
+	soft_quote_init(&quote, ak, (struct tpmiot_bytes){ nonce.data, nonce.len }, values->bank,
+	    values->n, TPM2_ALG_SHA256);
+	if (forge != NULL)
+		forge(&quote);
+	soft_quote_put(&quote, &content);
+	soft_put_tpm2b(content.data, content.len, &attest);
+	softkey_sign_own(ak, content.data, content.len, &sig);
+	made = json_pack("{s:o, s:o, s:o}", "attest", kit_b64(attest.data, attest.len), "signature",
+	    kit_b64(sig.data, sig.len), "pcrs", pcr_values(values));
+	tpmiot_buf_free(&nonce);
+	tpmiot_buf_free(&content);
+	tpmiot_buf_free(&attest);
+	tpmiot_buf_free(&sig);
+	return made;
+}
+
 static void
 expect_ok(const struct kit_answer *answer)
 {

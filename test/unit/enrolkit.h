@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+#include <tpmiot/pcrset.h>
+
 #include "ca/enrol/api.h"
 
 /* Time stands still where certkit.h has it, until a test moves it. */
@@ -75,6 +77,12 @@ json_t *kit_issue(const struct kit_device *dev, const json_t *challenge);
 json_t *kit_issue_with(const struct kit_device *dev, const json_t *challenge,
     const struct softkey *certified, const struct softkey *ak, bool stale_nonce,
     const struct softkey *csr_key);
+
+/* What a device measures: these PCRs, each of its bank with a value that is made up. */
+void kit_measure(struct tpmiot_pcrset *set, const char *selection);
+/* The member "quote": these values, by this AK over the challenge's nonce; forge may be NULL. */
+json_t *kit_quote(const struct softkey *ak, const json_t *challenge,
+    const struct tpmiot_pcrset *values, void (*forge)(struct soft_quote *quote));
 
 /* Sets a member by its path, "ek.public". value is taken over. */
 void kit_set(json_t *body, const char *path, json_t *value);

@@ -2,7 +2,6 @@
 /* PCR policies: what is asked for, quotes that hold and that do not, values that are allowed. */
 #include "enrolkit.h"
 
-#include <tpmiot/pcrset.h>
 #include <tpmiot/template.h>
 
 #define ASK "enrolment = open\npcrs = sha256:0,7\n"
@@ -12,62 +11,22 @@
 static struct tpmiot_pcrset values;
 
 static void
-set_values(const char *text)
+set_values(const char *selection)
 {
-	struct tpmiot_err err;
-
-	assert_ok(tpmiot_pcrset_parse_selection(text, &values, &err));
-	for (size_t b = 0; b < values.n; b++)
-		for (size_t i = 0; i < TPMIOT_PCRS; i++)
-			memset(values.bank[b].values[i], (int)(0x30 + i), 32);
+	kit_measure(&values, selection);
 }
 
-static json_t *
-values_json(const struct tpmiot_pcrset *set)
+static void
+stale(struct soft_quote *quote)
 {
-	json_t *banks = json_object();
-	char number[8];
-
-	for (size_t b = 0; b < set->n; b++) {
-		struct tpmiot_buf name = TPMIOT_BUF_INIT;
-		json_t *bank = json_object();
-
-		for (unsigned i = 0; i < TPMIOT_PCRS; i++) {
-			if ((set->bank[b].selected >> i & 1) == 0)
-				continue;
-			snprintf(number, sizeof(number), "%u", i);
-			json_object_set_new(bank, number, kit_b64(set->bank[b].values[i], 32));
-		}
-		tpmiot_pcrset_put_bank(set->bank[b].alg, &name);
-		json_object_set_new(banks, tpmiot_buf_cstr(&name), bank);
-		tpmiot_buf_free(&name);
-	}
-	return banks;
+	quote->head.extra_data.buffer[0] ^= 1;
 }
 
 /* A quote of `values` by ak, over the challenge's nonce. */
 static json_t *
 quote_by(const struct softkey *ak, const json_t *challenge, bool stale_nonce)
 {
-	struct tpmiot_buf nonce = TPMIOT_BUF_INIT, content = TPMIOT_BUF_INIT;
-	struct tpmiot_buf attest = TPMIOT_BUF_INIT, sig = TPMIOT_BUF_INIT;
-	struct soft_quote quote;
-	json_t *made;
-
-	kit_unb64(json_object_get(challenge, "nonce"), &nonce);
-	nonce.data[0] ^= stale_nonce;
-	soft_quote_init(&quote, ak, (struct tpmiot_bytes){ nonce.data, nonce.len }, values.bank,
-	    values.n, TPM2_ALG_SHA256);
-	soft_quote_put(&quote, &content);
-	soft_put_tpm2b(content.data, content.len, &attest);
-	softkey_sign_own(ak, content.data, content.len, &sig);
-	made = json_pack("{s:o, s:o, s:o}", "attest", kit_b64(attest.data, attest.len), "signature",
-	    kit_b64(sig.data, sig.len), "pcrs", values_json(&values));
-	tpmiot_buf_free(&nonce);
-	tpmiot_buf_free(&content);
-	tpmiot_buf_free(&attest);
-	tpmiot_buf_free(&sig);
-	return made;
+	return kit_quote(ak, challenge, &values, stale_nonce ? stale : NULL);
 }
 
 static void

@@ -567,32 +567,16 @@ sound_path(void)
 	path.ek_spec = (struct certkit_spec){
 		.key = ek_rsa.pkey, .issuer_key = other_key, .extensions = CERTKIT_EK_RSA
 	};
+	path.ek_spec.serial = "4711";
 	return path;
 }
 
 static void
-add_list(struct path *path, X509 *issuer, EVP_PKEY *key, X509 *revoked)
+add_list(struct path *path, X509 *issuer, EVP_PKEY *key, const char *revoked)
 {
-	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)path->now - 86400);
-	ASN1_TIME *end = ASN1_TIME_set(
-	    NULL, (time_t)path->now + (path->list_ends != 0 ? path->list_ends : 86400));
-	X509_REVOKED *entry;
+	X509_CRL *crl = certkit_crl(issuer, key, revoked, path->list_ends);
 
-	assert_int_equal(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)), 1);
-	assert_int_equal(X509_CRL_set1_lastUpdate(crl, begin), 1);
-	assert_int_equal(X509_CRL_set1_nextUpdate(crl, end), 1);
-	if (revoked != NULL) {
-		entry = X509_REVOKED_new();
-		assert_int_equal(
-		    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked)), 1);
-		assert_int_equal(X509_REVOKED_set_revocationDate(entry, begin), 1);
-		assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
-	}
-	assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
 	assert_true(sk_X509_CRL_push(path->crls.lists, crl) > 0);
-	ASN1_TIME_free(begin);
-	ASN1_TIME_free(end);
 }
 
 static enum tpmiot_rc
@@ -617,7 +601,7 @@ check_path(struct path *path, struct tpmiot_err *err)
 		assert_int_equal(X509_STORE_add_cert(roots, path->root), 1);
 	if (path->sub_list)
 		add_list(path, path->sub, path->forged ? ca_key : other_key,
-		    path->revoked ? path->ek : NULL);
+		    path->revoked ? "4711" : NULL);
 	if (path->root_list)
 		add_list(path, path->root, ca_key, NULL);
 	rc = tpmiot_ekcert_check_path_crls(
