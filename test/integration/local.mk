@@ -3,6 +3,7 @@
 check_PROGRAMS += test/integration/tpmcount
 test_integration_tpmcount_SOURCES = test/integration/tpmcount.c
 test_integration_tpmcount_CFLAGS = $(AM_CFLAGS) $(MU_CFLAGS)
+test_integration_tpmcount_LDADD = $(MU_LIBS)
 EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/counts.sh test/integration/lib.sh \
 	test/integration/test_attacks.sh test/integration/test_ca_backup.sh test/integration/test_ca_cli.sh \
