@@ -19,6 +19,7 @@ LIB_TESTS = \
 	test/unit/test_duplicate \
 	test/unit/test_ekcert \
 	test/unit/test_err \
+	test/unit/test_gcm \
 	test/unit/test_jws \
 	test/unit/test_kdf \
 	test/unit/test_keyfile \
@@ -46,6 +47,7 @@ test_unit_test_sas_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_duplicate_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_err_LDADD = $(LIB_TEST_LIBS)
+test_unit_test_gcm_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_jws_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_kdf_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_keyfile_LDADD = $(LIB_TEST_LIBS)

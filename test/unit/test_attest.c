@@ -407,6 +407,87 @@ test_verify_certify_ak_without_scheme(void **state)
 	    TPMIOT_E_VERIFY, &err, "signing scheme");
 }
 
+/* ---- whose child a certified key is ------------------------------------------- */
+
+static enum tpmiot_rc
+check_parent(const struct tpmiot_buf *attest, const struct softkey *child,
+    const struct softkey *parent, TPM2_HANDLE hierarchy, struct tpmiot_err *err)
+{
+	uint8_t *copy = exact_copy(attest->data, attest->len);
+	enum tpmiot_rc rc = tpmiot_attest_check_parent(NULL,
+	    (struct tpmiot_bytes){ copy, attest->len }, &child->pub, &parent->pub, hierarchy, err);
+
+	free(copy);
+	return rc;
+}
+
+static void
+make_srk(struct softkey *srk)
+{
+	TPMT_PUBLIC area;
+
+	tpmiot_template_srk_ecc(&area);
+	softkey_make(srk, &area);
+}
+
+static void
+test_check_parent(void **state)
+{
+	struct tpmiot_buf attest = TPMIOT_BUF_INIT, sig = TPMIOT_BUF_INIT;
+	struct softkey srk, other, claimed;
+	struct tpmiot_err err = { 0 };
+	TPMT_PUBLIC area;
+
+	(void)state;
+	make_srk(&srk);
+	make_srk(&other);
+	softtpm_certify_under(&ak, &key, &srk, NONCE, &attest, &sig);
+	assert_ok(check_parent(&attest, &key, &srk, TPM2_RH_OWNER, &err), &err);
+	assert_refused(check_parent(&attest, &key, &other, TPM2_RH_OWNER, &err), TPMIOT_E_VERIFY,
+	    &err, "parent");
+	assert_refused(check_parent(&attest, &key, &srk, TPM2_RH_ENDORSEMENT, &err),
+	    TPMIOT_E_VERIFY, &err, "parent");
+	assert_refused(check_parent(&attest, &other_key, &srk, TPM2_RH_OWNER, &err),
+	    TPMIOT_E_VERIFY, &err, "parent");
+	claimed = srk; /* the same key, said to be another object */
+	area = srk.pub.area;
+	area.objectAttributes ^= TPMA_OBJECT_NODA;
+	softkey_claim(&claimed, &area);
+	assert_refused(check_parent(&attest, &key, &claimed, TPM2_RH_OWNER, &err), TPMIOT_E_VERIFY,
+	    &err, "parent");
+	tpmiot_buf_free(&attest);
+	tpmiot_buf_free(&sig);
+	softkey_free(&srk);
+	softkey_free(&other);
+}
+
+static void
+test_check_parent_malformed(void **state)
+{
+	struct tpmiot_buf attest = TPMIOT_BUF_INIT, sig = TPMIOT_BUF_INIT;
+	struct softkey srk;
+	struct tpmiot_err err = { 0 };
+	size_t len;
+
+	(void)state;
+	make_srk(&srk);
+	softtpm_certify_under(&ak, &key, &srk, NONCE, &attest, &sig);
+	len = attest.len;
+	for (attest.len = 0; attest.len < len; attest.len++)
+		assert_refused(check_parent(&attest, &key, &srk, TPM2_RH_OWNER, &err),
+		    TPMIOT_E_FORMAT, &err, "malformed");
+	tpmiot_buf_put_u8(&attest, 0);
+	assert_refused(check_parent(&attest, &key, &srk, TPM2_RH_OWNER, &err), TPMIOT_E_FORMAT,
+	    &err, "malformed");
+	attest.len = len;
+	attest.data[7] = 0x18; /* a quote */
+	assert_refused(
+	    check_parent(&attest, &key, &srk, TPM2_RH_OWNER, &err), TPMIOT_E_FORMAT, &err, "type");
+	tpmiot_buf_free(&attest);
+	tpmiot_buf_free(&sig);
+	softkey_free(&srk);
+}
+
 /* ---- the software TPM itself -------------------------------------------------- */
 
 static void
@@ -493,6 +574,8 @@ main(void)
 		certified_test(test_verify_certify_other_ak),
 		certified_test(test_verify_certify_other_scheme),
 		certified_test(test_verify_certify_ak_without_scheme),
+		cmocka_unit_test(test_check_parent),
+		cmocka_unit_test(test_check_parent_malformed),
 		cmocka_unit_test(test_softtpm_activate),
 	};
 

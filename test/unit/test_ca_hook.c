@@ -82,6 +82,153 @@ test_hook_without_runner(void **state)
 	kit->config.hook = before;
 }
 
+/* ---- What changes while the hook works -------------------------------------------------- */
+
+/* The question that waits for its answer, and the reply that came of it. No server is behind. */
+static struct {
+	ca_child_done *done;
+	void *arg;
+	int status;
+	char body[2048];
+} asked;
+
+static enum tpmiot_rc
+ask(void *arg, const char *program, const struct tpmiot_buf *input, unsigned timeout,
+    ca_child_done *done, void *done_arg, struct tpmiot_err *err)
+{
+	(void)arg, (void)program, (void)timeout, (void)err;
+	assert_int_equal(input->data[input->len - 1], '\n');
+	asked.done = done;
+	asked.arg = done_arg;
+	asked.status = 0;
+	return TPMIOT_OK;
+}
+
+void
+ca_http_answer(void *turn, const struct ca_http_reply *reply)
+{
+	(void)turn;
+	assert_int_equal(asked.status, 0);
+	asked.status = reply->status;
+	snprintf(asked.body, sizeof(asked.body), "%.*s", (int)reply->body.len,
+	    (const char *)reply->body.data);
+}
+
+static void
+answer(const char *text)
+{
+	const struct ca_child_result result = { CA_CHILD_EXITED, 0, (const uint8_t *)text,
+		strlen(text) };
+
+	asked.done(asked.arg, &result);
+}
+
+/* The second step, until the hook is asked. Takes body over. */
+static void
+post_and_wait(struct kit *kit, json_t *body, X509 *client)
+{
+	char *text = json_dumps(body, JSON_COMPACT);
+	const struct ca_http_request req = { .method = "POST",
+		.path = "/v1/certificates",
+		.content_type = "application/json",
+		.body = (uint8_t *)text,
+		.body_len = strlen(text),
+		.peer_host = "192.0.2.7",
+		.peer_cert = client };
+	struct ca_http_reply reply = { .status = 200 };
+
+	ca_api_handle(kit->api, &req, &reply);
+	assert_int_equal(reply.status, CA_HTTP_LATER);
+	free(text);
+	json_decref(body);
+}
+
+static const struct meanwhile {
+	const char *what;
+	bool renewal;
+	const char *sql; /* NULL: nothing happens */
+	const char *answer, *type;
+	int status;
+} meanwhile[] = {
+	{ "an enrolment", false, NULL, "{\"decision\": \"allow\"}", "", 200 },
+	{ "a renewal", true, NULL, "{\"decision\": \"allow\"}", "", 200 },
+	{ "an enrolment is denied", false, NULL, "{\"decision\": \"deny\"}", "external-policy",
+	    403 },
+	{ "a renewal gets nonsense", true, NULL, "?", "server-error", 503 },
+	{ "the certificate that is renewed is revoked", true,
+	    "UPDATE certificates SET state = 1, revoked_at = 1", "{\"decision\": \"allow\"}",
+	    "certificate-revoked", 403 },
+	{ "the device that renews is blocked", true, "UPDATE devices SET state = 1",
+	    "{\"decision\": \"allow\"}", "device-blocked", 403 },
+	{ "the device that renews is released", true,
+	    "DELETE FROM aks; DELETE FROM certificates; DELETE FROM devices",
+	    "{\"decision\": \"allow\"}", "client-certificate-invalid", 403 },
+	{ "the maker is trusted no more", false, "DELETE FROM roots", "{\"decision\": \"allow\"}",
+	    "session-expired", 410 },
+};
+
+static X509 *
+enrolled(struct kit *kit)
+{
+	struct kit_answer got;
+	X509 *cert;
+
+	kit_enrol(kit, &kit_a, NULL, &got, NULL);
+	cert = kit_leaf(&got, "certificate");
+	kit_answer_free(&got);
+	return cert;
+}
+
+static void
+check_meanwhile(struct kit *kit, const struct meanwhile *m)
+{
+	struct tpmiot_buf before = TPMIOT_BUF_INIT, after = TPMIOT_BUF_INIT;
+	X509 *cert = m->renewal ? enrolled(kit) : NULL;
+	struct kit_answer first;
+	char urn[64];
+
+	kit->config.hook = (char *)(uintptr_t) "/hook";
+	ca_api_set_run(kit->api, ask, NULL);
+	kit_post_as(kit, cert, m->renewal ? "/v1/renewals" : "/v1/attestations",
+	    m->renewal ? json_object() : kit_attest(&kit_a), &first);
+	assert_int_equal(first.status, 200);
+	post_and_wait(kit, kit_issue(&kit_a, first.doc), cert);
+	if (m->sql != NULL)
+		kit_sql(kit, m->sql);
+	kit_snapshot(kit, &before);
+	answer(m->answer);
+	kit_snapshot(kit, &after);
+	snprintf(urn, sizeof(urn), "urn:tpmiot:problem:%s\"", m->type);
+	if (asked.status != m->status || (m->status != 200 && strstr(asked.body, urn) == NULL))
+		fail_msg("%s: %d %s", m->what, asked.status, asked.body);
+	if (m->status != 200 &&
+	    (before.len != after.len || memcmp(before.data, after.data, after.len) != 0))
+		fail_msg("%s: the store changed", m->what);
+	kit_answer_free(&first);
+	tpmiot_buf_free(&before);
+	tpmiot_buf_free(&after);
+	X509_free(cert);
+}
+
+/* The hook is asked before the store is locked: what it allows is decided on once more. */
+static void
+test_hook_meanwhile(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(meanwhile) / sizeof(meanwhile[0]); i++) {
+		struct kit *kit;
+		void *fresh;
+		char *hook;
+
+		kit_setup(&fresh);
+		kit = fresh;
+		hook = kit->config.hook;
+		check_meanwhile(kit, &meanwhile[i]);
+		kit->config.hook = hook;
+		kit_teardown(&fresh);
+	}
+}
+
 int
 main(void)
 {
@@ -89,6 +236,7 @@ main(void)
 		cmocka_unit_test(test_hook_judge),
 		cmocka_unit_test(test_hook_put),
 		cmocka_unit_test_setup_teardown(test_hook_without_runner, kit_setup, kit_teardown),
+		cmocka_unit_test(test_hook_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("ca_hook", tests, kit_group_setup, kit_group_teardown);

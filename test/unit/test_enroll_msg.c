@@ -345,6 +345,177 @@ test_parse_issued(void **state)
 	    TPMIOT_E_FORMAT, &err, "\"ca\"");
 }
 
+/* ---- Secrets in the answer -------------------------------------------------------------- */
+
+static json_t *
+binary(const void *data, size_t len)
+{
+	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
+	json_t *v;
+
+	tpmiot_b64_encode(data, len, &buf);
+	v = json_stringn((char *)buf.data, buf.len);
+	tpmiot_buf_free(&buf);
+	return v;
+}
+
+static json_t *
+public_of(const TPMT_PUBLIC *area)
+{
+	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
+	struct tpmiot_public pub;
+	struct tpmiot_err err;
+	json_t *v;
+
+	assert_ok(tpmiot_public_from_area(NULL, area, &pub, &err), &err);
+	tpmiot_public_put(&pub, &buf);
+	v = binary(buf.data, buf.len);
+	tpmiot_buf_free(&buf);
+	return v;
+}
+
+static json_t *
+secret_named(const char *name)
+{
+	const TPMT_PUBLIC sealed = { .type = TPM2_ALG_KEYEDHASH,
+		.nameAlg = TPM2_ALG_SHA256,
+		.objectAttributes = TPMA_OBJECT_USERWITHAUTH,
+		.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
+		.unique.keyedHash = { .size = 32 } };
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", name, "kind", "data", "public",
+	    public_of(&sealed), "duplicate", binary("\0\3abc", 5), "seed", binary("\0\2de", 4),
+	    "data", binary("ciphertext", 10));
+}
+
+/* Takes `secrets` over. */
+static enum tpmiot_rc
+parse_secrets(json_t *secrets, struct enroll_msg_issued *out, struct tpmiot_err *err)
+{
+	json_t *root = json_loads(ISSUED, 0, NULL);
+	enum tpmiot_rc rc;
+	char *reply;
+
+	json_object_set_new(root, "secrets", secrets);
+	reply = json_dumps(root, JSON_COMPACT);
+	rc = enroll_msg_parse_issued(text(reply), out, err);
+	free(reply);
+	json_decref(root);
+	return rc;
+}
+
+static json_t *
+many_secrets(int n)
+{
+	json_t *list = json_array();
+	char name[8];
+
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		json_array_append_new(list, secret_named(name));
+	}
+	return list;
+}
+
+static void
+test_parse_secrets(void **state)
+{
+	struct enroll_msg_issued issued;
+	struct tpmiot_err err = { 0 };
+	json_t *one = secret_named("wifi");
+
+	(void)state;
+	assert_ok(enroll_msg_parse_issued(text(ISSUED), &issued, &err), &err);
+	assert_false(issued.has_secrets); /* nothing is said: what is kept stays */
+	enroll_msg_issued_free(&issued);
+	assert_ok(parse_secrets(json_array(), &issued, &err), &err);
+	assert_true(issued.has_secrets); /* there are none: what is kept goes */
+	assert_int_equal(issued.secrets_n, 0);
+	enroll_msg_issued_free(&issued);
+	json_object_del(one, "data");
+	assert_ok(
+	    parse_secrets(json_pack("[o, o]", one, secret_named("api.key")), &issued, &err), &err);
+	assert_int_equal(issued.secrets_n, 2);
+	assert_string_equal(issued.secrets[0].name, "wifi");
+	assert_int_equal(issued.secrets[0].data.len, 0);
+	assert_string_equal(issued.secrets[1].name, "api.key");
+	assert_int_equal(issued.secrets[1].pub.area.type, TPM2_ALG_KEYEDHASH);
+	assert_int_equal(issued.secrets[1].priv.size, 3);
+	assert_memory_equal(issued.secrets[1].priv.buffer, "abc", 3);
+	assert_int_equal(issued.secrets[1].seed.size, 2);
+	assert_memory_equal(issued.secrets[1].seed.secret, "de", 2);
+	assert_memory_equal(issued.secrets[1].data.data, "ciphertext", 10);
+	enroll_msg_issued_free(&issued);
+	assert_ok(parse_secrets(many_secrets(ENROLL_MSG_SECRETS_MAX), &issued, &err), &err);
+	assert_int_equal(issued.secrets_n, ENROLL_MSG_SECRETS_MAX);
+	enroll_msg_issued_free(&issued);
+}
+
+static void
+refuse_secrets(json_t *secrets)
+{
+	struct enroll_msg_issued issued;
+	struct tpmiot_err err = { 0 };
+
+	assert_refused(parse_secrets(secrets, &issued, &err), TPMIOT_E_FORMAT, &err, "\"secrets\"");
+}
+
+/* One that is right, with this member set to `value` (NULL: taken away); behind a sound one. */
+static void
+refuse_secret(const char *member, json_t *value)
+{
+	json_t *bad = secret_named("bad");
+
+	if (value == NULL)
+		json_object_del(bad, member);
+	else
+		json_object_set_new(bad, member, value);
+	refuse_secrets(json_pack("[o, o]", secret_named("good"), bad));
+}
+
+static void
+test_parse_secrets_refused(void **state)
+{
+	static const char *const names[] = { "", ".hidden", "../x", "a/b", "a b", "good",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	static const char *const required[] = { "name", "public", "duplicate", "seed" };
+	static uint8_t huge[9001];
+	TPMT_PUBLIC area;
+
+	(void)state;
+	refuse_secrets(json_object());
+	refuse_secrets(json_null());
+	refuse_secrets(json_pack("[i]", 1));
+	refuse_secrets(json_pack("[[]]"));
+	refuse_secrets(many_secrets(ENROLL_MSG_SECRETS_MAX + 1));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		refuse_secret("name", json_string(names[i]));
+	for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
+		refuse_secret(required[i], NULL);
+		refuse_secret(required[i], json_integer(7));
+		refuse_secret(required[i], json_string(""));
+		refuse_secret(required[i], json_string("AA*A"));
+	}
+	tpmiot_template_srk_ecc(&area); /* no keyed-hash object */
+	refuse_secret("public", public_of(&area));
+	refuse_secret("public", binary("\0\10nonsense", 10));
+	for (size_t i = 0; i < 2; i++) { /* sizes of a TPM2B */
+		const char *const member = i == 0 ? "duplicate" : "seed";
+
+		refuse_secret(member, binary("\0", 1));
+		refuse_secret(member, binary("\0\0", 2));
+		refuse_secret(member, binary("\0\4abc", 5));
+		refuse_secret(member, binary("\0\2abc", 5));
+		refuse_secret(member, binary("\377\377abc", 5));
+		huge[0] = 0x23; /* 8,999, which are there */
+		huge[1] = 0x27;
+		refuse_secret(member, binary(huge, sizeof(huge)));
+	}
+	refuse_secret("data", json_string(""));
+	refuse_secret("data", json_integer(7));
+	refuse_secret("data", binary(huge, sizeof(huge)));
+}
+
 static void
 test_parse_problem_is_cleaned(void **state)
 {
@@ -423,6 +594,8 @@ main(void)
 		cmocka_unit_test(test_parse_challenge_limits),
 		cmocka_unit_test(test_parse_challenge_pcrs),
 		cmocka_unit_test(test_parse_issued),
+		cmocka_unit_test(test_parse_secrets),
+		cmocka_unit_test(test_parse_secrets_refused),
 		cmocka_unit_test(test_parse_problem_is_cleaned),
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_restarts),
