@@ -59,21 +59,24 @@ read_der(const struct tpmiot_buf *data, STACK_OF(X509_CRL) *lists, struct tpmiot
 	return push(lists, crl) ? TPMIOT_OK : tpmiot_err_memory(err);
 }
 
+enum tpmiot_rc
+ca_ekcrls_parse(struct tpmiot_buf *file, STACK_OF(X509_CRL) *lists, struct tpmiot_err *err)
+{
+	const char *text = tpmiot_buf_cstr(file);
+
+	if (text != NULL && strstr(text, "-----BEGIN ") != NULL)
+		return read_pem(file, lists, err);
+	return read_der(file, lists, err);
+}
+
 static enum tpmiot_rc
 read_file(const char *path, STACK_OF(X509_CRL) *lists, struct tpmiot_err *err)
 {
 	struct tpmiot_buf data = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc = ca_file_read(path, FILE_MAX, &data, err);
-	const char *text;
 
-	if (rc == TPMIOT_OK) {
-		text = tpmiot_buf_cstr(&data);
-		rc = text != NULL && strstr(text, "-----BEGIN ") != NULL
-		         ? read_pem(&data, lists, err)
-		         : read_der(&data, lists, err);
-		if (rc != TPMIOT_OK)
-			rc = tpmiot_err_prefix(err, "%s", path);
-	}
+	if (rc == TPMIOT_OK && (rc = ca_ekcrls_parse(&data, lists, err)) != TPMIOT_OK)
+		rc = tpmiot_err_prefix(err, "%s", path);
 	tpmiot_buf_free(&data);
 	return rc;
 }

@@ -14,6 +14,13 @@
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_ekcrls_load(
     const struct ca_config *config, struct tpmiot_ekcert_crls *out, struct tpmiot_err *err);
+/*
+ * What one file of that directory holds: one list in DER, or one or more in PEM and nothing that
+ * is none. Pushed onto `lists`, the caller's; on failure (TPMIOT_E_FORMAT) some of them may be.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_ekcrls_parse(
+    struct tpmiot_buf *file, STACK_OF(X509_CRL) *lists, struct tpmiot_err *err);
+
 void ca_ekcrls_free(struct tpmiot_ekcert_crls *crls);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * Whole requests to the CA, with a real store behind. The first byte says what the rest is: a
  * body as it is; or one field of a sound request (whose session, secret and the other fields
- * hold, so that every parser behind them is reached), changed as the second byte says: 0
- * replaced, 1 overwritten, 2 inserted into, at the offset in the next two bytes; or a client
- * certificate. Nothing of this may ever be an error inside the CA.
+ * hold, so that every parser behind them is reached, quotes and secrets among them), changed as the
+ * second byte says: 0 replaced, 1 overwritten, 2 inserted into, at the offset in the next two
+ * bytes; or a client certificate. Nothing of this may ever be an error inside the CA.
  */
 #include "../unit/enrolkit.h"
 
@@ -32,20 +32,29 @@ static const struct target {
 	{ "/v1/certificates", "key.signature" },
 	{ "/v1/certificates", "csr" },
 	{ "/v1/renewals", "certificate" },
+	{ "/v1/certificates", "parent" },
+	{ "/v1/certificates", "quote.attest" },
+	{ "/v1/certificates", "quote.signature" },
 };
 
 static void
 prepare(void)
 {
+	struct tpmiot_pcrset values;
 	struct kit_answer first;
 	void *state = NULL;
 
 	kit_group_setup(NULL);
 	kit_setup(&state);
 	kit = state;
+	kit_configure(kit, "enrolment = open\npcrs = sha256:0,7\n");
+	kit_secret(kit, &kit_b, "", "wifi", CA_SECRET_DATA, (struct tpmiot_bytes){ "secret", 6 });
 	attest = kit_attest(&kit_b);
 	kit_post(kit, "/v1/attestations", kit_attest(&kit_b), &first);
 	issue = kit_issue(&kit_b, first.doc);
+	kit_measure(&values, "sha256:0,7");
+	kit_set(issue, "parent", kit_public(&kit_b.srk));
+	kit_set(issue, "quote", kit_quote(&kit_b.ak, first.doc, &values, NULL));
 	kit_answer_free(&first);
 }
 
@@ -63,7 +72,7 @@ send(const char *path, const void *body, size_t len, X509 *client)
 
 	ca_api_handle(kit->api, &req, &reply);
 	FUZZ_ASSERT(reply.status == 200 || (reply.status >= 400 && reply.status < 500));
-	FUZZ_ASSERT(reply.body.len > 0);
+FUZZ_ASSERT(reply.body.len > 0);
 	tpmiot_buf_free(&reply.body);
 }
 

@@ -49,6 +49,21 @@ certificates(struct tpmiot_bytes pem)
 	sk_X509_pop_free(certs, X509_free);
 }
 
+/* Names become names of files: each is one, and none comes twice. */
+static void
+secrets(const struct enroll_msg_issued *in)
+{
+	FUZZ_ASSERT(in->secrets_n <= ENROLL_MSG_SECRETS_MAX);
+	FUZZ_ASSERT(in->has_secrets || in->secrets_n == 0);
+	for (size_t i = 0; i < in->secrets_n; i++) {
+		FUZZ_ASSERT(tpmiot_key_name_valid(in->secrets[i].name));
+		FUZZ_ASSERT(in->secrets[i].pub.area.type == TPM2_ALG_KEYEDHASH);
+		FUZZ_ASSERT(in->secrets[i].priv.size > 0 && in->secrets[i].seed.size > 0);
+		for (size_t j = 0; j < i; j++)
+			FUZZ_ASSERT(strcmp(in->secrets[i].name, in->secrets[j].name) != 0);
+	}
+}
+
 static void
 issued(struct tpmiot_bytes in)
 {
@@ -57,6 +72,7 @@ issued(struct tpmiot_bytes in)
 
 	if (enroll_msg_parse_issued(in, &out, &err) == TPMIOT_OK) {
 		FUZZ_ASSERT(out.certificate.len > 0 && tpmiot_device_id_valid(out.device_id));
+		secrets(&out);
 		certificates((struct tpmiot_bytes){ out.certificate.data, out.certificate.len });
 	}
 	enroll_msg_issued_free(&out);

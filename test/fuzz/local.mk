@@ -23,7 +23,8 @@ test_fuzz_fuzz_prov_import_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_store_LDADD = $(FUZZ_PROV_LDADD)
 test_fuzz_fuzz_prov_verify_LDADD = $(FUZZ_PROV_LDADD)
 if ENABLE_CA
-FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_token test/fuzz/fuzz_ca_wire test/fuzz/fuzz_ca_dps
+FUZZ_TARGETS += test/fuzz/fuzz_ca_session test/fuzz/fuzz_ca_token test/fuzz/fuzz_ca_wire test/fuzz/fuzz_ca_dps \
+	test/fuzz/fuzz_ca_hook test/fuzz/fuzz_ca_ekcrl
 if HAVE_CMOCKA
 FUZZ_TARGETS += test/fuzz/fuzz_ca_api
 test_fuzz_fuzz_ca_api_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
@@ -35,6 +36,8 @@ test_fuzz_fuzz_ca_token_LDADD = $(FUZZ_CA_LDADD)
 test_fuzz_fuzz_ca_token_CFLAGS = $(CA_CFLAGS)
 test_fuzz_fuzz_ca_wire_LDADD = $(FUZZ_CA_LDADD)
 test_fuzz_fuzz_ca_dps_LDADD = $(FUZZ_CA_LDADD)
+test_fuzz_fuzz_ca_hook_LDADD = $(FUZZ_CA_LDADD)
+test_fuzz_fuzz_ca_ekcrl_LDADD = $(FUZZ_CA_LDADD)
 endif
 if ENABLE_ENROLL
 FUZZ_TARGETS += test/fuzz/fuzz_enroll_dps test/fuzz/fuzz_enroll_msg

@@ -11,6 +11,7 @@
 
 #include "ca/log.h"
 #include "ca/pki/x509.h"
+#include "ca/secret/atrest.h"
 
 int64_t kit_now;
 struct kit_device kit_a, kit_b, kit_foreign;
@@ -553,6 +554,28 @@ kit_allow(struct kit *kit, const struct kit_device *dev, const char *device_id)
 	memcpy(allow.ek_spki, dev->ek_spki, sizeof(allow.ek_spki));
 	snprintf(allow.device_id, sizeof(allow.device_id), "%s", device_id);
 	assert_ok(ca_allow_add(kit->store, &allow, &err));
+}
+
+void
+kit_secret(struct kit *kit, const struct kit_device *dev, const char *group, const char *name,
+    enum ca_secret_kind kind, struct tpmiot_bytes value)
+{
+	struct ca_secret secret = {
+		.kind = kind, .added = kit_now, .has_ek = dev != NULL, .sealed = TPMIOT_BUF_INIT
+	};
+	struct ca_vault vault;
+	struct tpmiot_err err;
+	int64_t id;
+
+	snprintf(secret.name, sizeof(secret.name), "%s", name);
+	snprintf(secret.group, sizeof(secret.group), "%s", group);
+	if (dev != NULL)
+		memcpy(secret.ek_spki, dev->ek_spki, CA_SHA256_LEN);
+	assert_ok(ca_vault_open(kit->dir, true, &vault, &err));
+	assert_ok(ca_secret_seal(&vault, value, &secret, &err));
+	assert_ok(ca_secret_put(kit->store, &secret, &id, &err));
+	ca_vault_close(&vault);
+	tpmiot_buf_free(&secret.sealed);
 }
 
 int64_t

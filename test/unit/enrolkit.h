@@ -102,6 +102,9 @@ int64_t kit_count(const struct kit *kit, const char *sql);
 
 /* Operator's doings. */
 void kit_allow(struct kit *kit, const struct kit_device *dev, const char *device_id);
+/* A secret for a device, or with dev NULL for a group. */
+void kit_secret(struct kit *kit, const struct kit_device *dev, const char *group, const char *name,
+    enum ca_secret_kind kind, struct tpmiot_bytes value);
 int64_t kit_token(
     struct kit *kit, const char *token, int64_t uses, int64_t expires, const char *device_id);
 

@@ -5,7 +5,7 @@
 #include <tpmiot/gcm.h>
 #include <tpmiot/template.h>
 
-#include "ca/secret/atrest.h"
+#include "ca/vault.h"
 
 #define VALUE "correct horse battery staple"
 static char large[CA_SECRET_MAX];
@@ -14,29 +14,6 @@ static struct tpmiot_bytes
 text(const char *str)
 {
 	return (struct tpmiot_bytes){ str, strlen(str) };
-}
-
-/* For a device, or with dev NULL for a group. */
-static void
-add(struct kit *kit, const struct kit_device *dev, const char *group, const char *name,
-    enum ca_secret_kind kind, struct tpmiot_bytes value)
-{
-	struct ca_secret secret = {
-		.kind = kind, .added = kit_now, .has_ek = dev != NULL, .sealed = TPMIOT_BUF_INIT
-	};
-	struct ca_vault vault;
-	struct tpmiot_err err;
-	int64_t id;
-
-	snprintf(secret.name, sizeof(secret.name), "%s", name);
-	snprintf(secret.group, sizeof(secret.group), "%s", group);
-	if (dev != NULL)
-		memcpy(secret.ek_spki, dev->ek_spki, CA_SHA256_LEN);
-	assert_ok(ca_vault_open(kit->dir, true, &vault, &err));
-	assert_ok(ca_secret_seal(&vault, value, &secret, &err));
-	assert_ok(ca_secret_put(kit->store, &secret, &id, &err));
-	ca_vault_close(&vault);
-	tpmiot_buf_free(&secret.sealed);
 }
 
 static void
@@ -108,8 +85,8 @@ test_none(void **state)
 	struct kit *kit = *state;
 	struct kit_answer first, answer;
 
-	add(kit, &kit_b, "", "others", CA_SECRET_DATA, text(VALUE));
-	add(kit, NULL, "g", "of-a-group", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, &kit_b, "", "others", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, NULL, "g", "of-a-group", CA_SECRET_DATA, text(VALUE));
 	begin(kit, false, &first);
 	finish(kit, &first, NULL, "", &answer);
 	assert_true(json_is_array(json_object_get(answer.doc, "secrets")));
@@ -129,11 +106,12 @@ test_delivered(void **state)
 	kit_configure(kit, "enrolment = open\n[group g]\n");
 	memcpy(allow.ek_spki, kit_a.ek_spki, CA_SHA256_LEN);
 	assert_ok(ca_allow_add(kit->store, &allow, &err));
-	add(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
-	add(kit, NULL, "g", "a", CA_SECRET_DATA, text("the group's"));
-	add(kit, NULL, "g", "b", CA_SECRET_HMAC, text("a key"));
-	add(kit, &kit_a, "", "c", CA_SECRET_DATA, (struct tpmiot_bytes){ large, sizeof(large) });
-	add(kit, &kit_b, "", "d", CA_SECRET_DATA, text("another device's"));
+	kit_secret(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, NULL, "g", "a", CA_SECRET_DATA, text("the group's"));
+	kit_secret(kit, NULL, "g", "b", CA_SECRET_HMAC, text("a key"));
+	kit_secret(
+	    kit, &kit_a, "", "c", CA_SECRET_DATA, (struct tpmiot_bytes){ large, sizeof(large) });
+	kit_secret(kit, &kit_b, "", "d", CA_SECRET_DATA, text("another device's"));
 	begin(kit, true, &first);
 	body = kit_issue(&kit_a, first.doc);
 	kit_set(body, "parent", kit_public(&kit_a.srk));
@@ -163,7 +141,7 @@ test_kept_back(void **state)
 	struct kit *kit = *state;
 	struct kit_answer first, answer;
 
-	add(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
 	begin(kit, true, &first);
 	finish(kit, &first, NULL, "", &answer);
 	assert_null(json_object_get(answer.doc, "secrets"));
@@ -190,7 +168,7 @@ test_parent_refused(void **state)
 	bad[2] = kit_public(&kit_a.ek);  /* its own, but in another hierarchy */
 	bad[3] = kit_public(&kit_a.ak);  /* its own, but no storage key */
 	bad[4] = kit_b64("\0\x08trailing", 10);
-	add(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
 	kit_snapshot(kit, &before);
 	for (size_t i = 0; i < 5; i++) {
 		begin(kit, true, &first);
@@ -217,7 +195,7 @@ test_at_rest(void **state)
 	struct kit_answer first, answer;
 	char path[160];
 
-	add(kit, &kit_b, "", "a", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, &kit_b, "", "a", CA_SECRET_DATA, text(VALUE));
 	assert_int_equal(
 	    kit_count(kit, "SELECT count(*) FROM secrets WHERE instr(sealed, 'horse') > 0"), 0);
 	/* A row in another device's place. */
@@ -229,7 +207,7 @@ test_at_rest(void **state)
 	kit_answer_free(&answer);
 	/* The key is lost. */
 	kit_sql(kit, "DELETE FROM secrets");
-	add(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
+	kit_secret(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
 	snprintf(path, sizeof(path), "%s/" CA_VAULT_FILE, kit->dir);
 	assert_int_equal(remove(path), 0);
 	begin(kit, true, &first);
