@@ -18,7 +18,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h \
 	ca/config/config_sections.c ca/config/words.c ca/config/words.h \
 	ca/dps/dps.c ca/dps/dps.h ca/dps/dps_int.h ca/dps/hub.c ca/dps/hub.h ca/dps/path.c \
-	ca/dps/path.h ca/dps/regkey.c ca/dps/regkey.h ca/dps/step_register.c \
+	ca/dps/path.h ca/dps/recent.c ca/dps/recent.h ca/dps/regkey.c ca/dps/regkey.h ca/dps/step_register.c \
 	ca/dps/step_result.c ca/dps/subject.c ca/dps/wire.c ca/dps/wire.h \
 	ca/enrol/admit.c ca/enrol/admit.h ca/enrol/api.c ca/enrol/api.h ca/enrol/api_int.h \
 	ca/enrol/client.c ca/enrol/decide.c ca/enrol/evidence.c ca/enrol/evidence.h \

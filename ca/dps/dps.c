@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routing, and the first step: the challenge. It stores nothing. */
+/* Routing, and the first step: the challenge. It stores nothing but for recent.h. */
 #include "ca/dps/dps.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "ca/dps/dps_int.h"
+#include "ca/dps/recent.h"
 #include "ca/log.h"
 
 bool
@@ -37,6 +38,8 @@ challenge(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_job *jo
 	     tpmiot_dps_key_put(api->libctx, &job->ek.pub, &job->srk,
 	         (struct tpmiot_bytes){ regkey, sizeof(regkey) }, (const char *)resource.data, &key,
 	         &err) == TPMIOT_OK &&
+	     ca_dps_recent_add(&api->dps_recent, job->path.id, regkey, &job->req, &err) ==
+	         TPMIOT_OK &&
 	     ca_dps_challenge_put(&key, &x->body, &err) == TPMIOT_OK;
 	if (!ok)
 		ca_refuse_err(&x->problem, CA_PROBLEM_EK_UNSUPPORTED, &err);

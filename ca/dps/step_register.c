@@ -8,10 +8,29 @@
 
 #include "ca/dps/dps_int.h"
 #include "ca/dps/hub.h"
+#include "ca/dps/recent.h"
 #include "ca/vault.h"
 
 #define KEY_LEN 32 /* of a device's key that nobody set */
 #define POLL_SECONDS 1
+
+/* Clients that say only once whom it is about: we know by whose challenge they signed with. */
+static bool
+recall(
+    struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job, const struct tpmiot_sas *sas)
+{
+	struct tpmiot_err err = { 0 };
+	enum tpmiot_rc rc;
+
+	if (job->req.ek.ek_public.len > 0)
+		return true;
+	rc = ca_dps_recent_find(api->dps_recent, api->libctx, job->path.id, sas, &job->req, &err);
+	if (rc == TPMIOT_E_NOT_FOUND)
+		return ca_refuse(&x->problem, CA_PROBLEM_SIGNATURE_INVALID,
+		    "there is no \"tpm\", and the signature is not by the key of a challenge that "
+		    "this server made lately: begin again");
+	return rc == TPMIOT_OK || ca_fail(&x->problem, &err);
+}
 
 /* Which registration of the device the signature is of: the next, or the one just finished. */
 static bool
@@ -205,8 +224,8 @@ ca_dps_register(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *jo
 	int64_t generation = 0;
 	bool ok;
 
-	ok = ca_dps_read_sas(api, x, &job->path, &sas) && ca_dps_evidence(api, x, job) &&
-	     find_generation(api, x, job, &sas, &generation) &&
+	ok = ca_dps_read_sas(api, x, &job->path, &sas) && recall(api, x, job, &sas) &&
+	     ca_dps_evidence(api, x, job) && find_generation(api, x, job, &sas, &generation) &&
 	     in_transaction(api, x, job, generation, &row);
 	if (ok) {
 		ca_dps_operation(&row, operation);

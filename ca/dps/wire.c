@@ -79,7 +79,7 @@ read_request(
 		    problem, CA_PROBLEM_MALFORMED_REQUEST, "\"registrationId\" is not the path's");
 	if (!read_extensions(root, &out->ek, problem))
 		return false;
-	if (tpm == NULL)
+	if (tpm == NULL || json_is_null(tpm))
 		return true;
 	return get_binary(
 	           tpm, "endorsementKey", CA_WIRE_PUBLIC_MAX, true, &out->ek.ek_public, problem) &&

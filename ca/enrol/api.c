@@ -13,6 +13,7 @@
 #include <openssl/rand.h>
 
 #include "ca/dps/dps.h"
+#include "ca/dps/recent.h"
 #include "ca/enrol/api_int.h"
 #include "ca/pki/crl.h"
 #include "ca/log.h"
@@ -129,6 +130,7 @@ ca_api_free(struct ca_api **apip)
 		return;
 	ca_roots_free(&(*apip)->roots);
 	ca_limiter_free(&(*apip)->limiter);
+	ca_dps_recent_free(&(*apip)->dps_recent);
 	free(*apip);
 	*apip = NULL;
 }

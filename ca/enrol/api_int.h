@@ -20,6 +20,7 @@ struct ca_api {
 	struct ca_roots roots;
 	const struct tpmiot_ekcert_crls *ek_crls; /* NULL: none */
 	struct ca_limiter *limiter;
+	struct ca_dps_recent *dps_recent; /* NULL: none yet */
 	struct ca_metrics metrics;
 	ca_api_run *run; /* of the hook; NULL: there is nothing to run it with */
 	void *run_arg;

@@ -41,6 +41,8 @@ use_tpm tpm
 # A registration that stands, which nothing below may harm.
 echo none >"$MODE"
 check 'through the service that does nothing wrong' dps
+echo once >"$MODE"
+check 'as if the client said only once whom it is about' dps --again
 cp -a "$TPMIOT_STATE_DIR" "$T/before"
 
 # lies STATUS REGEX MODE…: a registration with this wrong fails, and harms nothing

@@ -10,6 +10,7 @@
 
 #include "ca/dps/hub.h"
 #include "ca/dps/path.h"
+#include "ca/dps/recent.h"
 #include "ca/token/bearer.h"
 #include "ca/vault.h"
 
@@ -321,6 +322,48 @@ test_register_replayed(void **state)
 	tpmiot_buf_free(&hub_key);
 }
 
+/* As Microsoft's client for Rust: whom it is about stands in the first request only. */
+static void
+test_register_said_once(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_buf key = TPMIOT_BUF_INIT;
+	struct kit_answer answer;
+	char token[1024];
+	json_t *body = json_pack("{s:s}", "registrationId", "pump-1");
+
+	kit_allow(kit, &kit_a, "pump-1");
+	begin(kit, &kit_a, "pump-1", &key);
+	snprintf(token, sizeof(token), "%s", sign_for(&key, "pump-1"));
+	/* Somebody begins in its name, with a storage root key of his own. */
+	send(
+	    kit, "PUT", path_of("pump-1", "register"), NULL, request(&kit_a.ek, &srk_ecc), &answer);
+	assert_int_equal(answer.status, 401);
+	kit_answer_free(&answer);
+	for (int i = 0; i < 2; i++) {
+		send(kit, "PUT", path_of("pump-1", "register"), token, json_incref(body), &answer);
+		assert_int_equal(answer.status, 202);
+		kit_answer_free(&answer);
+	}
+	send(kit, "PUT", path_of("pump-1", "register"), token,
+	    json_pack("{s:n, s:n}", "tpm", "payload"), &answer);
+	assert_int_equal(answer.status, 202);
+	kit_answer_free(&answer);
+	assert_int_equal(kit_count(kit, "SELECT registrations FROM registrations"), 1);
+
+	/* Not by a key of ours; and without a challenge. */
+	begin(kit, &kit_a, "pump-1", &key);
+	key.data[0] ^= 1;
+	expect_refused(
+	    kit, "pump-1", sign_for(&key, "pump-1"), json_incref(body), 401, "signature-invalid");
+	key.data[0] ^= 1;
+	expect_refused(kit, "pump-1", NULL, json_incref(body), 400, "malformed-request");
+	/* Memory is no way around the time that a challenge is good for. */
+	kit_now += 2 * kit->config.session_lifetime;
+	expect_refused(kit, "pump-1", sign_for(&key, "pump-1"), body, 401, "signature-invalid");
+	tpmiot_buf_free(&key);
+}
+
 static void
 test_register_forged(void **state)
 {
@@ -569,6 +612,49 @@ test_token_verify(void **state)
 
 /* ---- Pure ------------------------------------------------------------------------------- */
 
+/* The oldest goes, the join token stays with what it came with. */
+static void
+test_recent(void **state)
+{
+	struct ca_dps_request req = { 0 }, got = { 0 };
+	struct ca_dps_recent *recent = NULL;
+	uint8_t regkey[CA_DPS_REGKEY_LEN] = { 1 };
+	struct tpmiot_buf key = TPMIOT_BUF_INIT;
+	struct tpmiot_sas sas;
+	struct tpmiot_err err;
+	const char *token;
+
+	(void)state;
+	tpmiot_buf_put(&key, regkey, sizeof(regkey));
+	token = sign(&key, "x", 1, NULL);
+	assert_ok(tpmiot_sas_parse(token, &sas, &err));
+	assert_int_equal(
+	    ca_dps_recent_find(recent, NULL, "a", &sas, &got, &err), TPMIOT_E_NOT_FOUND);
+	tpmiot_buf_put_str(&req.ek.ek_public, "EK");
+	tpmiot_buf_put_str(&req.srk_public, "SRK");
+	tpmiot_buf_put_str(&req.ek.join_token, "token");
+	assert_ok(ca_dps_recent_add(&recent, "a", regkey, &req, &err));
+	assert_int_equal(
+	    ca_dps_recent_find(recent, NULL, "b", &sas, &got, &err), TPMIOT_E_NOT_FOUND);
+	assert_ok(ca_dps_recent_find(recent, NULL, "a", &sas, &got, &err));
+	assert_string_equal(tpmiot_buf_cstr(&got.ek.ek_public), "EK");
+	assert_string_equal(tpmiot_buf_cstr(&got.srk_public), "SRK");
+	assert_string_equal(tpmiot_buf_cstr(&got.ek.join_token), "token");
+	ca_dps_request_free(&got);
+	regkey[0] = 2;
+	for (int i = 1; i < CA_DPS_RECENT_MAX; i++)
+		assert_ok(ca_dps_recent_add(&recent, "a", regkey, &req, &err));
+	assert_ok(ca_dps_recent_find(recent, NULL, "a", &sas, &got, &err));
+	ca_dps_request_free(&got);
+	assert_ok(ca_dps_recent_add(&recent, "c", regkey, &req, &err));
+	assert_int_equal(
+	    ca_dps_recent_find(recent, NULL, "a", &sas, &got, &err), TPMIOT_E_NOT_FOUND);
+	assert_int_equal(got.ek.ek_public.len, 0);
+	ca_dps_request_free(&req);
+	ca_dps_recent_free(&recent);
+	tpmiot_buf_free(&key);
+}
+
 static void
 test_hub_choose(void **state)
 {
@@ -676,6 +762,7 @@ main(void)
 		WITH_CA(test_register_whole),
 		WITH_CA(test_register_by_ek),
 		WITH_CA(test_register_replayed),
+		WITH_CA(test_register_said_once),
 		WITH_CA(test_register_forged),
 		WITH_CA(test_register_too_late),
 		WITH_CA(test_begin_refused),
@@ -684,6 +771,7 @@ main(void)
 		WITH_CA(test_result_refused),
 		WITH_CA(test_scope),
 		WITH_CA(test_token_verify),
+		cmocka_unit_test(test_recent),
 		cmocka_unit_test(test_hub_choose),
 		cmocka_unit_test(test_hubs_parse_refused),
 		cmocka_unit_test(test_path_parse),
