@@ -14,14 +14,24 @@
 #define CHAIN_MAX (TPMIOT_EKCERT_MAX * TPMIOT_EKCERT_CHAIN_MAX)
 
 enum tpmiot_rc
+tpmiot_ek_survey_nv(struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err)
+{
+	return tpmiot_tpm_handles(tpm, NV_FIRST, out->nv, &out->nv_n, err);
+}
+
+enum tpmiot_rc
+tpmiot_ek_survey_persistent(
+    struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err)
+{
+	return tpmiot_tpm_handles(tpm, PERSISTENT_FIRST, out->persistent, &out->persistent_n, err);
+}
+
+enum tpmiot_rc
 tpmiot_ek_survey(struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = tpmiot_tpm_handles(tpm, NV_FIRST, out->nv, &out->nv_n, err);
+	enum tpmiot_rc rc = tpmiot_ek_survey_nv(tpm, out, err);
 
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_handles(
-		    tpm, PERSISTENT_FIRST, out->persistent, &out->persistent_n, err);
-	return rc;
+	return rc == TPMIOT_OK ? tpmiot_ek_survey_persistent(tpm, out, err) : rc;
 }
 
 static bool
@@ -217,20 +227,23 @@ satisfy_policy(struct tpmiot_tpm *tpm, const struct tpmiot_ek *ek,
 enum tpmiot_rc
 tpmiot_ek_activate(struct tpmiot_tpm *tpm, const struct tpmiot_ek *ek,
     struct tpmiot_bytes endorsement_auth, TPM2_HANDLE ak, const TPM2B_NAME *ak_name,
-    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret,
-    struct tpmiot_err *err)
+    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_session **policy,
+    struct tpmiot_buf *secret, struct tpmiot_err *err)
 {
-	struct tpmiot_session *policy = NULL;
-	enum tpmiot_rc rc;
+	struct tpmiot_session *own = NULL, **used = policy != NULL ? policy : &own;
+	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (ek->handle == 0)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "the EK is not loaded");
-	rc = tpmiot_session_start(tpm, TPM2_SE_POLICY, ek->handle, &ek->pub, &policy, err);
+	if (*used == NULL)
+		rc = tpmiot_session_start(tpm, TPM2_SE_POLICY, ek->handle, &ek->pub, used, err);
 	if (rc == TPMIOT_OK)
-		rc = satisfy_policy(tpm, ek, endorsement_auth, policy, err);
+		rc = satisfy_policy(tpm, ek, endorsement_auth, *used, err);
+	if (rc == TPMIOT_OK && policy == NULL)
+		tpmiot_session_last(own);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_activate(tpm, ak, ak_name, ek->handle, &ek->pub.name, policy, blob,
+		rc = tpmiot_tpm_activate(tpm, ak, ak_name, ek->handle, &ek->pub.name, *used, blob,
 		    encrypted_secret, secret, err);
-	tpmiot_session_end(&policy);
+	tpmiot_session_end(&own);
 	return rc;
 }

@@ -188,7 +188,6 @@ tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, const TPM2B_NAME *ak
 		rc = tpm_begin(tpm, err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	tpmiot_session_last(ek_policy);
 	rc = tpm_exec(tpm, &call,
 	    Tss2_Sys_ActivateCredential_Prepare(tpm->sys, ak, ek, &credential, &sealed), err);
 	if (rc == TPMIOT_OK)

@@ -10,11 +10,15 @@ static const struct tpmiot_bytes EMPTY_AUTH = { NULL, 0 };
 
 /* A former registration's key makes room; whatever else is there stays. */
 static enum tpmiot_rc
-free_handle(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
+free_handle(struct enroll_dps_tpm *t, struct tpmiot_err *err)
 {
+	struct tpmiot_tpm *tpm = t->tpm;
 	struct tpmiot_public pub;
-	enum tpmiot_rc rc = tpmiot_tpm_read_public(tpm, ENROLL_DPS_HANDLE, &pub, err);
+	enum tpmiot_rc rc;
 
+	if (!tpmiot_ek_survey_has(&t->there, ENROLL_DPS_HANDLE))
+		return TPMIOT_OK;
+	rc = tpmiot_tpm_read_public(tpm, ENROLL_DPS_HANDLE, &pub, err);
 	if (rc == TPMIOT_E_NOT_FOUND)
 		return TPMIOT_OK;
 	if (rc != TPMIOT_OK)
@@ -31,7 +35,7 @@ static enum tpmiot_rc
 make_persistent(struct enroll_dps_tpm *t, const struct tpmiot_keyfile *key, struct tpmiot_err *err)
 {
 	TPM2_HANDLE handle = 0;
-	enum tpmiot_rc rc = free_handle(t->tpm, err);
+	enum tpmiot_rc rc = free_handle(t, err);
 
 	if (rc == TPMIOT_OK)
 		rc = enroll_dps_load(t, key, &handle, err);

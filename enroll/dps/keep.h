@@ -8,8 +8,8 @@
 #include "enroll/dps/unwrap.h"
 
 /*
- * Writes NAME.key, then NAME.dps.json. persistent: the key at 0x81000100 (TPM2_ReadPublic,
- * TPM2_Load, TPM2_EvictControl, TPM2_FlushContext, and one more where a former one is replaced),
+ * Writes NAME.key, then NAME.dps.json. persistent: the key at 0x81000100 (TPM2_Load,
+ * TPM2_EvictControl, TPM2_FlushContext, and two more where a former one is replaced),
  * and NAME.key says so. TPMIOT_E_CONFLICT: something else than such a key is there.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_keep(struct enroll_dps_tpm *t,

@@ -188,7 +188,7 @@ meet_challenge(struct job *job, struct tpmiot_err *err)
 	enum tpmiot_rc rc = begin(job, &challenge, err);
 
 	if (rc == TPMIOT_OK)
-		rc = enroll_dps_unwrap(&job->t, &challenge, &key, err);
+		rc = enroll_dps_unwrap(&job->t, &challenge, false, &key, err);
 	if (rc == TPMIOT_OK)
 		rc = sign(job, &key, err);
 	tpmiot_buf_free(&challenge);
@@ -255,7 +255,7 @@ finish(struct job *job, const struct enroll_state *state, struct tpmiot_err *err
 	enum tpmiot_rc rc = await(job, &answer, err);
 
 	if (rc == TPMIOT_OK)
-		rc = enroll_dps_unwrap(&job->t, &answer.key, &key, err);
+		rc = enroll_dps_unwrap(&job->t, &answer.key, true, &key, err);
 	if (rc == TPMIOT_OK) {
 		memcpy(job->record.hub, answer.hub, sizeof(job->record.hub));
 		memcpy(job->record.device_id, answer.device_id, sizeof(job->record.device_id));

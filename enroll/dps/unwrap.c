@@ -9,20 +9,24 @@ static const struct tpmiot_bytes EMPTY_AUTH = { NULL, 0 };
 
 /* ---- Keys ------------------------------------------------------------------------------ */
 
-/* The one that nearly every TPM with a persistent EK has: one command says so. */
+/* What is persistent and as it should be is the EK without looking further. */
 static bool
-take_usual_ek(struct enroll_dps_tpm *t)
+take_persistent_ek(struct enroll_dps_tpm *t)
 {
-	const struct tpmiot_ek_profile *usual = tpmiot_ek_profile_at(0);
+	const struct tpmiot_ek_profile *profile;
 	struct tpmiot_public pub;
 
-	if (tpmiot_tpm_read_public(t->tpm, usual->persistent, &pub, NULL) != TPMIOT_OK ||
-	    tpmiot_ek_profile_match(&pub.area) != usual)
-		return false;
-	t->ek.profile = usual;
-	t->ek.pub = pub;
-	t->ek.persistent = t->ek.handle = usual->persistent;
-	return true;
+	for (size_t i = 0; (profile = tpmiot_ek_profile_at(i)) != NULL; i++) {
+		if (!tpmiot_ek_survey_has(&t->there, profile->persistent) ||
+		    tpmiot_tpm_read_public(t->tpm, profile->persistent, &pub, NULL) != TPMIOT_OK ||
+		    tpmiot_ek_profile_match(&pub.area) != profile)
+			continue;
+		t->ek.profile = profile;
+		t->ek.pub = pub;
+		t->ek.persistent = t->ek.handle = profile->persistent;
+		return true;
+	}
+	return false;
 }
 
 static enum tpmiot_rc
@@ -39,11 +43,11 @@ find_ek(
     struct enroll_dps_tpm *t, const char *which, const struct enroll_ui *ui, struct tpmiot_err *err)
 {
 	struct enroll_progress *progress = NULL;
-	struct tpmiot_ek_survey survey;
-	enum tpmiot_rc rc = tpmiot_ek_survey(t->tpm, &survey, err);
+	enum tpmiot_rc rc = tpmiot_ek_survey_nv(t->tpm, &t->there, err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_ek_find(t->tpm, &survey, enroll_ekpick(which, &survey), &t->ek, err);
+		rc =
+		    tpmiot_ek_find(t->tpm, &t->there, enroll_ekpick(which, &t->there), &t->ek, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (t->ek.persistent == 0)
@@ -57,9 +61,11 @@ enum tpmiot_rc
 enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool want_cert,
     const struct enroll_ui *ui, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = TPMIOT_OK;
+	enum tpmiot_rc rc = tpmiot_ek_survey_persistent(t->tpm, &t->there, err);
 
-	if (ek != NULL || !take_usual_ek(t))
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (ek != NULL || !take_persistent_ek(t))
 		rc = find_ek(t, ek, ui, err);
 	else if (want_cert)
 		rc = read_cert(t, err);
@@ -74,6 +80,7 @@ enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool want_cert,
 void
 enroll_dps_tpm_close(struct enroll_dps_tpm *t)
 {
+	tpmiot_session_end(&t->policy);
 	tpmiot_tpm_flush(t->tpm, &t->srk_made);
 	tpmiot_ek_unload(t->tpm, &t->ek);
 	tpmiot_ek_free(&t->ek);
@@ -117,7 +124,7 @@ open_key(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, TPM2B_PRIVA
 	enum tpmiot_rc rc;
 
 	rc = not_for_us(tpmiot_ek_activate(t->tpm, &t->ek, EMPTY_AUTH, t->srk, &t->srk_pub.name,
-	                    bytes(&key->credential), bytes(&key->secret), &inner, err),
+	                    bytes(&key->credential), bytes(&key->secret), &t->policy, &inner, err),
 	    "credential", err);
 	if (rc == TPMIOT_OK)
 		rc = not_for_us(import(t, key, &inner, out, err), "wrapped key", err);
@@ -126,7 +133,7 @@ open_key(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, TPM2B_PRIVA
 }
 
 enum tpmiot_rc
-enroll_dps_unwrap(struct enroll_dps_tpm *t, const struct tpmiot_buf *key,
+enroll_dps_unwrap(struct enroll_dps_tpm *t, const struct tpmiot_buf *key, bool last,
     struct tpmiot_keyfile *out, struct tpmiot_err *err)
 {
 	struct tpmiot_dps_key parts = { .credential = TPMIOT_BUF_INIT };
@@ -139,6 +146,8 @@ enroll_dps_unwrap(struct enroll_dps_tpm *t, const struct tpmiot_buf *key,
 		return TPMIOT_E_TRUST;
 	}
 	tpmiot_tpm_lock(t->tpm);
+	if (last && t->policy != NULL)
+		tpmiot_session_last(t->policy);
 	rc = open_key(t, &parts, &file.priv, err);
 	tpmiot_tpm_unlock(t->tpm);
 	if (rc == TPMIOT_OK) {

@@ -11,10 +11,12 @@
 
 /* Starts as ENROLL_DPS_TPM_INIT; enroll_dps_tpm_close() it. */
 struct enroll_dps_tpm {
-	struct tpmiot_tpm *tpm; /* borrowed */
+	struct tpmiot_tpm *tpm;        /* borrowed */
+	struct tpmiot_ek_survey there; /* persistent ones; NV indices only where they were needed */
 	struct tpmiot_ek ek;
-	TPM2_HANDLE srk;      /* persistent, or made */
-	TPM2_HANDLE srk_made; /* to be flushed; 0: nothing */
+	struct tpmiot_session *policy; /* of the EK; from the first key to the second */
+	TPM2_HANDLE srk;               /* persistent, or made */
+	TPM2_HANDLE srk_made;          /* to be flushed; 0: nothing */
 	struct tpmiot_public srk_pub;
 };
 
@@ -24,8 +26,9 @@ struct enroll_dps_tpm {
 	}
 
 /*
- * Both keys: TPM2_ReadPublic each where they are persistent. want_cert: the EK's certificate,
- * if NV has one, as well. `ek` as --ek says; NULL: RSA 2048 first, as Microsoft's clients.
+ * Both keys: a list of what is persistent, and TPM2_ReadPublic each. want_cert: the EK's
+ * certificate, if NV has one, as well. `ek` as --ek says; NULL: one that is persistent, RSA 2048
+ * first, as Microsoft's clients have it.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek,
     bool want_cert, const struct enroll_ui *ui, struct tpmiot_err *err);
@@ -33,11 +36,12 @@ void enroll_dps_tpm_close(struct enroll_dps_tpm *t);
 
 /*
  * An authenticationKey: taken apart, its credential activated by EK and storage root key, and
- * the key imported. *out is what loads it again. Four commands. TPMIOT_E_VERIFY: it is not for
+ * the key imported. *out is what loads it again. Four commands, the next time three (and
+ * PolicyOR, where the EK wants it); `last`: there is no next time. TPMIOT_E_TRUST: it is not for
  * this TPM.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_unwrap(struct enroll_dps_tpm *t,
-    const struct tpmiot_buf *key, struct tpmiot_keyfile *out, struct tpmiot_err *err);
+    const struct tpmiot_buf *key, bool last, struct tpmiot_keyfile *out, struct tpmiot_err *err);
 
 /* Loads what was unwrapped; the caller flushes. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_load(struct enroll_dps_tpm *t,

@@ -107,7 +107,7 @@ activate(struct flow *flow, struct tpmiot_err *err)
 		rc = tpmiot_ek_activate(flow->step.tpm, &flow->ek, EMPTY_AUTH, ak,
 		    &tpmiot_key_public(flow->step.ak)->name,
 		    BYTES(flow->step.challenge.credential_blob),
-		    BYTES(flow->step.challenge.encrypted_secret), &flow->step.secret, err);
+		    BYTES(flow->step.challenge.encrypted_secret), NULL, &flow->step.secret, err);
 	tpmiot_tpm_unlock(flow->step.tpm);
 	if (rc == TPMIOT_E_TPM || rc == TPMIOT_E_VERIFY)
 		(void)tpmiot_err_prefix(err, "the TPM cannot open the CA's challenge");

@@ -29,14 +29,20 @@ struct tpmiot_ek {
 		.profile = NULL                                                                    \
 	}
 
-/* What the TPM has: which NV indices and persistent handles are defined. Two commands. */
+/* What the TPM has: which NV indices and persistent handles are defined. */
 struct tpmiot_ek_survey {
 	TPM2_HANDLE nv[TPMIOT_HANDLES_MAX];
 	size_t nv_n;
 	TPM2_HANDLE persistent[TPMIOT_HANDLES_MAX];
 	size_t persistent_n;
 };
+/* All of it: two commands. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_survey(
+    struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err);
+/* One half of it each: a command; the other half stays as it is. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_survey_nv(
+    struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_survey_persistent(
     struct tpmiot_tpm *tpm, struct tpmiot_ek_survey *out, struct tpmiot_err *err);
 bool tpmiot_ek_survey_has(const struct tpmiot_ek_survey *survey, TPM2_HANDLE handle);
 
@@ -61,10 +67,13 @@ void tpmiot_ek_free(struct tpmiot_ek *ek);
  * Activates a credential for a loaded AK: StartAuthSession (salted to the EK),
  * PolicySecret (PolicyOR as well for high-range EKs), ActivateCredential. The
  * secret crosses the bus encrypted. Works in dictionary-attack lockout, too.
+ *
+ * policy NULL: the session ends with it. Else *policy (NULL: it is started) stays for the next one,
+ * which is a command less; unless tpmiot_session_last() was said, tpmiot_session_end() it.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_activate(struct tpmiot_tpm *tpm,
     const struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth, TPM2_HANDLE ak,
     const TPM2B_NAME *ak_name, struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret,
-    struct tpmiot_buf *secret, struct tpmiot_err *err);
+    struct tpmiot_session **policy, struct tpmiot_buf *secret, struct tpmiot_err *err);
 
 #endif

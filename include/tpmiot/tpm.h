@@ -181,9 +181,9 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_H
 
 /*
  * TPM2_ActivateCredential. `ek_policy` is a policy session that satisfies the
- * EK's policy and is salted, so that the secret crosses the bus encrypted; it
- * is the session's last command. blob and encrypted_secret with their sizes, as
- * they came from the CA: checked before use.
+ * EK's policy and is salted, so that the secret crosses the bus encrypted; unless this
+ * is the session's last command, the policy has to be satisfied anew after it. blob and
+ * encrypted_secret with their sizes, as they came from the CA: checked before use.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak,
     const TPM2B_NAME *ak_name, TPM2_HANDLE ek, const TPM2B_NAME *ek_name,

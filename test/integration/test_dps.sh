@@ -14,7 +14,17 @@ list_ek() {
 	tpmiot-enroll ek --public-out="$T/$1.ek" >"$T/ek.out" 2>&1 && ca allow add --ek="$T/$1.ek" "${@:2}"
 }
 tpm_is_clean() { [ -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ]; }
-count_of() { wc -l <"$1" | tr -d ' '; }
+# costs BUDGET NAME: what the last count_tpm counted
+costs() {
+	local n
+	n=$(wc -l <"$T/count")
+	if [ "$n" -le "$1" ] && [ "$n" -gt 0 ]; then
+		ok "$2: $n TPM commands of $1"
+	else
+		not_ok "$2: $n TPM commands of $1"
+		show "$T/count" 40
+	fi
+}
 
 start_swtpm
 make_ca --host=localhost
@@ -34,8 +44,7 @@ check_is 'as the list says' "$(sed -n 's/^Device id: *//p' "$T/out")" pump-1
 check_is 'the default registration id: base32 of 32 bytes' \
     "$(sed -n 's/^Registration id: *//p' "$T/out" | tr -d 'a-z2-7' | wc -c; sed -n 's/^Registration id: *//p' "$T/out" | wc -c)" "1
 53"
-n=$(count_of "$T/count")
-if [ "$n" -le 20 ]; then ok "it took $n TPM commands of 20"; else not_ok "it took $n TPM commands of 20"; show "$T/count" 40; fi
+costs 20 'a registration'
 check 'nothing stays in the TPM' tpm_is_clean
 check 'again: nothing to do' dps
 check_grep 'already registered' "$T/out" 'which is said'
@@ -57,7 +66,9 @@ sas --resource='hub/devices/it'"'"'s!*()' >"$T/odd"
 check_grep '^SharedAccessSignature sr=hub%2Fdevices%2Fit%27s%21%2a%28%29&' "$T/odd" 'what only hubs have encoded is in lower case'
 
 # ---- Persistent, again --------------------------------------------------------------
-check 'to where Microsoft looks for it' dps --again --persistent
+count_tpm "$T/count" dps --again --persistent >"$T/out" 2>&1
+check_is 'to where Microsoft looks for it' "$?" 0
+costs 21 'which is Load, EvictControl, FlushContext more'
 check 'an HMAC key at 0x81000100' tpm2_readpublic -c 0x81000100
 count_tpm "$T/count" sas >"$T/sas"
 check_is 'two TPM commands then' "$(awk '{ print $NF }' "$T/count" | tr '\n' ' ')" 'ReadPublic HMAC '
@@ -108,13 +119,15 @@ for kind in bare ecc; do
 	export TPMIOT_STATE_DIR=$T/$kind.state
 	if [ "$kind" = bare ]; then
 		check_fails 3 'wants a join token' "$kind: without a join token" dps
-		check "$kind: with one, and the EK's certificate" dps --join-token-file="$T/join"
+		check "$kind: with one, and the EK's certificate" count_tpm "$T/count" dps --join-token-file="$T/join"
+		costs 22 "$kind: EK and storage root key are made"
 		check_grep '^Hub: *south' "$T/out" "$kind: to its group's hub"
 		AGAIN=(--join-token-file="$T/join")
 	else
 		AGAIN=()
 		check "$kind: listed" list_ek $kind
-		check "$kind: registered" dps
+		check "$kind: registered" count_tpm "$T/count" dps
+		costs 20 "$kind: P-384"
 	fi
 	check "$kind: a token" sas
 	check "$kind: at the handle" dps --again --persistent "${AGAIN[@]}"
