@@ -102,12 +102,13 @@ start_abrmd
 	genpkey "$T/RSA.key" -algorithm RSA
 	genpkey "$T/EC.key" -algorithm EC
 	genpkey "$T/EC384.key" -algorithm EC -pkeyopt group:P-384
+	genpkey "$T/PSS.key" -algorithm RSA-PSS
 	openssl genpkey -algorithm EC -pkeyopt group:P-256 -out "$T/soft.key"
 	for key in RSA EC soft; do
 		certify $key "$key key"
 		cat "$T/$key.crt" "$T/$key.key" >"$T/$key.pem"
 	done
-	for key in RSA EC EC384; do
+	for key in RSA EC EC384 PSS; do
 		pubkey "$T/$key.key" "$T/$key.pub"
 	done
 	chmod 644 "$T"/*.key "$T"/*.pem
