@@ -30,7 +30,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/http/address.c ca/http/address.h ca/http/handshake.c ca/http/handshake.h \
 	ca/http/hold.c ca/http/hold.h ca/http/http_int.h ca/http/http_request.c ca/http/plain.c ca/http/plain.h \
 	ca/enrol/metrics.c ca/enrol/metrics.h ca/enrol/monitor.c \
-	ca/http/http.c ca/http/http.h ca/http/limit.c ca/http/limit.h ca/http/server.c \
+	ca/http/http.c ca/http/http.h ca/http/limit.c ca/http/limit.h ca/http/server.c ca/http/systemd.c ca/http/systemd.h \
 	ca/http/server.h ca/http/tls.c ca/http/tls.h \
 	ca/pki/crl.c ca/pki/crl.h ca/pki/ekcrls.c ca/pki/ekcrls.h ca/pki/ident.c ca/pki/ident.h ca/pki/issue.c ca/pki/issue.h \
 	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \

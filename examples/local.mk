@@ -8,6 +8,7 @@ dist_examples_DATA = \
 	examples/nginx-server.conf \
 	examples/openssl.cnf \
 	examples/tpmiot-ca.service \
+	examples/tpmiot-ca.socket \
 	examples/tpmiot-ca.sysusers \
 	examples/tpmiot-renew.service \
 	examples/tpmiot-renew.timer

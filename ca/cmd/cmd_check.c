@@ -13,6 +13,7 @@
 #include "ca/pki/keyuri.h"
 #include "ca/http/tls.h"
 #include "ca/pki/x509.h"
+#include "ca/secret/atrest.h"
 
 #define SOON (30 * (int64_t)86400)
 
@@ -190,6 +191,71 @@ check_store(struct checks *c)
 		    "(tpmiot-ca trust add)");
 }
 
+/* ---- Secrets ------------------------------------------------------------------------------ */
+
+struct opened {
+	struct ca_vault vault;
+	enum tpmiot_rc rc; /* the first that failed */
+	struct tpmiot_err err;
+	int n;
+};
+
+static bool
+count_secret(void *arg, const struct ca_secret *secret)
+{
+	struct opened *opened = arg;
+
+	(void)secret;
+	opened->n++;
+	return true;
+}
+
+static bool
+open_secret(void *arg, const struct ca_secret *secret)
+{
+	struct opened *opened = arg;
+	struct tpmiot_buf value = TPMIOT_BUF_INIT;
+
+	opened->rc = ca_secret_unseal(&opened->vault, secret, &value, &opened->err);
+	tpmiot_buf_free(&value);
+	return opened->rc == TPMIOT_OK;
+}
+
+/* Where the key is lost or another one, devices with secrets get no certificate at all. */
+static void
+check_secrets(struct checks *c)
+{
+	static const char what[] = "secrets of devices";
+	struct opened opened = { .rc = TPMIOT_OK };
+	struct tpmiot_err err = { .text = "" };
+	enum tpmiot_rc rc;
+
+	if (c->cli->store == NULL ||
+	    !went(c, what, ca_secret_list(c->cli->store, count_secret, &opened, &err), &err) ||
+	    opened.n == 0)
+		return;
+	rc = ca_vault_open(c->cli->dir, false, &opened.vault, &err);
+	if (rc != TPMIOT_OK) {
+		(void)tpmiot_err_set(&err, rc,
+		    "there are %d, and " CA_VAULT_FILE " cannot be read: bring it back from where "
+		    "it is kept, or devices that have secrets get no certificate",
+		    opened.n);
+		(void)went(c, what, rc, &err);
+		return;
+	}
+	rc = ca_secret_list(c->cli->store, open_secret, &opened, &err);
+	if (rc == TPMIOT_OK && opened.rc != TPMIOT_OK) {
+		rc = opened.rc;
+		(void)tpmiot_err_set(&err, rc,
+		    "%.160s: it was put in with another " CA_VAULT_FILE
+		    "; bring that back, or add the secret again",
+		    opened.err.text);
+	}
+	if (went(c, what, rc, &err))
+		fine(c, what);
+	ca_vault_close(&opened.vault);
+}
+
 /* Lists that have ended are as good as missing. */
 static void
 check_ek_crls(struct checks *c)
@@ -266,6 +332,7 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	check_ek_crls(&c);
 	check_hook(&c);
 	check_store(&c);
+	check_secrets(&c);
 	ca_config_free(&c.config);
 	rc = ca_out_rows(stdout, cli->json, c.rows, columns, err);
 	if (rc == TPMIOT_OK && c.wrong > 0)

@@ -42,7 +42,8 @@ ca_address_resolve(
 void
 ca_address_url(const char *scheme, const char *listen, int fd, char *out, size_t size)
 {
-	const char *colon = strrchr(listen, ':');
+	const char *colon = listen != NULL ? strrchr(listen, ':') : NULL;
+	char host[INET6_ADDRSTRLEN] = "";
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss);
 	in_port_t port;
@@ -50,5 +51,11 @@ ca_address_url(const char *scheme, const char *listen, int fd, char *out, size_t
 	getsockname(fd, (struct sockaddr *)&ss, &len);
 	port = ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
 	                                : ((struct sockaddr_in *)&ss)->sin_port;
-	snprintf(out, size, "%s://%.*s:%u", scheme, (int)(colon - listen), listen, ntohs(port));
+	if (colon != NULL)
+		snprintf(
+		    out, size, "%s://%.*s:%u", scheme, (int)(colon - listen), listen, ntohs(port));
+	else if (getnameinfo(
+	             (struct sockaddr *)&ss, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) == 0)
+		snprintf(out, size, strchr(host, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u",
+		    scheme, host, ntohs(port));
 }

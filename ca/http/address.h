@@ -14,7 +14,10 @@
 TPMIOT_MUST_USE enum tpmiot_rc ca_address_resolve(
     const char *key, const char *listen, struct addrinfo **out, struct tpmiot_err *err);
 
-/* "SCHEME://ADDR:PORT" as it was given, but with the port that the socket got. */
+/*
+ * "SCHEME://ADDR:PORT" as it was given, but with the port that the socket got; listen NULL: by the
+ * socket alone.
+ */
 void ca_address_url(const char *scheme, const char *listen, int fd, char *out, size_t size);
 
 #endif

@@ -262,6 +262,8 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	if (http->stopping)
 		return;
 	http->stopping = true;
+	if (http->opt.stop != NULL)
+		http->opt.stop(http->opt.arg);
 	evhttp_del_accept_socket(http->evhttp, http->bound);
 	http->bound = NULL;
 	http->listener = NULL;
@@ -339,12 +341,23 @@ ca_http_listener(const struct ca_http *http, const char *key, const char *listen
 	return TPMIOT_E_NET;
 }
 
+/* A socket that somebody else bound, and that listens. */
+static enum tpmiot_rc
+take_listener(struct ca_http *http, struct tpmiot_err *err)
+{
+	if (evutil_make_socket_nonblocking(http->opt.fd) == 0)
+		http->listener = evconnlistener_new(http->base, NULL, NULL,
+		    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, http->opt.fd);
+	return http->listener != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
+}
+
 static enum tpmiot_rc
 bind_listener(struct ca_http *http, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = http->opt.fd > 0 ? take_listener(http, err)
+	                                     : ca_http_listener(http, "listen", http->opt.listen,
+	                                           BACKLOG, &http->listener, err);
 
-	rc = ca_http_listener(http, "listen", http->opt.listen, BACKLOG, &http->listener, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	http->bound = evhttp_bind_listener(http->evhttp, http->listener);
@@ -415,8 +428,8 @@ ca_http_new(const struct ca_http_options *options, struct ca_http **out, struct 
 		rc = tpmiot_err_memory(err);
 		goto out;
 	}
-	ca_address_url("https", options->listen, evconnlistener_get_fd(http->listener), http->url,
-	    sizeof(http->url));
+	ca_address_url("https", options->fd > 0 ? NULL : options->listen,
+	    evconnlistener_get_fd(http->listener), http->url, sizeof(http->url));
 	http->opt.listen = NULL; /* of the caller, and needed no more */
 	*out = http;
 	http = NULL;

@@ -50,19 +50,21 @@ void ca_http_answer(void *turn, const struct ca_http_reply *reply);
 
 struct ca_http_options {
 	const char *listen; /* "ADDR:PORT", "[ADDR]:PORT"; port 0: any free one */
-	SSL_CTX *tls;       /* borrowed, has to outlive the server */
+	int fd; /* a socket that listens already, in place of `listen`, and is ours then; 0: none */
+	SSL_CTX *tls; /* borrowed, has to outlive the server */
 	size_t max_body;
 	int max_connections;
 	int timeout; /* seconds a client may take for a request, and be idle between two */
 	ca_http_handler *handler;
 	void (*tick)(void *arg);   /* called at start and every minute; may be NULL */
 	void (*reload)(void *arg); /* called at SIGHUP; may be NULL */
+	void (*stop)(void *arg);   /* called at SIGTERM and SIGINT; may be NULL */
 	/*
 	 * Makes durable what the replies say that are unsettled; false: nothing of it was, and
 	 * *failure is what to send instead of each. May be NULL: then there are no such replies.
 	 */
 	bool (*settle)(void *arg, struct ca_http_reply *failure);
-	void *arg; /* of all four */
+	void *arg; /* of all of these */
 };
 
 struct ca_http;

@@ -9,6 +9,7 @@
 #include "ca/enrol/api.h"
 #include "ca/http/http.h"
 #include "ca/http/plain.h"
+#include "ca/http/systemd.h"
 #include "ca/http/tls.h"
 #include "ca/log.h"
 #include "ca/pki/ekcrls.h"
@@ -30,6 +31,7 @@ struct server {
 	struct ca_http *http;
 	struct ca_children *children;
 	struct ca_plain *monitor; /* NULL: none */
+	int fd; /* the socket that we were started with; 0: none, we listen ourselves */
 	struct ca_api_about about;
 };
 
@@ -111,12 +113,20 @@ settle(void *arg, struct ca_http_reply *failure)
 
 static void reload(void *arg);
 
+static void
+stop(void *arg)
+{
+	(void)arg;
+	ca_systemd_stopping();
+}
+
 static struct ca_http_options
 http_options(struct server *server)
 {
 	const struct ca_config *config = &server->settings->config;
 
 	return (struct ca_http_options){ .listen = config->listen,
+		.fd = server->fd,
 		.tls = server->settings->tls,
 		.max_body = (size_t)config->max_body,
 		.max_connections = (int)config->max_connections,
@@ -124,6 +134,7 @@ http_options(struct server *server)
 		.handler = handle,
 		.tick = tick,
 		.reload = reload,
+		.stop = stop,
 		.settle = settle,
 		.arg = server };
 }
@@ -152,9 +163,8 @@ use(struct server *server, struct settings *settings)
 }
 
 static void
-reload(void *arg)
+read_anew(struct server *server)
 {
-	struct server *server = arg;
 	struct settings *fresh = NULL, *old = server->settings;
 	struct tpmiot_err err = { .text = "" };
 	struct ca_http_options options;
@@ -165,7 +175,8 @@ reload(void *arg)
 		ca_log(CA_LOG_ERROR, "not reloaded, and all stays as it was: %s", err.text);
 		return;
 	}
-	warn_address("listen", old->config.listen, fresh->config.listen);
+	if (server->fd == 0)
+		warn_address("listen", old->config.listen, fresh->config.listen);
 	warn_address("metrics_listen", old->config.metrics_listen, fresh->config.metrics_listen);
 	use(server, fresh);
 	ca_api_change(server->api, &fresh->config, &fresh->signer);
@@ -174,6 +185,14 @@ reload(void *arg)
 	ca_http_change(server->http, &options);
 	settings_free(&old);
 	ca_log(CA_LOG_INFO, "reloaded");
+}
+
+static void
+reload(void *arg)
+{
+	ca_systemd_reloading();
+	read_anew(arg);
+	ca_systemd_ready();
 }
 
 /* ---- Life -------------------------------------------------------------------------- */
@@ -202,9 +221,17 @@ start_monitor(struct server *server, struct tpmiot_err *err)
 static enum tpmiot_rc
 serve(struct server *server, struct tpmiot_err *err)
 {
-	const struct ca_http_options options = http_options(server);
-	enum tpmiot_rc rc;
+	struct ca_http_options options;
+	enum tpmiot_rc rc = ca_systemd_socket(&server->fd, err);
 
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (server->fd > 0)
+		ca_log(CA_LOG_INFO,
+		    "the socket was passed by who started this; listen = %s is not "
+		    "looked at",
+		    server->settings->config.listen);
+	options = http_options(server);
 	if ((rc = ca_http_new(&options, &server->http, err)) != TPMIOT_OK ||
 	    (rc = ca_children_new(server->http, &server->children, err)) != TPMIOT_OK ||
 	    (rc = start_monitor(server, err)) != TPMIOT_OK)
@@ -213,6 +240,7 @@ serve(struct server *server, struct tpmiot_err *err)
 	printf("listening on %s\n", ca_http_url(server->http));
 	if (fflush(stdout) != 0)
 		return tpmiot_err_errno(err, "standard output");
+	ca_systemd_ready();
 	return ca_http_run(server->http, err);
 }
 

@@ -34,7 +34,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/test_message.sh \
 	test/integration/test_secret.sh test/integration/test_token.sh test/integration/test_token_verify.sh \
 	test/integration/forge_jwt.py \
-	test/integration/wire_client.py
+	test/integration/socket_activation.py test/integration/wire_client.py
 
 # doc/OPERATIONS.md with as many devices as it says: half an hour and more.
 .PHONY: check-operations

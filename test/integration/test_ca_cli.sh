@@ -246,6 +246,19 @@ openssl x509 -req -in "$T/tls.csr" -CA "$CADIR/ca.crt" -CAkey "$CADIR/ca.key" -d
     -out "$T/short.crt" 2>"$T/err"
 check 'check: a certificate that ends soon' ca --set tls_cert="$T/short.crt" check
 check_is 'is a warning' "$(result 'TLS key and certificate')" warning
+# The key of devices' secrets.
+printf secret >"$T/value"
+ek=$(printf '%064d' 7)
+check 'a secret' ca secret add --ek="$ek" --file="$T/value" wifi
+check 'check: its key is there' ca check
+check_is 'check: its key is there: ok' "$(result 'secrets of devices')" ok
+rm "$CADIR/secrets.key"
+check_fails 1 'there are 1, and secrets.key cannot be read: bring it back' 'check: it is lost' ca check
+head -c 32 /dev/zero >"$CADIR/secrets.key"
+check_fails 1 'secret wifi.*another secrets.key' 'check: it is another one' ca check
+ca secret remove 1
+rm "$CADIR/secrets.key"
+check 'check: nobody needs it' ca check
 cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"
 
 # ---- join ----

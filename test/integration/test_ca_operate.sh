@@ -137,4 +137,23 @@ assert d["peer"] == "127.0.0.1" and d["path"] == "/v1/attestations" and d["time"
 check 'it stops at SIGTERM, and says that it went well' stop_ca
 check_grep '"message": "stopped"' "$T/ca.log" 'the last line'
 
+# ---- Started by systemd: with its socket, and telling it how it goes ----
+
+conf log_format text
+conf listen 127.0.0.1:1 # not looked at
+conf rate_limit off
+activated() { python3 "$SRC/test/integration/socket_activation.py" "$CADIR/ca.crt" "$T/activated.log" "$CA" --dir="$CADIR" serve; }
+check 'with a socket that was passed' activated
+check_is 'it tells when it is ready, reloads and stops, and serves' "$(tr '\n' ' ' <"$T/out")" \
+    'READY=1 200 RELOADING=1 READY=1 200 STOPPING=1 exit 0 '
+check_grep '^listening on https://127\.0\.0\.1:[0-9]+$' "$T/activated.log" 'its address is the socket'"'"'s'
+check_grep 'listen = 127.0.0.1:1 is not looked at' "$T/activated.log" 'and the log says so'
+# shellcheck disable=SC2016  # for that shell
+passed() { LISTEN_FDS=$1 bash -c 'export LISTEN_PID=$$; exec "$0" --dir="$1" serve "$2" 3</dev/null' "$CA" "$CADIR" "$2"; }
+check_fails 2 'one listening TCP socket' 'what is no socket is refused' passed 1 --listen=127.0.0.1:0
+check_fails 2 'one listening TCP socket' 'so are two' passed 2 --listen=127.0.0.1:0
+LISTEN_FDS=1 LISTEN_PID=1 start other "$CA" --dir="$CADIR" serve --listen=127.0.0.1:0
+check 'a socket for another process is not ours' wait_for_line other '^listening on https://127'
+stop other
+
 done_testing

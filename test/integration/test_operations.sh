@@ -163,5 +163,5 @@ done
 
 check_is 'after the restore all devices are there' "$(tpmiot-ca --dir="$CADIR" device list --json | grep -c '"ek":')" $((UNITS + 1))
 check 'and the server serves' curl -fsS "http://$METRICS/health"
-check 'the unit file is one' bash -c "! systemd-analyze verify '$SRC/examples/tpmiot-ca.service' 2>&1 | grep -v 'is not executable\|Command .man' | grep tpmiot-ca.service"
+check 'the unit files are such' bash -c "! systemd-analyze verify '$SRC/examples/tpmiot-ca.service' '$SRC/examples/tpmiot-ca.socket' 2>&1 | grep -v 'is not executable\|Command .man' | grep 'tpmiot-ca\.'"
 done_testing
