@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	test/programs/apache.sh \
 	test/programs/curl.sh \
 	test/programs/haproxy.sh \
+	test/programs/hitch.sh \
 	test/programs/jwt_sign.c \
 	test/programs/libjwt.sh \
 	test/programs/lighttpd.sh \
@@ -16,9 +17,12 @@ EXTRA_DIST += \
 	test/programs/openssl.sh \
 	test/programs/openvpn.sh \
 	test/programs/perl.sh \
+	test/programs/php.sh \
+	test/programs/postgresql.sh \
 	test/programs/python.sh \
 	test/programs/python_peer.py \
 	test/programs/redis.sh \
+	test/programs/rsyslog.sh \
 	test/programs/socat.sh \
 	test/programs/stunnel.sh \
 	test/programs/wpa.sh

@@ -23,8 +23,8 @@ case ${1:-} in
 	;;
 esac
 HERE=$SRC/test/programs
-[ $# -gt 0 ] || set -- openssl curl mosquitto nginx stunnel haproxy apache lighttpd socat ncat \
-    python perl openvpn redis wpa libjwt
+[ $# -gt 0 ] || set -- openssl curl mosquitto nginx stunnel haproxy apache lighttpd hitch socat ncat \
+    python perl php openvpn redis postgresql rsyslog wpa libjwt
 
 # ---- Results -----------------------------------------------------------------
 
