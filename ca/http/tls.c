@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca/http/tls.h"
 
+#include <openssl/x509v3.h>
+
 /* Of a client: a device's certificate and some links, not libssl's 100 KiB. */
 #define MAX_CLIENT_CHAIN (16 * 1024)
 
@@ -14,6 +16,27 @@ use_certs(
 		if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(certs, i)) != 1)
 			return tpmiot_err_crypto(
 			    err, "tls_cert (%s): its chain cannot be used", config->tls_cert);
+	return TPMIOT_OK;
+}
+
+/*
+ * A device may know this CA by its certificate's fingerprint only (tpmiot-enroll
+ * --ca-fingerprint), and has to see that certificate: what the file leaves out at its end, the
+ * root above all, is shown where it is one of our own.
+ */
+static enum tpmiot_rc
+show_own(
+    SSL_CTX *ctx, STACK_OF(X509) *certs, const struct ca_signer *signer, struct tpmiot_err *err)
+{
+	X509 *top = sk_X509_value(certs, sk_X509_num(certs) - 1), *next = signer->cert;
+
+	for (int i = 0; next != NULL; next = sk_X509_value(signer->chain, i++)) {
+		if (X509_self_signed(top, 0) == 1 || X509_check_issued(next, top) != X509_V_OK)
+			continue;
+		if (SSL_CTX_add1_chain_cert(ctx, next) != 1)
+			return tpmiot_err_crypto(err, "cannot set up TLS");
+		top = next;
+	}
 	return TPMIOT_OK;
 }
 
@@ -74,6 +97,7 @@ ca_tls_new(const struct ca_config *config, const struct ca_signer *signer, SSL_C
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	if ((rc = ca_certs_load(config->dir, config->tls_cert, &certs, err)) != TPMIOT_OK ||
 	    (rc = use_certs(ctx, certs, config, err)) != TPMIOT_OK ||
+	    (rc = show_own(ctx, certs, signer, err)) != TPMIOT_OK ||
 	    (rc = use_key(ctx, config, err)) != TPMIOT_OK ||
 	    (rc = ask_clients(ctx, signer, err)) != TPMIOT_OK)
 		goto out;

@@ -198,7 +198,9 @@ enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err)
 	struct job job = { .env = env,
 		.state = ENROLL_STATE_INIT,
 		.token = TPMIOT_BUF_INIT,
-		.server = { .url = env->opts->server, .ca_file = env->opts->ca_file } };
+		.server = { .url = env->opts->server,
+		    .ca_file = env->opts->ca_file,
+		    .fingerprint = env->opts->ca_fingerprint } };
 	enum tpmiot_rc rc;
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

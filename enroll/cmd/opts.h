@@ -35,6 +35,7 @@ struct enroll_opts {
 	/* enroll */
 	const char *server;
 	const char *ca_file;
+	const char *ca_fingerprint;
 	const char *join_token_file;
 	const char *name; /* reset, too */
 	const char *key;

@@ -53,7 +53,9 @@ void
 enroll_doctor_ca(struct enroll_doctor *doctor)
 {
 	const struct enroll_opts *opts = doctor->env->opts;
-	struct enroll_server server = { .url = opts->server, .ca_file = opts->ca_file };
+	struct enroll_server server = {
+		.url = opts->server, .ca_file = opts->ca_file, .fingerprint = opts->ca_fingerprint
+	};
 	struct enroll_http *http = NULL;
 	struct tpmiot_err err;
 	enum tpmiot_rc rc;

@@ -9,8 +9,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-#include "enroll/net/http.h"
 #include "enroll/cmd/ui.h"
+#include "enroll/net/http.h"
+#include "enroll/net/pin.h"
 #include "enroll/net/url.h"
 
 #define CONNECT_TIMEOUT_S 15L
@@ -22,8 +23,10 @@ struct enroll_http {
 	struct curl_slist *headers;
 	char *base;    /* the URL without a slash at its end */
 	char *ca_file; /* for messages: NULL if the system's roots are used */
-	bool broke;    /* the last request got as far as the server, but no reply came */
-	int64_t date;  /* of the reply, 0 if it has none */
+	bool pinned;   /* the pin is the only trust */
+	struct enroll_pin pin;
+	bool broke;   /* the last request got as far as the server, but no reply came */
+	int64_t date; /* of the reply, 0 if it has none */
 	STACK_OF(X509) *client_certs; /* borrowed; NULL: no client certificate */
 	EVP_PKEY *client_key;
 	char curl_text[CURL_ERROR_SIZE];
@@ -66,13 +69,15 @@ receive_header(char *line, size_t size, size_t n, void *arg)
 
 /* Called by curl for each new connection. */
 static CURLcode
-set_client(CURL *curl, void *ssl_ctx, void *arg)
+set_tls(CURL *curl, void *ssl_ctx, void *arg)
 {
 	const struct enroll_http *http = arg;
 	STACK_OF(X509) *issuers;
 	int ok;
 
 	(void)curl;
+	if (http->pinned)
+		enroll_pin_apply(ssl_ctx, &http->pin);
 	if (http->client_certs == NULL)
 		return CURLE_OK;
 	issuers = sk_X509_dup(http->client_certs);
@@ -160,7 +165,7 @@ set_options(struct enroll_http *http)
 	       curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HEADERDATA, http) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, set_client) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, set_tls) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, http) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
@@ -230,6 +235,13 @@ not_trusted(const struct enroll_http *http, struct tpmiot_err *err)
 		return tpmiot_err_set(err, TPMIOT_E_TRUST,
 		    "%s is not trusted: %s; compare this device's clock with the CA's first, "
 		    "then renew the server's certificate",
+		    http->base, why);
+	if (http->pinned)
+		return tpmiot_err_set(err, TPMIOT_E_TRUST,
+		    "%s is not trusted: no certificate of the chain that it showed has this "
+		    "--ca-fingerprint and vouches for it (%s); ask the CA's operator for the one "
+		    "of "
+		    "today",
 		    http->base, why);
 	if (http->ca_file != NULL)
 		return tpmiot_err_set(err, TPMIOT_E_TRUST,
@@ -447,6 +459,21 @@ enroll_http_set_client(
 		    "the certificate is for another key; 'tpmiot-enroll enroll' gets a new one");
 	http->client_certs = certs;
 	http->client_key = key;
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
+enroll_http_pin(struct enroll_http *http, const char *fingerprint, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = enroll_pin_parse(fingerprint, &http->pin, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	http->pinned = true;
+	/* No file of roots has to be there. */
+	if (curl_easy_setopt(http->curl, CURLOPT_CAINFO, NULL) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_CAPATH, NULL) != CURLE_OK)
+		return tpmiot_err_memory(err);
 	return TPMIOT_OK;
 }
 

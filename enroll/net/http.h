@@ -70,6 +70,13 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_http_get(struct enroll_http *http, const c
 TPMIOT_MUST_USE enum tpmiot_rc enroll_http_set_client(
     struct enroll_http *http, STACK_OF(X509) *certs, EVP_PKEY *key, struct tpmiot_err *err);
 
+/*
+ * Before the first request: trust in nothing but chains with the certificate of this SHA-256
+ * (enroll/net/pin.h). TPMIOT_E_USAGE: that is none.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_pin(
+    struct enroll_http *http, const char *fingerprint, struct tpmiot_err *err);
+
 /* Whether the last request failed behind the connection: the same again may succeed. */
 bool enroll_http_broke(const struct enroll_http *http);
 

@@ -11,7 +11,8 @@ enroll_server_remember(
     const struct enroll_state *state, const struct enroll_server *server, struct tpmiot_err *err)
 {
 	char *path = server->ca_file != NULL ? realpath(server->ca_file, NULL) : NULL;
-	json_t *root = json_pack("{s:s,s:s*}", "server", server->url, "ca_file", path);
+	json_t *root = json_pack("{s:s,s:s*,s:s*}", "server", server->url, "ca_file", path,
+	    "ca_fingerprint", server->fingerprint);
 	char *text = json_dumps(root, JSON_INDENT(2));
 	enum tpmiot_rc rc;
 
@@ -44,13 +45,18 @@ static enum tpmiot_rc
 fill_in(const json_t *root, struct enroll_server *server, struct tpmiot_err *err)
 {
 	const char *url = json_string_value(json_object_get(root, "server"));
+	const bool trust_given = server->ca_file != NULL || server->fingerprint != NULL;
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (url == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    ENROLL_SERVER_FILE " in the state directory is damaged; give --server=URL");
-	if (server->ca_file == NULL && (server->url == NULL || strcmp(server->url, url) == 0))
+	if (!trust_given && (server->url == NULL || strcmp(server->url, url) == 0)) {
 		rc = take(root, "ca_file", &server->text[1], &server->ca_file, err);
+		if (rc == TPMIOT_OK && server->ca_file == NULL)
+			rc = take(
+			    root, "ca_fingerprint", &server->text[2], &server->fingerprint, err);
+	}
 	if (rc == TPMIOT_OK && server->url == NULL)
 		rc = take(root, "server", &server->text[0], &server->url, err);
 	return rc;
@@ -78,6 +84,7 @@ enroll_server_free(struct enroll_server *server)
 {
 	tpmiot_buf_free(&server->text[0]);
 	tpmiot_buf_free(&server->text[1]);
+	tpmiot_buf_free(&server->text[2]);
 }
 
 enum tpmiot_rc
@@ -88,6 +95,9 @@ enroll_server_open(const char *dir, const struct enroll_server *server, struct e
 	bool enrolled_before;
 	enum tpmiot_rc rc;
 
+	if (server->ca_file != NULL && server->fingerprint != NULL)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "either --ca-file or --ca-fingerprint, not both");
 	enrolled_before = tpmiot_statedir_read(dir, ENROLL_CA_NAME ".crt", &pem, NULL) == TPMIOT_OK;
 	tpmiot_buf_printf(&known, "%s/" ENROLL_CA_NAME ".crt", dir);
 	if (tpmiot_buf_cstr(&known) == NULL)
@@ -95,6 +105,9 @@ enroll_server_open(const char *dir, const struct enroll_server *server, struct e
 	else
 		rc = enroll_http_new(server->url, server->ca_file,
 		    enrolled_before ? (const char *)known.data : NULL, out, err);
+	if (rc == TPMIOT_OK && server->fingerprint != NULL &&
+	    (rc = enroll_http_pin(*out, server->fingerprint, err)) != TPMIOT_OK)
+		enroll_http_free(out);
 	tpmiot_buf_free(&known);
 	tpmiot_buf_free(&pem);
 	return rc;

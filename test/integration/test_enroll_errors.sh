@@ -115,12 +115,22 @@ check_fails 4 'cannot read.*No such file' 'a CA file that is not there' \
     tpmiot-enroll enroll --server="$CA_URL" --ca-file="$T/nowhere"
 check_fails 4 'not trusted.*--ca-file' "the system's trust is not enough" \
     tpmiot-enroll enroll --server="$CA_URL"
+fingerprint=$(openssl x509 -in "$CADIR/ca.crt" -noout -fingerprint -sha256 | sed 's/.*=//')
+check_fails 4 'not trusted.*--ca-fingerprint' 'the fingerprint of another CA' \
+    tpmiot-enroll enroll --server="$CA_URL" --ca-fingerprint="${fingerprint%?}$((0x${fingerprint: -1} ^ 1))"
+check_fails 2 '64 hexadecimal digits' 'what is no fingerprint' \
+    tpmiot-enroll enroll --server="$CA_URL" --ca-fingerprint="${fingerprint%??}"
+check_fails 2 'not both' 'a file and a fingerprint' \
+    tpmiot-enroll enroll --server="$CA_URL" --ca-file="$CADIR/ca.crt" --ca-fingerprint="$fingerprint"
 free_port
 check_fails 4 'not reachable.*check the address' 'nobody listens' \
     tpmiot-enroll enroll --server="https://localhost:$PORT" --ca-file="$CADIR/ca.crt"
 check 'a failure leaves no object in the TPM' tpm_is_clean
 check_is 'a failure leaves the AK, and no key' "$(state_files)" 'ak.key '
-check 'after all these: enrolled' enroll
+check "after all these: enrolled, with the CA's fingerprint alone" \
+    tpmiot-enroll enroll --server="$CA_URL" --ca-fingerprint="$fingerprint"
+tpmiot-enroll doctor >"$T/doctor" 2>&1
+check_grep 'answers and is trusted' "$T/doctor" 'which is remembered'
 
 # ---- The disk ----------------------------------------------------------------
 

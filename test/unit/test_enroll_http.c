@@ -21,7 +21,8 @@
 
 struct fixture {
 	EVP_PKEY *key;
-	X509 *cert; /* for 127.0.0.1, its own CA */
+	X509 *cert;  /* for 127.0.0.1, its own CA */
+	X509 *other; /* shown as well; NULL: none */
 	char ca_file[64];
 	char url[64];
 	int listener;
@@ -87,6 +88,8 @@ serve(const struct fixture *f, const char *const *answers)
 
 	(void)SSL_CTX_use_certificate(ctx, f->cert);
 	(void)SSL_CTX_use_PrivateKey(ctx, f->key);
+	if (f->other != NULL)
+		(void)SSL_CTX_add1_chain_cert(ctx, f->other);
 	for (; *answers != NULL; answers++) {
 		fd = accept(f->listener, NULL, NULL);
 		ssl = SSL_new(ctx);
@@ -176,6 +179,7 @@ teardown(void **state)
 	(void)close(f->listener);
 	(void)unlink(f->ca_file);
 	X509_free(f->cert);
+	X509_free(f->other);
 	EVP_PKEY_free(f->key);
 	free(f);
 	return 0;
@@ -362,6 +366,141 @@ test_post_known_ca(void **state)
 	enroll_http_reply_free(&reply);
 }
 
+/* ---- Known by a fingerprint --------------------------------------------------------------- */
+
+static const char *
+fingerprint_of(const X509 *cert, const char *separator)
+{
+	static char text[3 * 32 + 1];
+	uint8_t sha256[32];
+
+	assert_int_equal(X509_digest(cert, EVP_sha256(), sha256, NULL), 1);
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(sha256); i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%02X",
+		    i > 0 ? separator : "", sha256[i]);
+	return text;
+}
+
+/* A connection that knows the server by its fingerprint only. */
+static void
+connect_pinned(struct fixture *f, const char *fingerprint)
+{
+	enroll_http_free(&f->http);
+	assert_ok(enroll_http_new(f->url, NULL, NULL, &f->http, &f->err), &f->err);
+	assert_ok(enroll_http_pin(f->http, fingerprint, &f->err), &f->err);
+}
+
+static void
+test_pin(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_http_reply reply;
+
+	START(f, GOOD, GOOD, GOOD);
+	for (int i = 0; i < 2; i++) {
+		connect_pinned(f, fingerprint_of(f->cert, i == 0 ? ":" : ""));
+		assert_ok(post(f, &reply), &f->err);
+		enroll_http_reply_free(&reply);
+	}
+}
+
+static void
+expect_not_trusted(struct fixture *f)
+{
+	struct enroll_http_reply reply;
+
+	assert_int_equal(post(f, &reply), TPMIOT_E_TRUST);
+	assert_non_null(strstr(f->err.text, "not trusted"));
+}
+
+static void
+test_pin_of_another(void **state)
+{
+	struct fixture *f = *state;
+	char fingerprint[65];
+
+	START(f, GOOD);
+	(void)snprintf(fingerprint, sizeof(fingerprint), "%s", fingerprint_of(f->cert, ""));
+	fingerprint[63] = fingerprint[63] == '0' ? '1' : '0';
+	connect_pinned(f, fingerprint);
+	expect_not_trusted(f);
+	assert_non_null(strstr(f->err.text, "--ca-fingerprint"));
+}
+
+/* The pinned certificate is public: who shows it has not proved anything. */
+static void
+test_pin_that_did_not_sign(void **state)
+{
+	struct fixture *f = *state;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+
+	f->other = new_cert(key, "IP:127.0.0.1");
+	EVP_PKEY_free(key);
+	START(f, GOOD);
+	connect_pinned(f, fingerprint_of(f->other, ""));
+	expect_not_trusted(f);
+}
+
+/* As tpmiot-ca shows its own: the server's certificate, then the one that it is signed by. */
+static void
+test_pin_of_the_issuer(void **state)
+{
+	struct fixture *f = *state;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509_EXTENSION *ext;
+	struct enroll_http_reply reply;
+
+	f->other = new_cert(key, "DNS:ca");
+	ext = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	assert_int_equal(X509_add_ext(f->other, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(f->other), "O", MBSTRING_ASC,
+	    (const unsigned char *)"issuer", -1, -1, 0);
+	assert_int_equal(X509_set_issuer_name(f->other, X509_get_subject_name(f->other)), 1);
+	assert_true(X509_sign(f->other, key, EVP_sha256()) > 0);
+	assert_int_equal(X509_set_issuer_name(f->cert, X509_get_subject_name(f->other)), 1);
+	assert_true(X509_sign(f->cert, key, EVP_sha256()) > 0);
+	EVP_PKEY_free(key);
+	START(f, GOOD);
+	connect_pinned(f, fingerprint_of(f->other, ""));
+	assert_ok(post(f, &reply), &f->err);
+	enroll_http_reply_free(&reply);
+}
+
+static void
+test_pin_other_host(void **state)
+{
+	struct fixture *f = *state;
+
+	X509_free(f->cert);
+	f->cert = new_cert(f->key, "IP:127.0.0.2");
+	START(f, GOOD);
+	connect_pinned(f, fingerprint_of(f->cert, ""));
+	expect_not_trusted(f);
+}
+
+static void
+test_pin_parse(void **state)
+{
+	struct fixture *f = *state;
+	char text[100];
+
+	START(f, GOOD);
+	for (size_t len = 0; len < sizeof(text); len++) {
+		memset(text, 'a', len);
+		text[len] = '\0';
+		assert_int_equal(enroll_http_pin(f->http, text, &f->err),
+		    len == 64 ? TPMIOT_OK : TPMIOT_E_USAGE);
+	}
+	text[64] = '\0';
+	text[10] = 'g';
+	assert_int_equal(enroll_http_pin(f->http, text, &f->err), TPMIOT_E_USAGE);
+	text[10] = ':';
+	assert_int_equal(enroll_http_pin(f->http, text, &f->err), TPMIOT_E_USAGE);
+	assert_non_null(strstr(f->err.text, "64 hexadecimal digits"));
+}
+
 static void
 test_new_ca_file(void **state)
 {
@@ -467,6 +606,12 @@ main(void)
 		WITH_SERVER(test_post_system_trust_only),
 		WITH_SERVER(test_post_known_ca),
 		WITH_SERVER(test_new_ca_file),
+		WITH_SERVER(test_pin),
+		WITH_SERVER(test_pin_of_another),
+		WITH_SERVER(test_pin_that_did_not_sign),
+		WITH_SERVER(test_pin_of_the_issuer),
+		WITH_SERVER(test_pin_other_host),
+		WITH_SERVER(test_pin_parse),
 		cmocka_unit_test(test_check_server),
 		WITH_SERVER(test_exchange_tries_again),
 		WITH_SERVER(test_exchange_long_wait_is_told),
