@@ -9,6 +9,8 @@
 #include "enroll/enrol/keys.h"
 #include "enroll/state/state.h"
 
+#define HMAC_KIND "hmac-sha256"
+
 struct listing {
 	const char *dir;
 	json_t *keys;
@@ -40,26 +42,63 @@ cert_of(const struct listing *listing, const char *name, const EVP_PKEY *pkey)
 	return out;
 }
 
+/* What is signed with a certificate of its own. */
 static void
-list_key(const struct listing *listing, const char *name)
+describe_pair(const struct listing *listing, const char *name, const struct tpmiot_public *pub,
+    json_t *entry, struct tpmiot_err *err)
 {
-	struct tpmiot_err err = { .rc = TPMIOT_OK };
-	json_t *entry = json_pack("{s:s}", "name", name), *cert;
 	enum tpmiot_key_kind kind;
-	struct tpmiot_keyfile file = { .extra = NULL };
 	EVP_PKEY *pkey = NULL;
+	json_t *cert;
 
-	if (enroll_state_read_key(listing->dir, name, &file, &err) != TPMIOT_OK ||
-	    tpmiot_public_to_pkey(NULL, &file.pub, &pkey, &err) != TPMIOT_OK)
-		(void)json_object_set_new(entry, "error", json_string(err.text));
-	else if (enroll_keys_kind_of(&file.pub.area, &kind))
+	if (tpmiot_public_to_pkey(NULL, pub, &pkey, err) != TPMIOT_OK)
+		(void)json_object_set_new(entry, "error", json_string(err->text));
+	else if (enroll_keys_kind_of(&pub->area, &kind))
 		(void)json_object_set_new(entry, "kind", json_string(tpmiot_key_kind_name(kind)));
 	cert = cert_of(listing, name, pkey);
 	if (cert != NULL)
 		(void)json_object_set_new(entry, "certificate", cert);
+	EVP_PKEY_free(pkey);
+}
+
+/* The key of a hub (tpmiot-enroll dps). */
+static void
+describe_hmac(const struct listing *listing, const char *name, const struct tpmiot_public *pub,
+    json_t *entry, struct tpmiot_err *err)
+{
+	struct enroll_dps_record record;
+	json_t *out;
+	enum tpmiot_rc rc = enroll_dps_record_read(listing->dir, name, &record, err);
+
+	(void)json_object_set_new(entry, "kind", json_string(HMAC_KIND));
+	if (rc == TPMIOT_E_NOT_FOUND)
+		return;
+	if (rc != TPMIOT_OK) {
+		(void)json_object_set_new(entry, "error", json_string(err->text));
+		return;
+	}
+	out = json_object();
+	enroll_describe_registration(&record, out);
+	(void)json_object_set_new(
+	    out, "for_this_key", json_boolean(enroll_dps_record_is_of(&record, pub)));
+	(void)json_object_set_new(entry, "registration", out);
+}
+
+static void
+list_key(const struct listing *listing, const char *name)
+{
+	struct tpmiot_err err = { .rc = TPMIOT_OK };
+	json_t *entry = json_pack("{s:s}", "name", name);
+	struct tpmiot_keyfile file = { .extra = NULL };
+
+	if (enroll_state_read_key(listing->dir, name, &file, &err) != TPMIOT_OK)
+		(void)json_object_set_new(entry, "error", json_string(err.text));
+	else if (tpmiot_public_is_hmac_key(&file.pub))
+		describe_hmac(listing, name, &file.pub, entry, &err);
+	else
+		describe_pair(listing, name, &file.pub, entry, &err);
 	(void)json_array_append_new(listing->keys, entry);
 	tpmiot_keyfile_clear(&file);
-	EVP_PKEY_free(pkey);
 }
 
 static bool
@@ -116,12 +155,24 @@ text_of(const json_t *object, const char *name)
 }
 
 static void
-print_key(const char *dir, const json_t *entry)
+print_registration(const json_t *entry)
+{
+	const json_t *registration = json_object_get(entry, "registration");
+
+	if (registration == NULL || json_is_false(json_object_get(registration, "for_this_key")))
+		(void)printf("  not registered: 'tpmiot-enroll dps --name=%s' does that\n",
+		    text_of(entry, "name"));
+	else
+		(void)printf("  registered   as %s with the hub %s, since %s\n",
+		    text_of(registration, "device_id"), text_of(registration, "hub"),
+		    text_of(registration, "assigned"));
+}
+
+static void
+print_cert(const json_t *entry)
 {
 	const json_t *cert = json_object_get(entry, "certificate");
 
-	(void)printf("Key:           %s/%s.key %s%s\n", dir, text_of(entry, "name"),
-	    text_of(entry, "kind"), text_of(entry, "error"));
 	if (cert == NULL)
 		(void)printf("  no certificate: 'tpmiot-enroll enroll --name=%s' gets one\n",
 		    text_of(entry, "name"));
@@ -134,6 +185,18 @@ print_key(const char *dir, const json_t *entry)
 		    json_is_true(json_object_get(cert, "expired")) ? "OUT OF DATE since"
 		                                                   : "valid until",
 		    text_of(cert, "not_after"));
+}
+
+static void
+print_key(const char *dir, const json_t *entry)
+{
+	(void)printf("Key:           %s/%s.key %s%s%s\n", dir, text_of(entry, "name"),
+	    text_of(entry, "kind"), json_object_get(entry, "error") != NULL ? " " : "",
+	    text_of(entry, "error"));
+	if (strcmp(text_of(entry, "kind"), HMAC_KIND) == 0)
+		print_registration(entry);
+	else
+		print_cert(entry);
 }
 
 static void

@@ -114,6 +114,21 @@ enroll_describe_ek(const struct tpmiot_ek *ek, json_t *out, struct tpmiot_err *e
 }
 
 void
+enroll_describe_registration(const struct enroll_dps_record *record, json_t *out)
+{
+	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+
+	(void)json_object_set_new(out, "hub", json_string(record->hub));
+	(void)json_object_set_new(out, "device_id", json_string(record->device_id));
+	(void)json_object_set_new(out, "registration_id", json_string(record->registration_id));
+	(void)json_object_set_new(out, "id_scope", json_string(record->scope));
+	(void)json_object_set_new(out, "server", json_string(record->server));
+	enroll_certs_put_time(record->assigned, &text);
+	member(out, "assigned", &text);
+	tpmiot_buf_free(&text);
+}
+
+void
 enroll_describe_cert(const X509 *cert, int64_t now, json_t *out)
 {
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;

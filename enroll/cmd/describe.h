@@ -8,6 +8,8 @@
 
 #include <tpmiot/ek.h>
 
+#include "enroll/dps/record.h"
+
 /* manufacturer, model, firmware: one TPM command. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_describe_tpm(
     struct tpmiot_tpm *tpm, json_t *out, struct tpmiot_err *err);
@@ -18,6 +20,9 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_describe_ek(
 
 /* subject, not_after, expired at `now`. */
 void enroll_describe_cert(const X509 *cert, int64_t now, json_t *out);
+
+/* hub, device_id, registration_id, server, assigned. */
+void enroll_describe_registration(const struct enroll_dps_record *record, json_t *out);
 
 /* Hexadecimal SHA-256 of a key's SPKI, of a certificate's DER. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_describe_put_spki(

@@ -8,6 +8,7 @@
 
 #include "enroll/enrol/certs.h"
 #include "enroll/doctor/doctor.h"
+#include "enroll/dps/record.h"
 #include "enroll/state/journal.h"
 #include "enroll/enrol/keys.h"
 
@@ -115,24 +116,61 @@ look_at_cert(struct enroll_doctor *doctor, const char *name, const EVP_PKEY *pke
 	tpmiot_buf_free(&when);
 }
 
+static void
+look_at_pair(struct enroll_doctor *doctor, const char *name, const struct tpmiot_public *pub)
+{
+	EVP_PKEY *pkey = NULL;
+	struct tpmiot_err err;
+
+	if (tpmiot_public_to_pkey(NULL, pub, &pkey, &err) != TPMIOT_OK)
+		enroll_doctor_say(doctor, ENROLL_FAULT, "key", NULL, "%s", err.text);
+	else
+		look_at_cert(doctor, name, pkey);
+	EVP_PKEY_free(pkey);
+}
+
+/* A hub's key has a registration, as others have a certificate. */
+static void
+look_at_registration(
+    struct enroll_doctor *doctor, const char *name, const struct tpmiot_public *pub)
+{
+	struct enroll_dps_record record;
+	struct tpmiot_buf when = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+	enum tpmiot_rc rc = enroll_dps_record_read(doctor->env->dir, name, &record, &err);
+
+	if (rc != TPMIOT_OK && rc != TPMIOT_E_NOT_FOUND) {
+		enroll_doctor_say(doctor, ENROLL_FAULT, "registration",
+		    "run tpmiot-enroll dps --again", "%s", err.text);
+	} else if (rc != TPMIOT_OK || !enroll_dps_record_is_of(&record, pub)) {
+		enroll_doctor_say(doctor, ENROLL_FAULT, "registration", "run tpmiot-enroll dps",
+		    "the key %s is not registered with a hub, or that was cut short", name);
+	} else {
+		enroll_certs_put_time(record.assigned, &when);
+		enroll_doctor_say(doctor, ENROLL_FINE, "registration", NULL,
+		    "%s is %s with the hub %s, since %s", name, record.device_id, record.hub,
+		    tpmiot_buf_cstr(&when) != NULL ? (const char *)when.data : "?");
+	}
+	tpmiot_buf_free(&when);
+}
+
 static bool
 look_at_key(void *arg, const char *name)
 {
 	struct enroll_doctor *doctor = arg;
 	struct tpmiot_keyfile file = { .extra = NULL };
-	EVP_PKEY *pkey = NULL;
 	struct tpmiot_err err;
 
 	look_at_key_file(doctor, name);
 	if (strcmp(name, ENROLL_AK_NAME) == 0)
 		return true;
-	if (enroll_state_read_key(doctor->env->dir, name, &file, &err) != TPMIOT_OK ||
-	    tpmiot_public_to_pkey(NULL, &file.pub, &pkey, &err) != TPMIOT_OK)
+	if (enroll_state_read_key(doctor->env->dir, name, &file, &err) != TPMIOT_OK)
 		enroll_doctor_say(doctor, ENROLL_FAULT, "key", NULL, "%s", err.text);
+	else if (tpmiot_public_is_hmac_key(&file.pub))
+		look_at_registration(doctor, name, &file.pub);
 	else
-		look_at_cert(doctor, name, pkey);
+		look_at_pair(doctor, name, &file.pub);
 	tpmiot_keyfile_clear(&file);
-	EVP_PKEY_free(pkey);
 	return true;
 }
 

@@ -96,18 +96,19 @@ body_of(const struct enroll_http_reply *reply)
 static enum tpmiot_rc
 judge(const struct enroll_http_reply *reply, struct tpmiot_err *err)
 {
-	char why[ENROLL_DPS_TEXT_MAX];
+	struct enroll_dps_refusal why;
 
-	enroll_dps_parse_error(body_of(reply), why);
+	enroll_dps_parse_refusal(body_of(reply), &why);
 	if (reply->status >= 500 || is_busy(reply->status))
 		return tpmiot_err_set(err, TPMIOT_E_NET,
 		    "the server cannot answer now (HTTP %ld), try again later: %s", reply->status,
-		    why);
+		    why.reason);
 	if (reply->status >= 400 && reply->json)
 		return tpmiot_err_set(err, TPMIOT_E_REFUSED,
-		    "the server refused (HTTP %ld): %s. Next step: see that it lists this device: "
-		    "'tpmiot-enroll ek' shows its endorsement key",
-		    reply->status, why);
+		    "the server refused (HTTP %ld): %s. Next step: %s", reply->status, why.reason,
+		    why.next[0] != '\0' ? why.next
+		                        : "see that it lists this device: 'tpmiot-enroll ek' "
+		                          "shows its endorsement key");
 	return tpmiot_err_set(err, TPMIOT_E_TRUST,
 	    "what answered (HTTP %ld) is no provisioning service; check --server and --id-scope",
 	    reply->status);

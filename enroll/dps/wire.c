@@ -202,11 +202,14 @@ enroll_dps_answer_free(struct enroll_dps_answer *answer)
 }
 
 void
-enroll_dps_parse_error(struct tpmiot_bytes json, char out[ENROLL_DPS_TEXT_MAX])
+enroll_dps_parse_refusal(struct tpmiot_bytes json, struct enroll_dps_refusal *out)
 {
 	json_t *root = enroll_json_parse(json, NULL);
+	const char *next =
+	    enroll_json_text(json_object_get(root, "info"), "next", ENROLL_MSG_REPLY_MAX);
 
 	put_reason(enroll_json_text(root, "message", ENROLL_MSG_REPLY_MAX),
-	    json_integer_value(json_object_get(root, "errorCode")), out);
+	    json_integer_value(json_object_get(root, "errorCode")), out->reason);
+	enroll_json_clean(next != NULL ? next : "", out->next, sizeof(out->next));
 	json_decref(root);
 }

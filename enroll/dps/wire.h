@@ -58,7 +58,13 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_parse_answer(
     struct tpmiot_bytes json, struct enroll_dps_answer *out, struct tpmiot_err *err);
 void enroll_dps_answer_free(struct enroll_dps_answer *answer);
 
-/* "MESSAGE [CODE]" of a refusal; never fails: what cannot be read is left out. */
-void enroll_dps_parse_error(struct tpmiot_bytes json, char out[ENROLL_DPS_TEXT_MAX]);
+/* What a server says that refuses. Printable. */
+struct enroll_dps_refusal {
+	char reason[ENROLL_DPS_TEXT_MAX]; /* "MESSAGE [CODE]" */
+	char next[ENROLL_DPS_TEXT_MAX];   /* what our own CA says is to be done; "" of others */
+};
+
+/* Never fails: what cannot be read is left out. */
+void enroll_dps_parse_refusal(struct tpmiot_bytes json, struct enroll_dps_refusal *out);
 
 #endif

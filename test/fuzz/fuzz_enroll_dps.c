@@ -11,7 +11,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct tpmiot_bytes json = { data, size };
 	struct enroll_dps_answer answer = { .key = TPMIOT_BUF_INIT };
 	struct tpmiot_buf key = TPMIOT_BUF_INIT;
-	char reason[ENROLL_DPS_TEXT_MAX];
+	struct enroll_dps_refusal refusal;
 	struct tpmiot_err err;
 
 	if (enroll_dps_parse_challenge(json, &key, &err) == TPMIOT_OK)
@@ -23,8 +23,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_ASSERT(answer.status != ENROLL_DPS_ASSIGNING ||
 		            strpbrk(answer.operation, "/?#%") == NULL);
 	}
-	enroll_dps_parse_error(json, reason);
-	for (const char *at = reason; *at != '\0'; at++)
+	enroll_dps_parse_refusal(json, &refusal);
+	for (const char *at = refusal.reason; *at != '\0'; at++)
+		FUZZ_ASSERT(*at >= 0x20 && *at < 0x7f);
+	for (const char *at = refusal.next; *at != '\0'; at++)
 		FUZZ_ASSERT(*at >= 0x20 && *at < 0x7f);
 	enroll_dps_answer_free(&answer);
 	tpmiot_buf_free(&key);

@@ -33,7 +33,7 @@ start_ca "${SERVE[@]}"
 
 # ---- From nothing to a token ------------------------------------------------------
 check_fails 1 'not registered with a hub.*dps' 'no token before' sas
-check_fails 3 'not on its allow-list' 'a device that nobody listed' dps
+check_fails 3 'not on its allow-list.*Next step: .*allow add --ek=' 'a device that nobody listed' dps
 check 'listed' list_ek tpm --device-id=pump-1
 check_fails 3 'says that it is "other".*pump-1' 'under an id that is not its own' dps --registration-id=other
 count_tpm "$T/count" dps >"$T/out" 2>&1
@@ -49,6 +49,19 @@ check 'nothing stays in the TPM' tpm_is_clean
 check 'again: nothing to do' dps
 check_grep 'already registered' "$T/out" 'which is said'
 
+check 'status' tpmiot-enroll status
+check_grep '^  registered +as pump-1 with the hub north.example.net, since 20[0-9-]+T' "$T/out" 'says where and since when'
+tpmiot-enroll status --json >"$T/json"
+check_is 'in JSON, too' "$(python3 -c 'import json,sys; k=json.load(open(sys.argv[1]))["keys"][0]; r=k["registration"]; print(k["kind"], r["hub"], r["device_id"], r["for_this_key"], r["assigned"][:2])' "$T/json")" \
+    'hmac-sha256 north.example.net pump-1 True 20'
+with_module "$ENROLL" doctor >"$T/out" 2>&1
+check_grep '^OK +registration +hub is pump-1 with the hub north' "$T/out" 'and so does the doctor'
+cp "$TPMIOT_STATE_DIR/hub.dps.json" "$T/record"
+sed -i 's/"key": "000b../"key": "000bff/' "$TPMIOT_STATE_DIR/hub.dps.json"
+check_fails '*' 'FAIL +registration .*cut short' 'of another key: it finds that' with_module "$ENROLL" doctor
+echo '{' >"$TPMIOT_STATE_DIR/hub.dps.json"
+check_fails '*' 'FAIL +registration .*damaged' 'or damaged' with_module "$ENROLL" doctor
+cp "$T/record" "$TPMIOT_STATE_DIR/hub.dps.json"
 count_tpm "$T/count" sas >"$T/sas"
 check_is 'a token costs three TPM commands' "$(awk '{ print $NF }' "$T/count" | tr '\n' ' ')" 'Load HMAC FlushContext '
 check_grep '^SharedAccessSignature sr=north.example.net%2Fdevices%2Fpump-1&sig=[A-Za-z0-9%]+&se=[0-9]+$' "$T/sas" 'as Azure writes it'

@@ -2,6 +2,7 @@
 # tpmiot-enroll: one line for each test; its source is test/unit/NAME.c.
 if HAVE_CMOCKA
 ENROLL_TESTS = \
+	test/unit/test_enroll_dps \
 	test/unit/test_enroll_http \
 	test/unit/test_enroll_journal \
 	test/unit/test_enroll_msg \
@@ -22,6 +23,8 @@ test_unit_test_enroll_journal_CFLAGS = $(ENROLL_TEST_CFLAGS)
 test_unit_test_enroll_journal_LDADD = $(ENROLL_TEST_LDADD)
 test_unit_test_enroll_journal_SOURCES = test/unit/test_enroll_journal.c test/unit/script_tcti.c
 
+test_unit_test_enroll_dps_CFLAGS = $(ENROLL_TEST_CFLAGS)
+test_unit_test_enroll_dps_LDADD = $(ENROLL_TEST_LDADD)
 test_unit_test_enroll_msg_CFLAGS = $(ENROLL_TEST_CFLAGS)
 test_unit_test_enroll_msg_LDADD = $(ENROLL_TEST_LDADD)
 

@@ -73,6 +73,58 @@ test_parse_refusals(void **state)
 	assert_string_equal(opts.command, "untouched");
 }
 
+/* Registrations and tokens: options of a command, and of one kind of it. */
+static void
+test_parse_dps_and_tokens(void **state)
+{
+	struct enroll_opts opts;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(PARSE(&opts, &err, "dps", "--id-scope=0ne00", "--registration-id=a.b:c",
+	              "--server=ca:8443", "--ek=ecc", "--persistent", "--again", "--timeout=30s",
+	              "--join-token-file=t", "--name=hub2"),
+	    &err);
+	assert_string_equal(opts.id_scope, "0ne00");
+	assert_string_equal(opts.registration_id, "a.b:c");
+	assert_string_equal(opts.server, "ca:8443");
+	assert_string_equal(opts.timeout, "30s");
+	assert_string_equal(opts.name, "hub2");
+	assert_true(opts.persistent && opts.again);
+	assert_null(opts.kind);
+	assert_ok(PARSE(&opts, &err, "token", "sas", "--resource=hub/devices/d", "--ttl=10m",
+	              "--check-clock", "--name=hub2"),
+	    &err);
+	assert_string_equal(opts.kind, "sas");
+	assert_string_equal(opts.resource, "hub/devices/d");
+	assert_true(opts.check_clock);
+	assert_ok(PARSE(&opts, &err, "token", "jwt", "--aud=b", "--claim=a=1", "--claim=b:=2",
+	              "--alg=RS256", "--exec", "sh", "-c", "--name=x"),
+	    &err);
+	assert_int_equal(opts.claims.n, 2);
+	assert_string_equal(opts.claims.items[1], "b:=2");
+	assert_string_equal(opts.exec[2], "--name=x");
+	assert_null(opts.name);
+
+	assert_refused(PARSE(&opts, &err, "enroll", "--id-scope=x"), TPMIOT_E_USAGE, &err,
+	    "enroll has no option --id-scope");
+	assert_refused(PARSE(&opts, &err, "dps", "sas"), TPMIOT_E_USAGE, &err, "'sas'");
+	assert_refused(PARSE(&opts, &err, "dps", "--device-id=x"), TPMIOT_E_USAGE, &err,
+	    "dps has no option --device-id");
+	assert_refused(PARSE(&opts, &err, "dps", "--id-scope="), TPMIOT_E_USAGE, &err,
+	    "--id-scope needs a value");
+	assert_refused(PARSE(&opts, &err, "token", "sas", "--aud=x"), TPMIOT_E_USAGE, &err,
+	    "token sas has no option --aud");
+	assert_refused(PARSE(&opts, &err, "token", "jwt", "--resource=x"), TPMIOT_E_USAGE, &err,
+	    "token jwt has no option --resource");
+	assert_refused(PARSE(&opts, &err, "token", "jwt", "--persistent"), TPMIOT_E_USAGE, &err,
+	    "token jwt has no option --persistent");
+	assert_refused(PARSE(&opts, &err, "dps", "--exec", "true"), TPMIOT_E_USAGE, &err,
+	    "dps has no option --exec");
+	assert_refused(PARSE(&opts, &err, "token", "jwt", "--exec"), TPMIOT_E_USAGE, &err,
+	    "command behind it");
+}
+
 static void
 test_duration(void **state)
 {
@@ -136,6 +188,7 @@ main(void)
 		cmocka_unit_test(test_parse_options_before_and_behind),
 		cmocka_unit_test(test_parse_help_needs_no_command),
 		cmocka_unit_test(test_parse_refusals),
+		cmocka_unit_test(test_parse_dps_and_tokens),
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_ekpick_check),
 		cmocka_unit_test(test_ekpick_prefers_what_is_there),
