@@ -74,9 +74,11 @@ record_device(struct ca_api *api, const struct ca_exchange *x, struct ca_dps_job
 		snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", job->ek.info.manufacturer);
 		snprintf(d.model, sizeof(d.model), "%s", job->ek.info.model);
 		snprintf(d.version, sizeof(d.version), "%s", job->ek.info.version);
-		tpmiot_buf_move(&d.ek_cert, &job->req.ek.ek_certificate);
+		tpmiot_buf_put(&d.ek_cert, job->ek.cert.data, job->ek.cert.len);
 	}
-	rc = ca_device_enrol(api->store, &d, err);
+	rc = tpmiot_buf_done(&d.ek_cert, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_device_enrol(api->store, &d, err);
 	tpmiot_buf_free(&d.ek_cert);
 	return rc;
 }

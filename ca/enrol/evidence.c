@@ -137,8 +137,7 @@ ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X
 		return true;
 	if (tpmiot_ekcert_strip(req->ek_certificate.data, req->ek_certificate.len, &der, &der_len,
 	        &err) != TPMIOT_OK ||
-	    tpmiot_ekcert_parse(libctx, der, der_len, &cert, &err) != TPMIOT_OK ||
-	    sha256(libctx, der, der_len, ek->cert_sha256, &err) != TPMIOT_OK) {
+	    tpmiot_ekcert_parse(libctx, der, der_len, &cert, &err) != TPMIOT_OK) {
 		ca_refuse_err(problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
 		goto out;
 	}
@@ -149,6 +148,7 @@ ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X
 	if (!collect_links(req, links, &untrusted, problem))
 		goto out;
 	ek->has_cert = true;
+	ek->cert = (struct tpmiot_bytes){ der, der_len };
 	if (tpmiot_ekcert_check_profile(cert, &ek->info, &err) != TPMIOT_OK)
 		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
 	else if ((rc = tpmiot_ekcert_check_path_crls(

@@ -15,7 +15,7 @@ struct ca_ek {
 	struct tpmiot_public pub;
 	uint8_t spki[CA_SHA256_LEN];
 	bool has_cert;
-	uint8_t cert_sha256[CA_SHA256_LEN]; /* zeroes without one */
+	struct tpmiot_bytes cert; /* DER, borrowed from the request; empty without one */
 	struct tpmiot_ekcert_info info;
 	/*
 	 * CA_PROBLEM_NONE: the certificate keeps the profile and chains to a trusted root.

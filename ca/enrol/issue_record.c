@@ -11,6 +11,7 @@ record_device(struct ca_api *api, const struct ca_exchange *x, const struct ca_p
     const struct ca_admission *as, struct tpmiot_err *err)
 {
 	struct ca_device d = { .last_seen = x->now };
+	enum tpmiot_rc rc;
 
 	memcpy(d.ek_spki, p->ticket.ek_spki, sizeof(d.ek_spki));
 	snprintf(d.id, sizeof(d.id), "%s", as->device_id);
@@ -18,7 +19,12 @@ record_device(struct ca_api *api, const struct ca_exchange *x, const struct ca_p
 	snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", p->ticket.info.manufacturer);
 	snprintf(d.model, sizeof(d.model), "%s", p->ticket.info.model);
 	snprintf(d.version, sizeof(d.version), "%s", p->ticket.info.version);
-	return ca_device_enrol(api->store, &d, err);
+	tpmiot_buf_put(&d.ek_cert, p->ticket.ek_cert, p->ticket.ek_cert_len);
+	rc = tpmiot_buf_done(&d.ek_cert, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_device_enrol(api->store, &d, err);
+	tpmiot_buf_free(&d.ek_cert);
+	return rc;
 }
 
 static enum tpmiot_rc

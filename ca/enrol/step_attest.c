@@ -71,6 +71,16 @@ decide(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request
 	return ca_decide(api, &who, x->now, out, &x->problem) && offer(api, x, req, out, pcrs);
 }
 
+static void
+keep_certificate(const struct ca_ek *ek, struct ca_ticket *t)
+{
+	t->info = ek->info;
+	if (ek->cert.len > sizeof(t->ek_cert))
+		return;
+	memcpy(t->ek_cert, ek->cert.data, ek->cert.len);
+	t->ek_cert_len = ek->cert.len;
+}
+
 /* All that the second step has to know, and the secret, whose digest it is given. */
 static enum tpmiot_rc
 make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struct tpmiot_public *ak,
@@ -92,9 +102,8 @@ make_ticket(struct ca_api *api, int64_t now, const struct ca_ek *ek, const struc
 	t->ak = *ak;
 	t->ek_trusted = ek->has_cert && ek->cert_problem.type == CA_PROBLEM_NONE;
 	t->roots = api->roots.generation;
-	memcpy(t->ek_cert_sha256, ek->cert_sha256, sizeof(t->ek_cert_sha256));
-	if (t->ek_trusted)
-		t->info = ek->info; /* what anybody may claim is not kept */
+	if (t->ek_trusted) /* what anybody may claim is not kept */
+		keep_certificate(ek, t);
 	t->token = as->token;
 	snprintf(t->device_id, sizeof(t->device_id), "%s", as->device_id);
 	snprintf(t->group, sizeof(t->group), "%s", as->group);

@@ -78,7 +78,8 @@ ca_ticket_put(const struct ca_ticket *t, struct tpmiot_buf *buf)
 	tpmiot_public_put(&t->ak, buf);
 	tpmiot_buf_put_u8(buf, t->ek_trusted);
 	tpmiot_buf_put_u64(buf, (uint64_t)t->roots);
-	tpmiot_buf_put(buf, t->ek_cert_sha256, sizeof(t->ek_cert_sha256));
+	tpmiot_buf_put_u16(buf, (uint16_t)t->ek_cert_len);
+	tpmiot_buf_put(buf, t->ek_cert, t->ek_cert_len);
 	put_str(buf, t->info.manufacturer);
 	put_str(buf, t->info.model);
 	put_str(buf, t->info.version);
@@ -100,6 +101,19 @@ take_serial(struct tpmiot_reader *r, struct ca_ticket *t)
 	}
 	take(r, t->renews, len);
 	t->renews_len = len;
+}
+
+static void
+take_cert(struct tpmiot_reader *r, struct ca_ticket *t)
+{
+	const size_t len = tpmiot_reader_u16(r);
+
+	if (len > sizeof(t->ek_cert)) {
+		r->failed = true;
+		return;
+	}
+	take(r, t->ek_cert, len);
+	t->ek_cert_len = len;
 }
 
 static enum tpmiot_rc
@@ -135,7 +149,7 @@ ca_ticket_parse(OSSL_LIB_CTX *libctx, const uint8_t *data, size_t len, struct ca
 	trusted = tpmiot_reader_u8(&r);
 	t.ek_trusted = trusted == 1;
 	t.roots = (int64_t)tpmiot_reader_u64(&r);
-	take(&r, t.ek_cert_sha256, sizeof(t.ek_cert_sha256));
+	take_cert(&r, &t);
 	take_str(&r, t.info.manufacturer, sizeof(t.info.manufacturer));
 	take_str(&r, t.info.model, sizeof(t.info.model));
 	take_str(&r, t.info.version, sizeof(t.info.version));

@@ -9,7 +9,8 @@
 #include "ca/store/store.h"
 
 #define CA_NONCE_LEN 32
-#define CA_SECRET_LEN 32 /* no longer than the digest of any EK's nameAlg */
+#define CA_TICKET_CERT_MAX 2560 /* EK certificates have 1 to 2 KiB */
+#define CA_SECRET_LEN 32        /* no longer than the digest of any EK's nameAlg */
 
 /* One record {EK, AK, nonce, who} from the first step to the last. */
 struct ca_ticket {
@@ -22,9 +23,12 @@ struct ca_ticket {
 	uint8_t secret_sha256[CA_SHA256_LEN]; /* zeroes in a renewal: there is none */
 	uint8_t ek_spki[CA_SHA256_LEN];
 	struct tpmiot_public ak;
-	bool ek_trusted;                       /* its certificate chained to a trusted root */
-	int64_t roots;                         /* of which generation these were */
-	uint8_t ek_cert_sha256[CA_SHA256_LEN]; /* zeroes: none was sent */
+	bool ek_trusted; /* its certificate chained to a trusted root */
+	int64_t roots;   /* of which generation these were */
+	/* That certificate, DER, to be kept with the device; else, and if it is longer, of length
+	 * 0. */
+	uint8_t ek_cert[CA_TICKET_CERT_MAX];
+	size_t ek_cert_len;
 	struct tpmiot_ekcert_info info;
 	int64_t token; /* the join token's number; 0: none */
 	char device_id[CA_DEVICE_ID_MAX + 1];

@@ -514,6 +514,33 @@ test_register_by_certificate(void **state)
 	tpmiot_buf_free(&key);
 }
 
+/* A device that enrolled by the native protocol: its certificate is on file as well. */
+static void
+test_register_after_enrolment(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_buf key = TPMIOT_BUF_INIT;
+	struct kit_answer answer;
+
+	kit->config.enrolment = CA_ENROLMENT_OPEN;
+	kit->config.accept_ids = CA_YES;
+	kit_enrol(kit, &kit_a, NULL, &answer, NULL);
+	assert_int_equal(answer.status, 200);
+	kit_answer_free(&answer);
+	assert_int_equal(
+	    kit_count(kit, "SELECT count(*) FROM devices WHERE ek_cert IS NOT NULL"), 1);
+	kit_sql(kit, "UPDATE devices SET id = 'pump-1'");
+	do_register(kit, &kit_a, "pump-1", "one.example", &key);
+	/* It is no certificate for another one's key, and what is not trusted any more does not
+	 * count. */
+	expect_refused(
+	    kit, "pump-2", NULL, request(&kit_b.ek, &srk), 403, "ek-certificate-required");
+	kit_sql(kit, "DELETE FROM roots");
+	expect_refused(
+	    kit, "pump-1", NULL, request(&kit_a.ek, &srk), 403, "ek-certificate-untrusted");
+	tpmiot_buf_free(&key);
+}
+
 static void
 test_result_refused(void **state)
 {
@@ -768,6 +795,7 @@ main(void)
 		WITH_CA(test_begin_refused),
 		WITH_CA(test_begin_stores_nothing),
 		WITH_CA(test_register_by_certificate),
+		WITH_CA(test_register_after_enrolment),
 		WITH_CA(test_result_refused),
 		WITH_CA(test_scope),
 		WITH_CA(test_token_verify),

@@ -26,7 +26,8 @@ make_ticket(struct ca_ticket *t)
 	assert_ok(tpmiot_public_from_area(NULL, &area, &t->ak, &err));
 	t->ek_trusted = true;
 	t->roots = 0x1020304050607;
-	memset(t->ek_cert_sha256, 0xa4, sizeof(t->ek_cert_sha256));
+	memset(t->ek_cert, 0xa4, sizeof(t->ek_cert));
+	t->ek_cert_len = sizeof(t->ek_cert);
 	strcpy(t->info.manufacturer, "id:53544D20");
 	strcpy(t->info.model, "ST33");
 	t->token = 12;
@@ -68,7 +69,8 @@ test_unseal_same(void **state)
 	assert_memory_equal(&got.ak.name, &want.ak.name, sizeof(UINT16) + want.ak.name.size);
 	assert_true(got.ek_trusted);
 	assert_int_equal(got.roots, want.roots);
-	assert_memory_equal(got.ek_cert_sha256, want.ek_cert_sha256, CA_SHA256_LEN);
+	assert_int_equal(got.ek_cert_len, want.ek_cert_len);
+	assert_memory_equal(got.ek_cert, want.ek_cert, want.ek_cert_len);
 	assert_string_equal(got.info.manufacturer, "id:53544D20");
 	assert_string_equal(got.info.model, "ST33");
 	assert_string_equal(got.info.version, "");
