@@ -210,9 +210,21 @@ unlist(struct ca_cli *cli, const struct ca_device *dev, bool *was_listed, struct
 	return rc;
 }
 
+/* Its place at a hub is free then, and its key there is worth nothing. */
+static enum tpmiot_rc
+unregister(
+    struct ca_cli *cli, const struct ca_device *dev, bool *was_registered, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_dps_remove(cli->store, dev->ek_spki, err);
+
+	*was_registered = rc == TPMIOT_OK;
+	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+}
+
 struct released {
 	int64_t certs;
 	bool was_listed;
+	bool was_registered;
 	char now[CA_DEVICE_ID_MAX + 1]; /* its id */
 };
 
@@ -227,6 +239,8 @@ release(
 	if (rc == TPMIOT_OK)
 		rc = unlist(cli, dev, &out->was_listed, err);
 	if (rc == TPMIOT_OK)
+		rc = unregister(cli, dev, &out->was_registered, err);
+	if (rc == TPMIOT_OK)
 		rc = ca_device_release(cli->store, dev->ek_spki, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_device_find(cli->store, dev->ek_spki, &after, err);
@@ -235,8 +249,9 @@ release(
 		return rc;
 	memcpy(out->now, after.id, sizeof(out->now));
 	return ca_cli_audit(cli, dev->id, dev->ek_spki, err,
-	    "is %s now; certificates revoked: %lld%s", out->now, (long long)out->certs,
-	    out->was_listed ? "; taken off the allow-list" : "");
+	    "is %s now; certificates revoked: %lld%s%s", out->now, (long long)out->certs,
+	    out->was_listed ? "; taken off the allow-list" : "",
+	    out->was_registered ? "; hub key removed" : "");
 }
 
 enum tpmiot_rc
@@ -253,9 +268,10 @@ ca_cmd_device_release(struct ca_cli *cli, int argc, char **argv, struct tpmiot_e
 		rc = ca_cli_end(cli, release(cli, &dev, &done, err), err);
 	if (rc == TPMIOT_OK)
 		rc = ca_out_record(stdout, cli->json,
-		    json_pack("{s:o, s:o, s:I, s:b}", "device_id", ca_out_text(dev.id),
+		    json_pack("{s:o, s:o, s:I, s:b, s:b}", "device_id", ca_out_text(dev.id),
 		        "old_tpm_is", ca_out_text(done.now), "certificates_revoked",
-		        (json_int_t)done.certs, "was_on_allow_list", done.was_listed),
+		        (json_int_t)done.certs, "was_on_allow_list", done.was_listed,
+		        "was_registered_with_hub", done.was_registered),
 		    err);
 	tpmiot_buf_free(&dev.ek_cert);
 	return rc;

@@ -120,6 +120,12 @@ check_is 'the store does not hold it' "$(grep -c -a -F -f "$T/key.b64" "$CADIR/s
 check_is 'dps list' "$(ca --json dps list | python3 -c 'import json,sys; r=json.load(sys.stdin); print(len(r), r[0]["hub"])')" \
     '1 north.example.net'
 
+# ---- Released ---------------------------------------------------------------------------
+check 'another TPM is to have the id' ca device release pump-1
+check_fails 1 'no device pump-1 is registered' 'the token is worth nothing' verify --audience=north.example.net
+check_is 'the place at the hub is free' "$(ca --json dps list | tr -d ' \n')" '[]'
+check_fails 3 'not on its allow-list' 'and the TPM is a stranger' dps --again
+
 # ---- Groups, join tokens, other kinds of TPM ---------------------------------------------
 stop_ca
 trust_mfr
