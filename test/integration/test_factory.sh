@@ -33,6 +33,9 @@ SH
 chmod +x "$T/register"
 
 check_fails 2 'are needed' 'usage' "$SRC/examples/tpmiot-factory" --report="$T/report"
+"$SRC/examples/tpmiot-factory" --help >"$T/help" 2>"$T/help.err" || echo failed >>"$T/help.err"
+check_grep '^usage: tpmiot-factory --server' "$T/help" 'help'
+check_is 'help is no error' "$(cat "$T/help.err")" ''
 check_fails 1 'enroll: .*ek-not-listed' 'not registered: the CA refuses' \
     factory <(head -n 1 "$T/units.txt")
 check_is 'and it is reported' "$(rows failed)" 1

@@ -27,8 +27,11 @@ in_recording() { grep -q "$(printf %s "$2" | hex)" "$1"; }
 not_in_recording() { ! in_recording "$@"; }
 
 # encrypted FILE: the TPM commands with a session that encrypts the command's first parameter:
-# attributes continue (01) and decrypt (20), or the latter alone
-encrypted() { grep -qE "0[23]00000[0-9a-f]00(20|14|30)[0-9a-f]*2[01]00(20|14|30)" "$1"; }
+# handle, nonce, attributes continue (01) and decrypt (20), or the latter alone, HMAC
+encrypted() {
+	local nonce='(0014[0-9a-f]{40}|0020[0-9a-f]{64}|0030[0-9a-f]{96})'
+	grep -qE "0[23]00000[0-9a-f]${nonce}2[01]00(14|20|30)" "$1"
+}
 
 echo message >"$T/msg"
 for kind in 'EC group:P-256' 'RSA bits:2048'; do
