@@ -7,9 +7,12 @@
  *	plugin_opt_ca_dir /var/lib/tpmiot-ca
  *	plugin_opt_audience my-broker
  *	plugin_opt_command /usr/bin/tpmiot-ca
+ *	plugin_opt_recheck 60
  *
- * It asks once for each connection and waits for the answer, some ten milliseconds, in which the
- * broker does nothing else.
+ * It asks at login; and again, with the token of that login, when a message goes to or comes from a
+ * connection that was not asked about for `recheck` seconds (60 unless it is said). Where the
+ * answer is no by now (token or certificate ended, device blocked, key revoked), the connection is
+ * cut. Each answer takes some ten milliseconds, in which the broker does nothing else.
  *
  *	cc -shared -fPIC -O2 -o tpmiot_mqtt_auth.so tpmiot_mqtt_auth.c
  */
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <mosquitto.h>
@@ -27,8 +31,22 @@
 
 extern char **environ;
 
+#define RECHECK_DEFAULT 60
+
+/* A login that was let in. */
+struct connection {
+	struct mosquitto *client;
+	char *user;
+	char *token;
+	time_t asked;
+	enum { GOOD, OVER, CUT } state;
+	struct connection *next;
+};
+
 struct plugin {
 	mosquitto_plugin_id_t *id;
+	struct connection *connections;
+	time_t recheck;
 	char *command;
 	char *dir;      /* "--dir=…" */
 	char *audience; /* "--audience=…" */
@@ -99,6 +117,73 @@ verify(const struct plugin *plugin, const char *user, const char *token)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* ---- Connections ----------------------------------------------------------------- */
+
+static time_t
+now(void)
+{
+	struct timespec t = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* Where the connection stands in the list, or the list's end. */
+static struct connection **
+find(struct plugin *plugin, const struct mosquitto *client)
+{
+	struct connection **at = &plugin->connections;
+
+	while (*at != NULL && (*at)->client != client)
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+forget(struct plugin *plugin, const struct mosquitto *client)
+{
+	struct connection **at = find(plugin, client), *old = *at;
+
+	if (old == NULL)
+		return;
+	*at = old->next;
+	free(old->user);
+	free(old->token);
+	free(old);
+}
+
+static int
+remember(struct plugin *plugin, struct mosquitto *client, const char *user, const char *token)
+{
+	struct connection *made = calloc(1, sizeof(*made));
+
+	forget(plugin, client);
+	if (made == NULL)
+		return MOSQ_ERR_NOMEM;
+	made->client = client;
+	made->user = strdup(user);
+	made->token = strdup(token);
+	made->asked = now();
+	made->next = plugin->connections;
+	plugin->connections = made;
+	if (made->user != NULL && made->token != NULL)
+		return MOSQ_ERR_SUCCESS;
+	forget(plugin, client);
+	return MOSQ_ERR_NOMEM;
+}
+
+/* Whether it may go on. */
+static int
+is_good(const struct plugin *plugin, struct connection *c)
+{
+	if (c->state == GOOD && now() - c->asked >= plugin->recheck) {
+		c->asked = now();
+		if (!verify(plugin, c->user, c->token))
+			c->state = OVER;
+	}
+	return c->state == GOOD;
+}
+
 /* ---- What mosquitto calls -------------------------------------------------------- */
 
 static int
@@ -110,11 +195,74 @@ basic_auth(int event, void *data, void *userdata)
 	if (auth->username == NULL || auth->password == NULL)
 		return MOSQ_ERR_AUTH;
 	if (verify(userdata, auth->username, auth->password))
-		return MOSQ_ERR_SUCCESS;
+		return remember(userdata, auth->client, auth->username, auth->password);
 	mosquitto_log_printf(MOSQ_LOG_NOTICE, "tpmiot: refused the token of %s from %s",
 	    auth->username, mosquitto_client_address(auth->client));
 	return MOSQ_ERR_AUTH;
 }
+
+/*
+ * Which topics are the device's is the acl_file's to say, which was asked before. Who is not in the
+ * list did not log in here: with a certificate, or not now (a session that messages are kept for,
+ * and who fetches them logs in).
+ */
+static int
+acl_check(int event, void *data, void *userdata)
+{
+	const struct mosquitto_evt_acl_check *acl = data;
+	struct connection *c = *find(userdata, acl->client);
+
+	(void)event;
+	return c == NULL || is_good(userdata, c) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
+}
+
+static int
+disconnected(int event, void *data, void *userdata)
+{
+	const struct mosquitto_evt_disconnect *gone = data;
+
+	(void)event;
+	forget(userdata, gone->client);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static struct connection *
+first_over(const struct plugin *plugin)
+{
+	struct connection *c = plugin->connections;
+
+	while (c != NULL && c->state != OVER)
+		c = c->next;
+	return c;
+}
+
+/* Not in acl_check(): there the broker goes through its subscriptions. */
+static int
+tick(int event, void *data, void *userdata)
+{
+	struct connection *c;
+
+	(void)event;
+	(void)data;
+	while ((c = first_over(userdata)) != NULL) {
+		c->state = CUT;
+		mosquitto_log_printf(
+		    MOSQ_LOG_NOTICE, "tpmiot: the token of %s is good no longer", c->user);
+		(void)mosquitto_kick_client_by_clientid(mosquitto_client_id(c->client), true);
+	}
+	return MOSQ_ERR_SUCCESS;
+}
+
+static const struct {
+	int event;
+	MOSQ_FUNC_generic_callback call;
+} callbacks[] = {
+	{ MOSQ_EVT_BASIC_AUTH, basic_auth },
+	{ MOSQ_EVT_ACL_CHECK, acl_check },
+	{ MOSQ_EVT_DISCONNECT, disconnected },
+	{ MOSQ_EVT_TICK, tick },
+};
+#define N_CALLBACKS (sizeof(callbacks) / sizeof(callbacks[0]))
 
 /* The value of an option, with `prefix` in front; NULL if it is missing. */
 static char *
@@ -147,14 +295,17 @@ int
 mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int n)
 {
 	struct plugin *plugin = userdata;
+	size_t i;
 
 	(void)options;
 	(void)n;
 	if (plugin == NULL)
 		return MOSQ_ERR_SUCCESS;
-	if (plugin->id != NULL)
+	for (i = 0; plugin->id != NULL && i < N_CALLBACKS; i++)
 		(void)mosquitto_callback_unregister(
-		    plugin->id, MOSQ_EVT_BASIC_AUTH, basic_auth, NULL);
+		    plugin->id, callbacks[i].event, callbacks[i].call, NULL);
+	while (plugin->connections != NULL)
+		forget(plugin, plugin->connections->client);
 	free(plugin->command);
 	free(plugin->dir);
 	free(plugin->audience);
@@ -167,6 +318,8 @@ mosquitto_plugin_init(
     mosquitto_plugin_id_t *id, void **userdata, struct mosquitto_opt *options, int n)
 {
 	struct plugin *plugin = calloc(1, sizeof(*plugin));
+	int rc = MOSQ_ERR_SUCCESS, at;
+	size_t i;
 
 	if (plugin == NULL)
 		return MOSQ_ERR_NOMEM;
@@ -177,7 +330,14 @@ mosquitto_plugin_init(
 		(void)mosquitto_plugin_cleanup(plugin, NULL, 0);
 		return MOSQ_ERR_INVAL;
 	}
+	plugin->recheck = RECHECK_DEFAULT;
+	for (at = 0; at < n; at++)
+		if (strcmp(options[at].key, "recheck") == 0)
+			plugin->recheck = atol(options[at].value);
 	plugin->id = id;
 	*userdata = plugin;
-	return mosquitto_callback_register(id, MOSQ_EVT_BASIC_AUTH, basic_auth, NULL, plugin);
+	for (i = 0; rc == MOSQ_ERR_SUCCESS && i < N_CALLBACKS; i++)
+		rc = mosquitto_callback_register(
+		    id, callbacks[i].event, callbacks[i].call, NULL, plugin);
+	return rc;
 }
