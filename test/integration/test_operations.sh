@@ -157,6 +157,8 @@ for block in "$T"/block.*; do
 	tpmiot-factory*) check_is "$UNITS units are done" "$(awk -F, '$3 == "ok"' "$W/report/report.csv" | wc -l)" "$UNITS" ;;
 	*'device list'*) check_grep "state=\"active\"\} $((UNITS + 1))$" "$T/out" 'the metrics count the devices' ;;
 	*'crl --out'*) check_grep '^2$|^3$' "$T/out" 'the list has what was revoked' ;;
+	*'dps list'*) check_grep '^SN0001 +SN0001 +north.hubs.example' "$T/out" 'the device is at its hub' ;;
+	'tpmiot-enroll dps'*) check_grep '^Hub: +(north|south).hubs.example' "$T/out" 'it is registered' ;;
 	'! tpmiot-enroll'*) check_grep 'device-blocked|certificate-revoked' "$T/out" 'and it is told why' ;;
 	esac
 done
