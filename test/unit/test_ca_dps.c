@@ -541,6 +541,42 @@ test_register_after_enrolment(void **state)
 	tpmiot_buf_free(&key);
 }
 
+/* Where devices say who they are: an id is one TPM's, and a TPM has one id. */
+static void
+test_duplicates_refused(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_buf key = TPMIOT_BUF_INIT;
+	struct kit_answer answer;
+	char token[1024];
+
+	kit_allow(kit, &kit_a, "");
+	kit_allow(kit, &kit_b, "");
+	kit->config.accept_ids = CA_YES;
+	/* Two that begin at the same time: the first to finish has it. */
+	send(kit, "PUT", path_of("pump-1", "register"), NULL, request(&kit_b.ek, &srk), &answer);
+	assert_int_equal(answer.status, 401);
+	assert_true(
+	    unwrap(&kit_b.ek, &srk, json_object_get(answer.doc, "authenticationKey"), &key));
+	kit_answer_free(&answer);
+	snprintf(token, sizeof(token), "%s", sign_for(&key, "pump-1"));
+	tpmiot_buf_reset(&key);
+	send(kit, "PUT", path_of("pump-1", "register"), NULL, request(&kit_a.ek, &srk), &answer);
+	assert_true(
+	    unwrap(&kit_a.ek, &srk, json_object_get(answer.doc, "authenticationKey"), &key));
+	kit_answer_free(&answer);
+	send(kit, "PUT", path_of("pump-1", "register"), sign_for(&key, "pump-1"),
+	    request(&kit_a.ek, &srk), &answer);
+	assert_int_equal(answer.status, 202);
+	kit_answer_free(&answer);
+	expect_refused(kit, "pump-1", token, request(&kit_b.ek, &srk), 409, "device-id-taken");
+	expect_refused(kit, "pump-1", NULL, request(&kit_b.ek, &srk), 409, "device-id-taken");
+	expect_refused(
+	    kit, "pump-3", NULL, request(&kit_a.ek, &srk), 409, "device-enrolled-otherwise");
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM registrations"), 1);
+	tpmiot_buf_free(&key);
+}
+
 static void
 test_result_refused(void **state)
 {
@@ -631,9 +667,20 @@ test_token_verify(void **state)
 	assert_fails(VERIFY("one.example%2Fdevices%2Fpump-2", kit_now + 60, NULL), TPMIOT_E_VERIFY,
 	    "pump-2");
 	assert_fails(VERIFY("one.example", kit_now + 60, NULL), TPMIOT_E_VERIFY, "HUB/devices");
+	kit_sql(kit, "UPDATE devices SET state = 1");
+	assert_fails(VERIFY("one.example%2Fdevices%2Fpump-1", kit_now + 60, NULL), TPMIOT_E_POLICY,
+	    "blocked");
+	kit_sql(kit, "UPDATE devices SET state = 0");
+	kit_sql(kit, "UPDATE registrations SET hub = 'two.example'");
+	assert_fails(VERIFY("one.example%2Fdevices%2Fpump-1", kit_now + 60, NULL), TPMIOT_E_POLICY,
+	    "assigned to two.example");
+	kit_sql(kit, "UPDATE registrations SET hub = 'one.example'");
 	key.data[0] ^= 1;
 	assert_fails(VERIFY("one.example%2Fdevices%2Fpump-1", kit_now + 60, NULL), TPMIOT_E_VERIFY,
 	    "not by the key");
+	kit_sql(kit, "DELETE FROM registrations");
+	assert_fails(VERIFY("one.example%2Fdevices%2Fpump-1", kit_now + 60, NULL), TPMIOT_E_VERIFY,
+	    "registered");
 	tpmiot_buf_free(&key);
 }
 
@@ -796,6 +843,7 @@ main(void)
 		WITH_CA(test_begin_stores_nothing),
 		WITH_CA(test_register_by_certificate),
 		WITH_CA(test_register_after_enrolment),
+		WITH_CA(test_duplicates_refused),
 		WITH_CA(test_result_refused),
 		WITH_CA(test_scope),
 		WITH_CA(test_token_verify),
