@@ -18,8 +18,12 @@ struct ca_dps_job {
 	struct ca_dps row; /* as far as the store has one; zeroes otherwise */
 };
 
-/* subject.c: EK, its certificate and the storage root key, held against the rules; the row. */
-TPMIOT_MUST_USE bool ca_dps_evidence(
+/*
+ * subject.c: EK and storage root key, held against the rules; the row. Then the EK's certificate,
+ * which takes more time: who signs has the first step's challenge to show before.
+ */
+TPMIOT_MUST_USE bool ca_dps_keys(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job);
+TPMIOT_MUST_USE bool ca_dps_certificate(
     struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job);
 /* Who may register, and as whom. */
 TPMIOT_MUST_USE bool ca_dps_decide(struct ca_api *api, struct ca_exchange *x,

@@ -41,27 +41,34 @@ check_srk(struct ca_api *api, struct ca_dps_job *job, struct ca_problem *problem
 }
 
 bool
-ca_dps_evidence(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job)
+ca_dps_keys(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job)
 {
-	struct ca_attest_request *req = &job->req.ek;
 	struct tpmiot_err err = { 0 };
 	enum tpmiot_rc rc;
 
-	if (req->ek_public.len == 0)
+	if (job->req.ek.ek_public.len == 0)
 		return ca_refuse(&x->problem, CA_PROBLEM_MALFORMED_REQUEST, "\"tpm\" is missing");
-	if (ca_roots_refresh(api->store, &api->roots, &err) != TPMIOT_OK)
-		return ca_fail(&x->problem, &err);
-	if (!ca_evidence_ek(api->libctx, req, &job->ek, &x->problem))
+	if (!ca_evidence_ek(api->libctx, &job->req.ek, &job->ek, &x->problem))
 		return false;
 	memcpy(x->ek_spki, job->ek.spki, sizeof(x->ek_spki));
 	x->has_ek = true;
-	if (!use_cert_on_file(api, &job->ek, &req->ek_certificate, &x->problem) ||
-	    !ca_evidence_ek_cert(api->libctx, req, api->roots.anchors, api->roots.links,
-	        api->ek_crls, x->now, &job->ek, &x->problem) ||
-	    !check_srk(api, job, &x->problem))
+	if (!check_srk(api, job, &x->problem))
 		return false;
 	rc = ca_dps_find(api->store, job->ek.spki, &job->row, &err);
 	return rc == TPMIOT_OK || rc == TPMIOT_E_NOT_FOUND || ca_fail(&x->problem, &err);
+}
+
+bool
+ca_dps_certificate(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job)
+{
+	struct ca_attest_request *req = &job->req.ek;
+	struct tpmiot_err err = { 0 };
+
+	if (ca_roots_refresh(api->store, &api->roots, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	return use_cert_on_file(api, &job->ek, &req->ek_certificate, &x->problem) &&
+	       ca_evidence_ek_cert(api->libctx, req, api->roots.anchors, api->roots.links,
+	           api->ek_crls, x->now, &job->ek, &x->problem);
 }
 
 /* The id that follows from the EK claims nothing; any other one claims to be that device. */

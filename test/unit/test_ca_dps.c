@@ -395,6 +395,16 @@ test_register_forged(void **state)
 	    "signature-invalid");
 	expect_refused(kit, "pump-2", sign_for(&key, "pump-2"), request(&kit_a.ek, &srk), 401,
 	    "signature-invalid");
+	/* The certificate is not looked at for strangers: it is what takes time. */
+	{
+		json_t *body = request(&kit_a.ek, &srk);
+
+		kit_set(body, "tpmiot", json_pack("{s:o}", "ekCertificate", kit_b64("x", 1)));
+		expect_refused(kit, "pump-1", sign_for(&other, "pump-1"), json_incref(body), 401,
+		    "signature-invalid");
+		expect_refused(
+		    kit, "pump-1", sign_for(&key, "pump-1"), body, 400, "ek-certificate-invalid");
+	}
 	/* As some clients spell it, it holds. */
 	{
 		struct kit_answer answer;
