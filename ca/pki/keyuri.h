@@ -12,7 +12,8 @@
 
 /*
  * Loads config->providers (a comma-separated list) into the default library
- * context, and with them "default", which OpenSSL leaves out when one is named.
+ * context, and with them "default", which OpenSSL leaves out when one is named. What is not
+ * with a key of theirs is computed by "default" from then on.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_providers_load(const char *providers, struct tpmiot_err *err);
 
@@ -34,6 +35,7 @@ struct ca_signer {
 	STACK_OF(X509)
 	    *chain; /* what else stood in ca_cert, then `chain`; may be empty, never NULL */
 };
+/* Loads config->providers, too. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_signer_load(
     const struct ca_config *config, struct ca_signer *out, struct tpmiot_err *err);
 void ca_signer_free(struct ca_signer *signer);

@@ -45,7 +45,9 @@ ca_signer_load(const struct ca_config *config, struct ca_signer *out, struct tpm
 	struct ca_signer signer = { NULL, NULL, NULL };
 	enum tpmiot_rc rc;
 
-	rc = ca_certs_load(config->dir, config->ca_cert, &signer.chain, err);
+	rc = ca_providers_load(config->providers, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_certs_load(config->dir, config->ca_cert, &signer.chain, err);
 	if (rc == TPMIOT_OK)
 		signer.cert = sk_X509_shift(signer.chain);
 	if (rc == TPMIOT_OK)

@@ -139,12 +139,52 @@ add_extensions(X509 *cert, const struct ca_x509_spec *spec, X509 *issuer, struct
 	return rc;
 }
 
+static EVP_PKEY *
+take_spki(unsigned char *der, int len)
+{
+	const unsigned char *p = der;
+	EVP_PKEY *key = len > 0 ? d2i_PUBKEY(NULL, &p, len) : NULL;
+
+	OPENSSL_free(der);
+	return key;
+}
+
+/*
+ * The public half in software, its curve by name (RFC 5480 section 2.1.1): SoftHSM gives the
+ * curve's numbers instead, which whoever verifies refuses. NULL: it is none of the usual kinds.
+ */
+static EVP_PKEY *
+software_key(EVP_PKEY *key)
+{
+	X509_PUBKEY *spki = X509_PUBKEY_new();
+	EVP_PKEY *as_it_came, *named = NULL;
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(key, &der);
+
+	as_it_came = take_spki(der, len);
+	der = NULL;
+	if (spki != NULL && as_it_came != NULL &&
+	    tpmiot_spki_set(spki, as_it_came, NULL) == TPMIOT_OK) {
+		len = i2d_X509_PUBKEY(spki, &der);
+		named = take_spki(der, len);
+	}
+	EVP_PKEY_free(as_it_came);
+	X509_PUBKEY_free(spki);
+	return named;
+}
+
 static bool
 set_key(X509 *cert, const struct ca_x509_spec *spec, EVP_PKEY *key)
 {
+	EVP_PKEY *soft;
+	bool ok;
+
 	if (spec->to_encode && tpmiot_spki_set(X509_get_X509_PUBKEY(cert), key, NULL) == TPMIOT_OK)
 		return true;
-	return X509_set_pubkey(cert, key) == 1;
+	soft = software_key(key);
+	ok = X509_set_pubkey(cert, soft != NULL ? soft : key) == 1;
+	EVP_PKEY_free(soft);
+	return ok;
 }
 
 static enum tpmiot_rc

@@ -8,7 +8,7 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 	test/integration/counts.sh test/integration/lib.sh \
 	test/integration/test_attacks.sh test/integration/test_ca_backup.sh test/integration/test_ca_cli.sh \
 	test/integration/test_ca_ekcrl.sh test/integration/test_ca_hook.sh \
-	test/integration/test_ca_kill.sh \
+	test/integration/test_ca_hsm.sh test/integration/test_ca_kill.sh \
 	test/integration/test_ca_lifecycle.sh \
 	test/integration/test_ca_operate.sh \
 	test/integration/test_ca_pcr.sh \
@@ -41,6 +41,12 @@ EXTRA_DIST += test/install-packages test/servers.sh test/softtpm.sh \
 check-operations: all test/integration/tpmcount
 	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_OPERATIONS_UNITS=1000 \
 	    bash $(top_srcdir)/test/integration/test_operations.sh
+
+# The CA's key in SoftHSM, behind a pkcs11-provider that is built aside: PKCS11_PROVIDER is its module.
+.PHONY: check-hsm
+check-hsm: all test/integration/tpmcount
+	TPMIOT_BUILDDIR=$(abs_top_builddir) PKCS11_PROVIDER="$(PKCS11_PROVIDER)" \
+	    bash $(top_srcdir)/test/integration/test_ca_hsm.sh
 
 # The line's script with 200 software TPMs: some minutes.
 .PHONY: check-factory

@@ -106,6 +106,8 @@ if openssl genpkey -provider tpmiot -propquery '?provider=tpmiot' -algorithm EC 
 	check 'init with a CA key in the TPM' ca --set providers=tpmiot --set tls_key="$T/tpm.key" \
 	    init --name='TPM CA' --ca-key="$T/tpm.key"
 	check 'its certificates verify' openssl verify -x509_strict -CAfile "$CADIR/ca.crt" "$CADIR/tls.crt"
+	check 'check knows its keys' ca check
+	check 'a revocation list by the key in the TPM' ca crl --out="$T/tpm.crl"
 	check_is 'no key was made' "$(files)" 'ca.crt store.db tls.crt tpmiot-ca.conf '
 	start_ca
 	check 'it serves with the key in the TPM' \

@@ -88,6 +88,29 @@ test_issue_verifies(void **state)
 	}
 }
 
+/* Some tokens give a curve by its numbers; certificates name it (RFC 5480 section 2.1.1). */
+static void
+test_issue_names_curve(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct ca_x509_spec spec = spec_for("CA", 1);
+	unsigned char *der = NULL;
+	X509 *cert;
+
+	(void)state;
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, "encoding", "explicit"), 1);
+	assert_true(i2d_PUBKEY(key, &der) > 200); /* with all the numbers */
+	OPENSSL_free(der);
+	der = NULL;
+	cert = issue(&spec, key, NULL, key);
+	assert_int_equal(i2d_PUBKEY(X509_get0_pubkey(cert), &der), 91);
+	verify(cert, cert);
+	OPENSSL_free(der);
+	X509_free(cert);
+	X509_NAME_free(spec.subject);
+	EVP_PKEY_free(key);
+}
+
 static void
 test_issue_ed25519(void **state)
 {
@@ -269,6 +292,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_issue_verifies),
+		cmocka_unit_test(test_issue_names_curve),
 		cmocka_unit_test(test_issue_ed25519),
 		cmocka_unit_test(test_issue_san),
 		cmocka_unit_test(test_issue_refuses),
