@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CLAUSE_HTTP "limits on body, depth, headers; no decompression"
+#define CLAUSE_HTTP "limits on body, depth, headers; no decompression, no administration"
 #define JSON_TYPE "Content-Type: application/json\r\n"
 
 /* ---- HTTP ---------------------------------------------------------------------------------- */
@@ -23,6 +23,13 @@ static const struct raw {
 	    "not-found" },
 	{ "a path with escapes", "POST /v1/%61ttestations HTTP/1.1\r\n" JSON_TYPE, "{}", 1, 404,
 	    "not-found" },
+	{ "administration: a device's block",
+	    "POST /v1/devices/pump-1/block HTTP/1.1\r\n" JSON_TYPE, "{}", 1, 404, "not-found" },
+	{ "administration: the allow-list", "PUT /v1/allow HTTP/1.1\r\n" JSON_TYPE, "{}", 1, 404,
+	    "not-found" },
+	{ "administration: removing a certificate",
+	    "DELETE /v1/certificates/0A HTTP/1.1\r\n" JSON_TYPE, "{}", 1, 404, "not-found" },
+	{ "monitoring", "GET /metrics HTTP/1.1\r\n", "", 1, 404, "not-found" },
 	{ "GET", "GET /v1/attestations HTTP/1.1\r\n", "", 1, 405, "method-not-allowed" },
 	{ "PUT", "PUT /v1/certificates HTTP/1.1\r\n" JSON_TYPE, "{}", 1, 405,
 	    "method-not-allowed" },

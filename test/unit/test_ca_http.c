@@ -405,6 +405,27 @@ test_body_limits(void **state)
 	hang_up(ssl);
 }
 
+/* 8 KiB of header. */
+static void
+test_header_limit(void **state)
+{
+	static const int lengths[] = { 7000, 9000 };
+	char reply[4096];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tpmiot_buf buf = TPMIOT_BUF_INIT;
+		SSL *ssl = client(*state);
+
+		tpmiot_buf_printf(
+		    &buf, "GET /a HTTP/1.1\r\nHost: x\r\nX: %0*d\r\n\r\n", lengths[i], 7);
+		assert_int_equal(SSL_write(ssl, buf.data, (int)buf.len), (int)buf.len);
+		receive(ssl, reply, sizeof(reply));
+		assert_has(reply, i == 0 ? "HTTP/1.1 200 " : "HTTP/1.1 4");
+		tpmiot_buf_free(&buf);
+		hang_up(ssl);
+	}
+}
+
 static void
 test_plain_http(void **state)
 {
@@ -757,6 +778,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_unsettled_and_gone, setup_unsettled, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_connection_is_quick, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_body_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_header_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plain_http, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_tls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_client, setup, teardown),

@@ -115,6 +115,52 @@ test_attest_request_parse_refused(void **state)
 		refused_attest(cases[i].json, strlen(cases[i].json), cases[i].part);
 }
 
+/* A sound request with one member more, as many characters or as deep as said; accepted, or why
+ * not. */
+static void
+try_member(const char *name, const char *open, const char *filler, int n, const char *close,
+    const char *refusal)
+{
+	struct tpmiot_buf json = TPMIOT_BUF_INIT;
+	struct ca_problem problem = { .type = CA_PROBLEM_NONE };
+	const char *text;
+
+	tpmiot_buf_put(&json, ATTEST, sizeof(ATTEST) - 2);
+	tpmiot_buf_printf(&json, ",\"%s\":%s", name, open);
+	for (int i = 0; i < n; i++)
+		tpmiot_buf_put_str(&json, filler);
+	for (int i = 0; i < (close[0] == ']' ? n : 1); i++)
+		tpmiot_buf_put_str(&json, close);
+	tpmiot_buf_put_str(&json, "}");
+	text = tpmiot_buf_cstr(&json);
+	if (refusal != NULL)
+		refused_attest(text, json.len, refusal);
+	else if (!attest_parse(text, json.len, &problem))
+		fail_msg("%s: %s", text, problem.detail);
+	tpmiot_buf_free(&json);
+}
+
+/* The last that is allowed, and one more. */
+static void
+test_attest_request_parse_limits(void **state)
+{
+	static const char chain[] = "{\"ek\":{\"public\":\"AAEC\",\"chain\":[\"AAEC\",\"AAEC\","
+	                            "\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\",\"AAEC\"]},"
+	                            "\"ak\":{\"public\":\"AAEC\"}}";
+	struct ca_problem problem = { .type = CA_PROBLEM_NONE };
+
+	(void)state;
+	try_member("x", "", "[", CA_WIRE_DEPTH_MAX - 1, "]", NULL); /* within the object */
+	try_member("x", "", "[", CA_WIRE_DEPTH_MAX, "]", "nested");
+	try_member("device_id", "\"", "a", CA_DEVICE_ID_MAX, "\"", NULL);
+	try_member("device_id", "\"", "a", CA_DEVICE_ID_MAX + 1, "\"", "\"device_id\"");
+	try_member("join_token", "\"", "a", CA_WIRE_TOKEN_MAX, "\"", NULL);
+	try_member("join_token", "\"", "a", CA_WIRE_TOKEN_MAX + 1, "\"", "\"join_token\"");
+	try_member("profile", "\"", "a", CA_GROUP_MAX, "\"", NULL);
+	try_member("profile", "\"", "a", CA_GROUP_MAX + 1, "\"", "\"profile\"");
+	assert_true(attest_parse(chain, sizeof(chain) - 1, &problem)); /* 8; 9 are above */
+}
+
 static void
 test_attest_request_parse_trailing_nul(void **state)
 {
@@ -290,6 +336,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attest_request_parse_whole),
 		cmocka_unit_test(test_attest_request_parse_refused),
+		cmocka_unit_test(test_attest_request_parse_limits),
 		cmocka_unit_test(test_attest_request_parse_trailing_nul),
 		cmocka_unit_test(test_attest_request_parse_brackets_in_strings),
 		cmocka_unit_test(test_request_parse_truncated),
