@@ -221,28 +221,28 @@ check_san_content(const struct san *san, struct tpmiot_err *err)
 	                   "version (EK Credential Profile, clause 3.2)");
 }
 
+/* Whether it is critical is read from the extension itself: OpenSSL 4.0's EXFLAG_SAN_CRITICAL
+ * does not say so. */
 static enum tpmiot_rc
 check_san(X509 *cert, struct tpmiot_ekcert_info *info, struct tpmiot_err *err)
 {
 	bool no_subject = X509_NAME_entry_count(X509_get_subject_name(cert)) == 0;
-	bool critical = (X509_get_extension_flags(cert) & EXFLAG_SAN_CRITICAL) != 0;
+	int critical = -1; /* -1: not there */
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
 	struct san san = { 0 };
-	GENERAL_NAMES *names;
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = TPMIOT_OK;
 
-	if (no_subject && !critical)
-		return refuse(err, "its subject is empty and its subject alternative name not "
-		                   "critical, or not there (RFC 5280 section 4.2.1.6)");
-	if (X509_get_ext_by_NID(cert, NID_subject_alt_name, -1) >= 0) {
-		names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	if (no_subject && critical != 1) {
+		rc = refuse(err, "its subject is empty and its subject alternative name not "
+		                 "critical, or not there (RFC 5280 section 4.2.1.6)");
+	} else if (critical != -1) {
 		read_san(names, &san);
-		GENERAL_NAMES_free(names);
 		rc = check_san_content(&san, err);
-		if (rc != TPMIOT_OK)
-			return rc;
 	}
-	*info = san.info;
-	return TPMIOT_OK;
+	GENERAL_NAMES_free(names);
+	if (rc == TPMIOT_OK)
+		*info = san.info;
+	return rc;
 }
 
 enum tpmiot_rc
