@@ -33,7 +33,7 @@ bad(const char *what, unsigned long n, bool for_good, const char *why)
 static bool
 strike(const char *what, unsigned long n, bool for_good, unsigned int run)
 {
-	long before = memory_outstanding;
+	long before = memory_outstanding();
 	bool ok;
 
 	memory_refuse(n, for_good);
@@ -51,7 +51,7 @@ strike(const char *what, unsigned long n, bool for_good, unsigned int run)
 	if (!scenario_empty_tpm())
 		bad(what, n, for_good, "an object is left in the TPM");
 	ERR_clear_error();
-	if (memory_outstanding <= before)
+	if (memory_outstanding() <= before)
 		return true;
 	if (run < LEAK_RUNS)
 		return strike(what, n, for_good, run + 1);

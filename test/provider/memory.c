@@ -6,7 +6,7 @@
 
 #include <openssl/crypto.h>
 
-long memory_outstanding;
+static long outstanding;
 
 static unsigned long countdown; /* 0: nothing is refused */
 static bool refuse_all, refused;
@@ -55,7 +55,7 @@ watched_malloc(size_t n, const char *file, int line)
 	void *p = refuses(file) ? NULL : malloc(n);
 
 	(void)line;
-	memory_outstanding += p != NULL;
+	outstanding += p != NULL;
 	return p;
 }
 
@@ -68,7 +68,7 @@ watched_realloc(void *old, size_t n, const char *file, int line)
 	if (refuses(file))
 		return NULL;
 	p = realloc(old, n);
-	memory_outstanding += old == NULL && p != NULL;
+	outstanding += old == NULL && p != NULL;
 	return p;
 }
 
@@ -77,7 +77,7 @@ watched_free(void *p, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	memory_outstanding -= p != NULL;
+	outstanding -= p != NULL;
 	free(p);
 }
 
@@ -85,4 +85,11 @@ bool
 memory_watch(void)
 {
 	return CRYPTO_set_mem_functions(watched_malloc, watched_realloc, watched_free) == 1;
+}
+
+long
+memory_outstanding(void)
+{
+	OPENSSL_thread_stop();
+	return outstanding;
 }

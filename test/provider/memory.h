@@ -8,7 +8,11 @@
 /* Before libcrypto allocates anything; false if that is over. */
 bool memory_watch(void);
 
-extern long memory_outstanding; /* allocations that were not freed */
+/*
+ * Allocations that were not freed. What libcrypto keeps for this thread is freed first: texts of
+ * errors and, since OpenSSL 4.0, a table that grows with each library context.
+ */
+long memory_outstanding(void);
 
 /*
  * From now on the n-th allocation by our own code (1 is the next) is refused, and with

@@ -110,7 +110,7 @@ bad(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, const 
 static bool
 strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, unsigned int run)
 {
-	long before = memory_outstanding;
+	long before = memory_outstanding();
 	bool fired, ok;
 
 	planned.n = n;
@@ -134,7 +134,7 @@ strike(const char *what, unsigned int n, enum fault_kind kind, uint32_t arg, uns
 	if (!scenario_empty_tpm() && kind != FAULT_HANG) /* who hangs is not asked to tidy up */
 		bad(what, n, kind, arg, "an object is left in the TPM");
 	ERR_clear_error();
-	if (memory_outstanding <= before)
+	if (memory_outstanding() <= before)
 		return true;
 	if (run < LEAK_RUNS)
 		return strike(what, n, kind, arg, run + 1);
