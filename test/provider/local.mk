@@ -34,10 +34,12 @@ EXTRA_DIST += \
 	test/provider/test_threads.sh
 
 # Applications for the scripts: linked to libcrypto alone.
-check_PROGRAMS += test/provider/evp test/provider/odd test/provider/sweep
+check_PROGRAMS += test/provider/evp test/provider/odd test/provider/store test/provider/sweep
 test_provider_evp_SOURCES = test/provider/evp.c test/provider/keyuser.c test/provider/keyuser.h
 test_provider_evp_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_provider_evp_LDADD = $(CRYPTO_LIBS)
+test_provider_store_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+test_provider_store_LDADD = $(CRYPTO_LIBS)
 test_provider_odd_SOURCES = test/provider/odd.c test/provider/keyuser.c test/provider/keyuser.h
 test_provider_odd_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_provider_odd_LDADD = $(CRYPTO_LIBS) $(PTHREAD_LIBS)

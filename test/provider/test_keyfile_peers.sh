@@ -76,6 +76,24 @@ check 'ours loads with tpm2_load' tpm2_load -Q -C 0x81000001 -u "$T/ours.pub" -r
 	-c "$T/ours.ctx"
 tpm2_flushcontext -Q -t
 
+# ---- GnuTLS ---------------------------------------------------------------------
+
+# It reads key files, and writes none. Debian builds it without TPM 2.0 (3.7.9 of Debian 12 is
+# linked to no tpm2-tss, and has only the TPM 1.2 names in it).
+GNUTLS=$(ldconfig -p | sed -n 's/.*libgnutls\.so\.30 .*=> //p' | head -n 1)
+if [ -n "$GNUTLS" ] && grep -q 'TSS2 PRIVATE KEY' "$GNUTLS"; then
+	printf 'cn = "x"\n' >"$T/certtool.cfg"
+	for parent in 0x40000001 0x81000001; do
+		genpkey "$T/ours.key" -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:$parent
+		check "ours under $parent signs with GnuTLS" certtool --generate-self-signed \
+			--template "$T/certtool.cfg" --load-privkey "$T/ours.key" --outfile "$T/x.crt"
+		check 'which OpenSSL verifies' openssl verify -CAfile "$T/x.crt" "$T/x.crt"
+	done
+else
+	skip 'libgnutls is built without TPM 2.0 here, and knows no TSS2 PRIVATE KEY' \
+		'key files of ours with GnuTLS'
+fi
+
 # ---- openssl_tpm2_engine ----------------------------------------------------------
 
 # The name of its module is the same as tpm2-openssl's, so it has a directory of its own.

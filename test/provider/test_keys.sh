@@ -99,4 +99,30 @@ check_grep '^-----BEGIN TPMIOT KEY REFERENCE-----' "$T/reference.key" \
 check_fails '*' 'not encrypted' 'a cipher for the key file is refused' \
 	openssl pkey -provider tpmiot -provider default -in "$T/ec.key" -aes256 -passout pass:secret
 
+# ---- Stores: what is wanted, what is removed ------------------------------------------
+
+cp "$T/soft.crt" "$TPMIOT_STATE_DIR/device.crt"
+store() { with_module "$BUILD/test/provider/store" "$@"; }
+check_is 'a name, opened for certificates' "$(store expect cert tpmiot:device 2>/dev/null)" 1
+check_is 'and for keys' "$(store expect key tpmiot:device 2>/dev/null)" 1
+check_is 'a persistent key is no certificate' "$(store expect cert handle:0x81000010 2>/dev/null)" 0
+store delete handle:0x81000099 >"$T/out" 2>&1
+if [ $? -ne 77 ]; then
+	check_fails 1 'no object|not there|handle' 'what is not there is not removed' \
+	    store delete handle:0x81000099
+	check_fails 1 'remove that' 'a file is not removed' store delete "object:$T/ec.key"
+	check_fails 1 'tpmiot-enroll reset' 'nor what enrolment made' store delete tpmiot:device
+	check_fails 1 'tpm2_nvundefine' 'nor an NV index' store delete tpmiot:nv=0x01c00002
+	check 'all of them are there' test -s "$T/ec.key" -a -s "$TPMIOT_STATE_DIR/device.key"
+	check 'a persistent key is' store delete handle:0x81000011
+	check_is 'and gone' "$(tpm2_getcap handles-persistent | grep -c 81000011)" 0
+	check 'the other one stays' new_request handle:0x81000010
+	tpm2_changeauth -Q -c owner sesame
+	check_fails 1 'tpm2_evictcontrol' "the owner's password is not known" \
+	    store delete handle:0x81000010
+	check_is 'which is still there' "$(tpm2_getcap handles-persistent | grep -c 81000010)" 1
+else
+	skip 'this OpenSSL has no OSSL_STORE_delete()' 'persistent keys are removed'
+fi
+
 done_testing

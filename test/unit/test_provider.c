@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
@@ -395,6 +397,100 @@ test_offers_nothing_else(void **state)
 	ERR_clear_error();
 }
 
+/* ---- capabilities: what libssl asks for -------------------------------------- */
+
+/* As with the shipped openssl.cnf: keys made in passing stay in software. */
+static int
+setup_software_keys(void **state)
+{
+	static const char conf[] = "openssl_conf = init\n[init]\nproviders = providers\n"
+	                           "[providers]\ntpmiot = tpmiot\n"
+	                           "[tpmiot]\nactivate = 1\nkeygen = software\n";
+	struct world *w = test_calloc(1, sizeof(*w));
+	char path[] = "/tmp/test_provider.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && write(fd, conf, sizeof(conf) - 1) == (ssize_t)sizeof(conf) - 1);
+	assert_int_equal(close(fd), 0);
+	w->libctx = OSSL_LIB_CTX_new();
+	assert_int_equal(OSSL_PROVIDER_set_default_search_path(w->libctx, MODULE_DIR), 1);
+	assert_int_equal(OSSL_LIB_CTX_load_config(w->libctx, path), 1);
+	w->software = OSSL_PROVIDER_load(w->libctx, "default");
+	w->tpmiot = OSSL_PROVIDER_load(w->libctx, "tpmiot");
+	assert_non_null(w->software);
+	assert_non_null(w->tpmiot);
+	assert_int_equal(unlink(path), 0);
+	*state = w;
+	return 0;
+}
+
+struct census {
+	const char *type_param;
+	size_t ours, others; /* for keys of types that tpmiot has, and for those that it has not */
+};
+
+static int
+count_one(const OSSL_PARAM params[], void *arg)
+{
+	struct census *census = arg;
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, census->type_param);
+	const char *type = NULL;
+
+	if (p != NULL && OSSL_PARAM_get_utf8_string_ptr(p, &type) &&
+	    (strcmp(type, "EC") == 0 || strncmp(type, "RSA", 3) == 0))
+		census->ours++;
+	else
+		census->others++;
+	return 1;
+}
+
+static struct census
+take_census(OSSL_PROVIDER *provider, const char *capability, const char *type_param)
+{
+	struct census census = { .type_param = type_param };
+
+	assert_int_equal(
+	    OSSL_PROVIDER_get_capabilities(provider, capability, count_one, &census), 1);
+	return census;
+}
+
+static void
+assert_handed_on(const struct world *w, const char *capability, const char *type_param)
+{
+	struct census theirs = take_census(w->software, capability, type_param);
+	struct census ours = take_census(w->tpmiot, capability, type_param);
+
+	assert_int_equal(ours.ours, theirs.ours);
+	assert_int_equal(ours.others, 0);
+}
+
+static void
+test_capabilities_handed_on(void **state)
+{
+	const struct world *w = *state;
+
+	assert_handed_on(w, "TLS-GROUP", OSSL_CAPABILITY_TLS_GROUP_ALG);
+	assert_true(take_census(w->tpmiot, "TLS-GROUP", OSSL_CAPABILITY_TLS_GROUP_ALG).ours > 0);
+#ifdef OSSL_CAPABILITY_TLS_SIGALG_KEYTYPE
+	assert_handed_on(w, "TLS-SIGALG", OSSL_CAPABILITY_TLS_SIGALG_KEYTYPE);
+#endif
+	assert_int_equal(take_census(w->tpmiot, "NO-SUCH-THING", "x").others, 0);
+}
+
+/* Keys that go into the TPM are none for a key exchange; and to have none is no failure. */
+static void
+test_capabilities_none(void **state)
+{
+	const struct world *w = *state;
+	struct census ours = take_census(w->tpmiot, "TLS-GROUP", OSSL_CAPABILITY_TLS_GROUP_ALG);
+
+	assert_int_equal(ours.ours + ours.others, 0);
+#ifdef OSSL_CAPABILITY_TLS_SIGALG_KEYTYPE
+	ours = take_census(w->tpmiot, "TLS-SIGALG", OSSL_CAPABILITY_TLS_SIGALG_KEYTYPE);
+	assert_int_equal(ours.ours + ours.others, 0);
+#endif
+}
+
 int
 main(void)
 {
@@ -411,6 +507,9 @@ main(void)
 		    test_store_file_follows_default, setup_alone, teardown),
 		cmocka_unit_test_setup_teardown(test_store_file_is_default_s, setup_both, teardown),
 		cmocka_unit_test_setup_teardown(test_offers_nothing_else, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_capabilities_handed_on, setup_software_keys, teardown),
+		cmocka_unit_test_setup_teardown(test_capabilities_none, setup_both, teardown),
 	};
 
 	/* Nobody listens there: whatever asks the TPM fails. */
