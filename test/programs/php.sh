@@ -25,7 +25,7 @@ php_get() {
 }
 php_client() { client_at_web php_get "$@"; }
 
-program 'PHP, streams' php-cli && {
+program 'PHP, streams' php8.2-cli && {
 	over_tls server php_server
 	over_tls client php_client
 }

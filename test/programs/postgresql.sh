@@ -49,8 +49,8 @@ postgres_client() {
 	return $status
 }
 
-program postgresql postgresql postgresql-client && {
-	PG_BIN=$(pg_config --bindir 2>/dev/null) || PG_BIN=$(echo /usr/lib/postgresql/*/bin)
+program postgresql postgresql-15 postgresql-client-15 && {
+	PG_BIN=/usr/lib/postgresql/15/bin
 	over_tls server postgres_server
 }
-program psql postgresql-client postgresql && over_tls client postgres_client
+program psql postgresql-client-15 postgresql-15 && over_tls client postgres_client
