@@ -24,6 +24,7 @@ struct job {
 	struct enroll_state state;
 	struct enroll_http *http;
 	struct enroll_dps_record record;
+	TPM2_HANDLE handle; /* of the key that is registered already; 0: it is in a file */
 };
 
 /* ---- What was asked for ------------------------------------------------------------ */
@@ -113,6 +114,8 @@ is_registered(struct job *job, bool *out, struct tpmiot_err *err)
 		*out = enroll_dps_record_read(job->env->dir, job->plan.name, &job->record, NULL) ==
 		           TPMIOT_OK &&
 		       enroll_dps_record_is_of(&job->record, &file.pub);
+	if (*out && file.type == TPMIOT_KEYFILE_REFERENCE)
+		job->handle = file.parent;
 	tpmiot_keyfile_clear(&file);
 	if (rc == TPMIOT_OK && *out && strcmp(job->record.scope, job->plan.scope) != 0)
 		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
@@ -135,8 +138,29 @@ open_http(struct job *job, struct tpmiot_err *err)
 	return enroll_server_open(job->env->dir, &server, &job->http, err);
 }
 
+/* A run that was cut short, or another program, may have replaced the key at the handle. */
+static bool
+is_at_handle(const struct job *job, struct tpmiot_tpm *tpm)
+{
+	struct tpmiot_public pub;
+
+	return tpmiot_tpm_read_public(tpm, job->handle, &pub, NULL) == TPMIOT_OK &&
+	       enroll_dps_record_is_of(&job->record, &pub);
+}
+
 static enum tpmiot_rc
-with_tpm(struct job *job, bool registered, struct tpmiot_err *err)
+register_device(struct job *job, struct tpmiot_tpm *tpm, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = open_http(job, err);
+
+	return rc == TPMIOT_OK ? enroll_dps_register(&job->plan, &job->state, tpm, job->http,
+	                             &job->env->ui, &job->record, err)
+	                       : rc;
+}
+
+/* Registers unless that was done. */
+static enum tpmiot_rc
+with_tpm(struct job *job, bool *registered, struct tpmiot_err *err)
 {
 	struct tpmiot_tpm *tpm = NULL;
 	enum tpmiot_rc rc = enroll_secret_open_tpm(job->env, &tpm, err), ended;
@@ -148,9 +172,10 @@ with_tpm(struct job *job, bool registered, struct tpmiot_err *err)
 		tpmiot_tpm_free(&tpm);
 		return rc;
 	}
-	if (!registered)
-		rc = enroll_dps_register(
-		    &job->plan, &job->state, tpm, job->http, &job->env->ui, &job->record, err);
+	if (*registered && job->handle != 0)
+		*registered = is_at_handle(job, tpm);
+	if (!*registered)
+		rc = register_device(job, tpm, err);
 	tpmiot_tpm_free(&tpm);
 	rc = enroll_secret_explain(rc, err);
 	if (rc == TPMIOT_E_TPM_GONE)
@@ -183,10 +208,9 @@ run(struct job *job, struct tpmiot_err *err)
 
 	if (rc == TPMIOT_OK)
 		rc = is_registered(job, &registered, err);
-	if (rc == TPMIOT_OK && !registered)
-		rc = open_http(job, err);
-	if (rc == TPMIOT_OK && (!registered || enroll_journal_exists(job->env->dir)))
-		rc = with_tpm(job, registered, err);
+	if (rc == TPMIOT_OK &&
+	    (!registered || job->handle != 0 || enroll_journal_exists(job->env->dir)))
+		rc = with_tpm(job, &registered, err);
 	if (rc == TPMIOT_OK)
 		report(job, registered ? "already registered" : "registered");
 	return rc;

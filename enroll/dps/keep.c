@@ -45,6 +45,27 @@ make_persistent(struct enroll_dps_tpm *t, const struct tpmiot_keyfile *key, stru
 	return rc;
 }
 
+/* Whether NAME.key stands for what a registration put at a handle. */
+static bool
+has_handle(const struct enroll_state *state, const char *name, struct tpmiot_keyfile *out)
+{
+	return enroll_state_read_key(state->dir, name, out, NULL) == TPMIOT_OK &&
+	       out->type == TPMIOT_KEYFILE_REFERENCE && tpmiot_public_is_hmac_key(&out->pub);
+}
+
+/* Only the very key that was put there: somebody may have registered by other means since. */
+static enum tpmiot_rc
+empty_handle(struct tpmiot_tpm *tpm, const struct tpmiot_keyfile *file, struct tpmiot_err *err)
+{
+	struct tpmiot_public pub;
+	enum tpmiot_rc rc = tpmiot_tpm_read_public(tpm, file->parent, &pub, err);
+
+	if (rc == TPMIOT_OK && pub.name.size == file->pub.name.size &&
+	    memcmp(pub.name.name, file->pub.name.name, pub.name.size) == 0)
+		rc = tpmiot_tpm_evict(tpm, EMPTY_AUTH, file->parent, file->parent, err);
+	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+}
+
 enum tpmiot_rc
 enroll_dps_keep(struct enroll_dps_tpm *t, const struct enroll_state *state, const char *name,
     bool persistent, const struct tpmiot_keyfile *key, const struct enroll_dps_record *record,
@@ -54,31 +75,18 @@ enroll_dps_keep(struct enroll_dps_tpm *t, const struct enroll_state *state, cons
 		.empty_auth = true,
 		.parent = ENROLL_DPS_HANDLE,
 		.pub = key->pub };
+	struct tpmiot_keyfile old = { .extra = NULL };
+	const bool moves = !persistent && has_handle(state, name, &old);
 	enum tpmiot_rc rc = persistent ? make_persistent(t, key, err) : TPMIOT_OK;
 
 	if (rc == TPMIOT_OK)
 		rc = enroll_state_write_key(state, name, persistent ? &reference : key, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_dps_record_write(state, name, record, err);
+	if (rc == TPMIOT_OK && moves)
+		rc = empty_handle(t->tpm, &old, err);
+	tpmiot_keyfile_clear(&old);
 	return rc;
-}
-
-/* Only the very key that was put there: somebody may have registered by other means since. */
-static enum tpmiot_rc
-empty_handle(
-    const struct enroll_env *env, const struct tpmiot_keyfile *file, struct tpmiot_err *err)
-{
-	struct tpmiot_tpm *tpm = NULL;
-	struct tpmiot_public pub;
-	enum tpmiot_rc rc = enroll_secret_open_tpm(env, &tpm, err);
-
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_read_public(tpm, file->parent, &pub, err);
-	if (rc == TPMIOT_OK && pub.name.size == file->pub.name.size &&
-	    memcmp(pub.name.name, file->pub.name.name, pub.name.size) == 0)
-		rc = tpmiot_tpm_evict(tpm, EMPTY_AUTH, file->parent, file->parent, err);
-	tpmiot_tpm_free(&tpm);
-	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
 }
 
 enum tpmiot_rc
@@ -86,11 +94,15 @@ enroll_dps_forget(const struct enroll_env *env, const struct enroll_state *state
     struct tpmiot_err *err)
 {
 	struct tpmiot_keyfile file = { .extra = NULL };
+	struct tpmiot_tpm *tpm = NULL;
 	enum tpmiot_rc rc = TPMIOT_OK;
 
-	if (enroll_state_read_key(state->dir, name, &file, NULL) == TPMIOT_OK &&
-	    file.type == TPMIOT_KEYFILE_REFERENCE && tpmiot_public_is_hmac_key(&file.pub))
-		rc = empty_handle(env, &file, err);
+	if (has_handle(state, name, &file)) {
+		rc = enroll_secret_open_tpm(env, &tpm, err);
+		if (rc == TPMIOT_OK)
+			rc = empty_handle(tpm, &file, err);
+		tpmiot_tpm_free(&tpm);
+	}
 	tpmiot_keyfile_clear(&file);
 	return rc == TPMIOT_OK ? enroll_dps_record_remove(state, name, err) : rc;
 }

@@ -54,8 +54,8 @@ check-factory: all test/integration/tpmcount
 	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_FACTORY_UNITS=200 \
 	    bash $(top_srcdir)/test/integration/test_factory.sh
 
-# Ten thousand registrations begun and never finished.
+# Ten thousand registrations begun and never finished, a hundred killed.
 .PHONY: check-dps
 check-dps: all test/integration/tpmcount
-	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_DPS_BEGUN=10000 \
+	TPMIOT_BUILDDIR=$(abs_top_builddir) TPMIOT_DPS_BEGUN=10000 TPMIOT_DPS_KILLS=100 \
 	    bash $(top_srcdir)/test/integration/test_dps_hostile.sh

@@ -86,6 +86,13 @@ check 'an HMAC key at 0x81000100' tpm2_readpublic -c 0x81000100
 count_tpm "$T/count" sas >"$T/sas"
 check_is 'two TPM commands then' "$(awk '{ print $NF }' "$T/count" | tr '\n' ' ')" 'ReadPublic HMAC '
 check 'with the key that it had' verify --audience=north.example.net
+check 'back into a file' dps --again
+check_fails '*' 'handle' 'the handle is free' tpm2_readpublic -c 0x81000100
+check 'there once more' dps --again --persistent
+tpm2_evictcontrol -Q -C o -c 0x81000100
+check_fails '*' . 'somebody takes the key away' sas
+check 'the same command puts it back' dps --persistent
+check 'and tokens are good' sas
 check 'reset' tpmiot-enroll reset
 check_fails '*' 'handle' 'takes the key away' tpm2_readpublic -c 0x81000100
 check_fails 1 'not registered' 'and the registration' sas

@@ -7,6 +7,7 @@
 
 SCOPE=0ne00TEST
 BEGUN=${TPMIOT_DPS_BEGUN:-300}
+KILLS=${TPMIOT_DPS_KILLS:-8}
 MODE=$T/mode
 # shellcheck disable=SC2120  # by way of check_fails
 dps() {
@@ -97,6 +98,28 @@ lies 4 'operationId' assigning drop operationId
 check 'nothing stays in the TPM' tpm_is_clean
 echo none >"$MODE"
 check 'and then it works as before' dps --again
+
+# ---- Cut short ------------------------------------------------------------------------------
+# kill -9 at moments all over a registration's time; then the same without --again: either the
+# former one still stands, or it is made good.
+kill_at() {
+	"$ENROLL" -q dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --ca-file="$CADIR/ca.crt" --again $1 \
+	    >"$T/killed.log" 2>&1 &
+	local pid=$!
+	sleep "$2"
+	if kill -9 "$pid" 2>/dev/null; then KILLED=$((KILLED + 1)); fi
+	wait "$pid" 2>/dev/null
+	dps $1 >"$T/killed.log" 2>&1 && tpmiot-enroll token sas >"$T/sas" && tpm_is_clean &&
+	    tpmiot-ca --dir="$CADIR" token verify --audience=hub.example.net <"$T/sas" >/dev/null && return
+	BAD="$BAD $1@$2"
+	show "$T/killed.log"
+}
+PORT=$CA_PORT BAD='' KILLED=0
+for ((i = 0; i < KILLS; i++)); do
+	kill_at "$([ $((i % 2)) -eq 0 ] || echo --persistent)" "0.$(printf '%02d' $((1 + i * 7 % 23)))" 2>/dev/null
+done
+check_is "the same again after each of $KILLS kills (bad)" "$BAD" ''
+check_is 'some of which came before the end' "$([ "$KILLED" -ge $((KILLS / 2)) ] && echo yes)" yes
 
 # ---- Registrations that are never finished -----------------------------------------------
 size() { stat -c %s "$CADIR/store.db" "$CADIR/store.db-wal" | paste -sd+ | bc; }
