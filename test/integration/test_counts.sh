@@ -11,7 +11,22 @@ make_ca
 trust_mfr
 start_ca --set enrolment=open
 
+# A device that gets two secrets: a value and an HMAC key. Using one of each.
+count_secrets() {
+	local ek
+	ek=$(tpmiot-enroll ek --json | grep -oE '[0-9a-f]{64}' | head -n 1)
+	printf 'a value' >"$T/value"
+	tpmiot-ca --dir="$CADIR" secret add --ek="$ek" --file="$T/value" value &&
+	    tpmiot-ca --dir="$CADIR" secret add --ek="$ek" --kind=hmac --file="$T/value" hmac
+	export TPMIOT_STATE_DIR=$T/state-secrets
+	counted 27 'tpmiot-enroll enroll, with two secrets' enroll
+	counted 6 'tpmiot-enroll secret show' tpmiot-enroll secret show value
+	counted 3 'tpmiot-enroll secret use, an HMAC' tpmiot-enroll secret use hmac
+	counted 24 'tpmiot-enroll renew, with two secrets' tpmiot-enroll renew --before=4000d
+}
+
 count_all >"$T/counts"
+count_secrets >>"$T/counts"
 n=0
 while read -r count budget what; do
 	n=$((n + 1))
@@ -24,5 +39,5 @@ while read -r count budget what; do
 		[ ! -e "$T/count.$n" ] || show "$T/count.$n" 60
 	fi
 done <"$T/counts"
-check_is 'everything was counted' "$n" 10
+check_is 'everything was counted' "$n" 14
 done_testing

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of an enrolment, at many moments; the same command again; and everything is as
-# after an undisturbed run: the TPM's handles, the files, nothing left over.
+# after an undisturbed run: the TPM's handles, the files, nothing left over. Some of the devices get secrets.
 # TPMIOT_KILL_POINTS is how many moments (default 32).
 # shellcheck source=test/integration/lib.sh
 . "$(dirname "$0")/../integration/lib.sh"
@@ -39,7 +39,17 @@ survives() {
 	enroll -q "$KEY" || return 1
 	picture >"$T/picture.now"
 	diff "$T/picture.want" "$T/picture.now" || return 1
-	openssl verify -CAfile "$TPMIOT_STATE_DIR/ca.crt" "$TPMIOT_STATE_DIR/device.crt" >/dev/null
+	openssl verify -CAfile "$TPMIOT_STATE_DIR/ca.crt" "$TPMIOT_STATE_DIR/device.crt" >/dev/null || return 1
+	[ ! -e "$TPMIOT_STATE_DIR/wifi.secret" ] || [ "$(tpmiot-enroll secret show wifi)" = 'a secret' ]
+}
+
+# The device in use gets two from now on: after the certificate, so that kills come while they arrive.
+add_secrets() {
+	local ek
+	ek=$(tpmiot-enroll ek --json | grep -oE '[0-9a-f]{64}' | head -n 1)
+	printf 'a secret' >"$T/secret"
+	tpmiot-ca --dir="$CADIR" secret add --ek="$ek" --file="$T/secret" wifi &&
+	    tpmiot-ca --dir="$CADIR" secret add --ek="$ek" --file="$T/secret" --kind=hmac hmac
 }
 
 # all_points WHAT POINTS KEY: with the TPM in use, moments all over an enrolment's time until
@@ -85,8 +95,10 @@ something_to_repair bare
 all_points bare-rsa $((POINTS / 4)) rsa-2048
 
 start_swtpm persistent
+add_secrets
 all_points persistent "$POINTS" ec-p256
 something_to_repair persistent
+check 'persistent: with two secrets' test -e "$TPMIOT_STATE_DIR/wifi.secret" -a -e "$TPMIOT_STATE_DIR/hmac.secret"
 
 use_tpm bare
 start_abrmd
