@@ -282,6 +282,42 @@ test_register_whole(void **state)
 	tpmiot_buf_free(&again);
 }
 
+/* Kept, moved, and moved because its hub is gone; its key is the same at each. */
+static void
+test_register_elsewhere(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_buf first = TPMIOT_BUF_INIT, key = TPMIOT_BUF_INIT;
+
+	kit_allow(kit, &kit_a, "pump-1");
+	kit_allow(kit, &kit_b, "pump-2");
+	set(&kit->config.hubs, "one.example, two.example");
+	do_register(kit, &kit_a, "pump-1", "one.example", &first);
+	do_register(kit, &kit_b, "pump-2", "two.example", &key);
+	set(&kit->config.hubs, "three.example=9, one.example");
+	do_register(kit, &kit_a, "pump-1", "one.example", &key);
+	kit->config.reprovision = CA_REPROVISION_MOVE;
+	do_register(kit, &kit_a, "pump-1", "three.example", &key);
+	assert_memory_equal(first.data, key.data, first.len);
+	kit->config.reprovision = CA_REPROVISION_KEEP;
+	set(&kit->config.hubs, "one.example");
+	do_register(kit, &kit_a, "pump-1", "one.example", &key);
+	set(&kit->config.hubs, "");
+	{
+		struct kit_answer answer;
+
+		begin(kit, &kit_a, "pump-1", &key);
+		send(kit, "PUT", path_of("pump-1", "register"), sign_for(&key, "pump-1"),
+		    request(&kit_a.ek, &srk), &answer);
+		assert_int_equal(answer.status, 503);
+		kit_answer_free(&answer);
+	}
+	assert_int_equal(
+	    kit_count(kit, "SELECT count(*) FROM registrations WHERE hub = 'one.example'"), 1);
+	tpmiot_buf_free(&first);
+	tpmiot_buf_free(&key);
+}
+
 static void
 test_register_by_ek(void **state)
 {
@@ -844,6 +880,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CA(test_register_whole),
+		WITH_CA(test_register_elsewhere),
 		WITH_CA(test_register_by_ek),
 		WITH_CA(test_register_replayed),
 		WITH_CA(test_register_said_once),
