@@ -7,12 +7,23 @@
 
 #include <tpmiot/err.h>
 
+/* Names out of a key file, or what a server says, must not reach a terminal or a log as they are.
+ */
+static void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 static TPMIOT_PRINTF(3, 0) void set_text(
     struct tpmiot_err *err, enum tpmiot_rc rc, const char *fmt, va_list ap)
 {
 	err->rc = rc;
 	err->tss = 0;
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	make_printable(err->text);
 }
 
 static void
@@ -21,6 +32,7 @@ append(struct tpmiot_err *err, const char *text)
 	size_t used = strlen(err->text);
 
 	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", text);
+	make_printable(err->text);
 }
 
 enum tpmiot_rc

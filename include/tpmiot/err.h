@@ -41,7 +41,7 @@ enum tpmiot_rc {
 struct tpmiot_err {
 	enum tpmiot_rc rc;
 	uint32_t tss;                   /* TSS2_RC, 0 where no TPM was involved */
-	char text[TPMIOT_ERR_TEXT_MAX]; /* NUL-terminated, no trailing newline */
+	char text[TPMIOT_ERR_TEXT_MAX]; /* NUL-terminated, one line: for control characters, '?' */
 };
 
 #define TPMIOT_MUST_USE __attribute__((warn_unused_result))

@@ -55,6 +55,22 @@ test_err_is_cut_at_its_size(void **state)
 	assert_int_equal(strlen(err.text), TPMIOT_ERR_TEXT_MAX - 1);
 }
 
+/* A key file's names, a server's words: nothing that moves a cursor or begins a line. */
+static void
+test_err_is_printable(void **state)
+{
+	struct tpmiot_err err;
+
+	(void)state;
+	(void)tpmiot_err_set(&err, TPMIOT_E_FORMAT, "\033[2J%s\177\303\244", "a\nb\tc");
+	assert_string_equal(err.text, "?[2Ja?b?c?\303\244");
+	(void)tpmiot_err_prefix(&err, "%s", "policy \r\033]0;x\007");
+	assert_string_equal(err.text, "policy ??]0;x?: ?[2Ja?b?c?\303\244");
+	errno = ENOENT;
+	(void)tpmiot_err_errno(&err, "%s", "x\ny");
+	assert_string_equal(err.text, "x?y: No such file or directory");
+}
+
 static void
 test_err_prefix(void **state)
 {
@@ -137,6 +153,7 @@ main(void)
 		cmocka_unit_test(test_err_set),
 		cmocka_unit_test(test_err_null),
 		cmocka_unit_test(test_err_is_cut_at_its_size),
+		cmocka_unit_test(test_err_is_printable),
 		cmocka_unit_test(test_err_prefix),
 		cmocka_unit_test(test_err_errno),
 		cmocka_unit_test(test_err_crypto),
