@@ -116,8 +116,9 @@ check_fails 4 'cannot read.*No such file' 'a CA file that is not there' \
 check_fails 4 'not trusted.*--ca-file' "the system's trust is not enough" \
     tpmiot-enroll enroll --server="$CA_URL"
 fingerprint=$(openssl x509 -in "$CADIR/ca.crt" -noout -fingerprint -sha256 | sed 's/.*=//')
+printf -v another '%s%X' "${fingerprint%?}" $((0x${fingerprint: -1} ^ 1))
 check_fails 4 'not trusted.*--ca-fingerprint' 'the fingerprint of another CA' \
-    tpmiot-enroll enroll --server="$CA_URL" --ca-fingerprint="${fingerprint%?}$((0x${fingerprint: -1} ^ 1))"
+    tpmiot-enroll enroll --server="$CA_URL" --ca-fingerprint="$another"
 check_fails 2 '64 hexadecimal digits' 'what is no fingerprint' \
     tpmiot-enroll enroll --server="$CA_URL" --ca-fingerprint="${fingerprint%??}"
 check_fails 2 'not both' 'a file and a fingerprint' \
