@@ -276,7 +276,8 @@ soft_quote_put(const struct soft_quote *quote, struct tpmiot_buf *out)
 		tpmiot_buf_put_u16(out, quote->lines[i].alg);
 		tpmiot_buf_put_u8(out, quote->lines[i].size);
 		for (size_t b = 0; b < quote->lines[i].size; b++)
-			tpmiot_buf_put_u8(out, (uint8_t)(quote->lines[i].selected >> (8 * b)));
+			tpmiot_buf_put_u8(
+			    out, (uint8_t)(b < 4 ? quote->lines[i].selected >> (8 * b) : 0));
 	}
 	soft_put_tpm2b(quote->digest.buffer, quote->digest.size, out);
 }
