@@ -348,7 +348,9 @@ take_listener(struct ca_http *http, struct tpmiot_err *err)
 	if (evutil_make_socket_nonblocking(http->opt.fd) == 0)
 		http->listener = evconnlistener_new(http->base, NULL, NULL,
 		    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, http->opt.fd);
-	return http->listener != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
+	if (http->listener != NULL)
+		return TPMIOT_OK;
+	return tpmiot_err_set(err, TPMIOT_E_NET, "cannot accept on the socket that was passed");
 }
 
 static enum tpmiot_rc
