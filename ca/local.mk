@@ -33,7 +33,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/http/http.c ca/http/http.h ca/http/limit.c ca/http/limit.h ca/http/server.c ca/http/systemd.c ca/http/systemd.h \
 	ca/http/server.h ca/http/tls.c ca/http/tls.h \
 	ca/pki/crl.c ca/pki/crl.h ca/pki/ekcrls.c ca/pki/ekcrls.h ca/pki/ident.c ca/pki/ident.h ca/pki/issue.c ca/pki/issue.h \
-	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \
+	ca/pki/keyuri.c ca/pki/keyuri.h ca/pki/links.c ca/pki/links.h ca/pki/profile.c ca/pki/profile.h ca/pki/roots.c \
 	ca/pki/roots.h ca/pki/signer.c ca/pki/x509.c ca/pki/x509.h ca/pki/x509_name.c \
 	ca/secret/deliver.c ca/secret/deliver.h ca/secret/atrest.c ca/secret/atrest.h \
 	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \

@@ -7,7 +7,7 @@ noinst_HEADERS = \
 	include/tpmiot/ek.h \
 	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/jws.h \
 	include/tpmiot/gcm.h include/tpmiot/kdf.h \
-	include/tpmiot/key.h include/tpmiot/keyfile.h include/tpmiot/keyrules.h \
+	include/tpmiot/key.h include/tpmiot/keyfile.h include/tpmiot/keyless.h include/tpmiot/keyrules.h \
 	include/tpmiot/pcr.h include/tpmiot/pcrset.h \
 	include/tpmiot/policy.h include/tpmiot/public.h include/tpmiot/rsapad.h \
 	include/tpmiot/sas.h \

@@ -167,8 +167,11 @@ tpmiot_ekcert_check_key(
     OSSL_LIB_CTX *libctx, const X509 *cert, const struct tpmiot_public *ek, struct tpmiot_err *err)
 {
 	EVP_PKEY *pkey = NULL;
-	enum tpmiot_rc rc = tpmiot_ekcert_pubkey(libctx, cert, &pkey, err);
+	enum tpmiot_rc rc;
 
+	if (tpmiot_public_has_spki(ek, X509_get_X509_PUBKEY(cert)))
+		return TPMIOT_OK;
+	rc = tpmiot_ekcert_pubkey(libctx, cert, &pkey, err);
 	if (rc == TPMIOT_OK && !tpmiot_public_is_key(libctx, ek, pkey))
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "EK certificate: it is for another key than the EK that was sent; send the "

@@ -24,17 +24,20 @@ lib_libtpmiot_la_SOURCES = \
 	lib/keyfile_asn1.h \
 	lib/keyfile_extra.c \
 	lib/keyfile_pem.c \
+	lib/keyless.c \
 	lib/keyrules.c \
 	lib/outerwrap.c \
 	lib/outerwrap.h \
 	lib/pcrset.c \
 	lib/policy.c \
-	lib/public.c lib/spki.c \
+	lib/public.c \
 	lib/roca.c \
 	lib/rsapad.h \
 	lib/rsapad_decrypt.c \
 	lib/rsapad_sign.c \
 	lib/sas.c \
 	lib/signature.c \
+	lib/spki.c \
+	lib/spki.h \
 	lib/template.c \
 	lib/uri.c

@@ -10,6 +10,8 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/public.h>
 
+#include "spki.h"
+
 #define RSA_DEFAULT_EXPONENT 65537u
 
 /* Name = nameAlg ‖ H_nameAlg(raw). */
@@ -100,15 +102,12 @@ pkey_from_params(OSSL_LIB_CTX *libctx, const char *type, OSSL_PARAM_BLD *bld)
 	return pkey;
 }
 
+/* The caller frees *n and *e, if this succeeds. */
 static enum tpmiot_rc
-rsa_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struct tpmiot_err *err)
+rsa_numbers(const TPMT_PUBLIC *area, BIGNUM **n, BIGNUM **e, struct tpmiot_err *err)
 {
 	const TPM2B_PUBLIC_KEY_RSA *modulus = &area->unique.rsa;
 	uint32_t exponent = area->parameters.rsaDetail.exponent;
-	OSSL_PARAM_BLD *bld = NULL;
-	enum tpmiot_rc rc = TPMIOT_OK;
-	BIGNUM *n = NULL, *e = NULL;
-	EVP_PKEY *pkey = NULL;
 
 	if (exponent == 0)
 		exponent = RSA_DEFAULT_EXPONENT;
@@ -120,11 +119,27 @@ rsa_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struc
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "RSA modulus is not an odd number of %u bits",
 		    area->parameters.rsaDetail.keyBits);
+	*n = BN_bin2bn(modulus->buffer, modulus->size, NULL);
+	*e = BN_new();
+	if (*n != NULL && *e != NULL && BN_set_word(*e, exponent) == 1)
+		return TPMIOT_OK;
+	BN_free(*n);
+	BN_free(*e);
+	return tpmiot_err_memory(err);
+}
+
+static enum tpmiot_rc
+rsa_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struct tpmiot_err *err)
+{
+	BIGNUM *n = NULL, *e = NULL;
+	enum tpmiot_rc rc = rsa_numbers(area, &n, &e, err);
+	OSSL_PARAM_BLD *bld;
+	EVP_PKEY *pkey = NULL;
+
+	if (rc != TPMIOT_OK)
+		return rc;
 	bld = OSSL_PARAM_BLD_new();
-	n = BN_bin2bn(modulus->buffer, modulus->size, NULL);
-	e = BN_new();
-	if (bld == NULL || n == NULL || e == NULL || BN_set_word(e, exponent) != 1 ||
-	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
+	if (bld == NULL || OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
 	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e) != 1 ||
 	    (pkey = pkey_from_params(libctx, "RSA", bld)) == NULL)
 		rc = tpmiot_err_crypto(err, "RSA public key");
@@ -147,35 +162,51 @@ put_coordinate(uint8_t *to, size_t size, const TPM2B_ECC_PARAMETER *from)
 	return true;
 }
 
+struct ecc_point {
+	const char *group;
+	size_t len;
+	uint8_t octets[1 + 2 * TPM2_MAX_ECC_KEY_BYTES]; /* SEC 1 clause 2.3.3, uncompressed */
+};
+
+static enum tpmiot_rc
+ecc_read_point(const TPMT_PUBLIC *area, struct ecc_point *out, struct tpmiot_err *err)
+{
+	const TPMI_ECC_CURVE curve = area->parameters.eccDetail.curveID;
+	const size_t size = tpmiot_alg_group_size(curve);
+
+	out->group = tpmiot_alg_group_name(curve);
+	if (out->group == NULL)
+		return tpmiot_err_set(
+		    err, TPMIOT_E_UNSUPPORTED, "curve 0x%04x is not known", curve);
+	out->len = 1 + 2 * size;
+	out->octets[0] = 0x04;
+	if (!put_coordinate(out->octets + 1, size, &area->unique.ecc.x) ||
+	    !put_coordinate(out->octets + 1 + size, size, &area->unique.ecc.y))
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "point has coordinates longer than its curve");
+	return TPMIOT_OK;
+}
+
 static enum tpmiot_rc
 ecc_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struct tpmiot_err *err)
 {
-	TPMI_ECC_CURVE curve = area->parameters.eccDetail.curveID;
-	const char *group = tpmiot_alg_group_name(curve);
-	size_t size = tpmiot_alg_group_size(curve);
-	uint8_t point[1 + 2 * TPM2_MAX_ECC_KEY_BYTES];
-	OSSL_PARAM_BLD *bld = NULL;
-	enum tpmiot_rc rc = TPMIOT_OK;
+	struct ecc_point point;
+	enum tpmiot_rc rc = ecc_read_point(area, &point, err);
+	OSSL_PARAM_BLD *bld;
 	EVP_PKEY *pkey = NULL;
 
-	if (group == NULL)
-		return tpmiot_err_set(
-		    err, TPMIOT_E_UNSUPPORTED, "curve 0x%04x is not known", curve);
-	point[0] = 0x04; /* uncompressed, SEC 1 clause 2.3.3 */
-	if (!put_coordinate(point + 1, size, &area->unique.ecc.x) ||
-	    !put_coordinate(point + 1 + size, size, &area->unique.ecc.y))
-		return tpmiot_err_set(
-		    err, TPMIOT_E_FORMAT, "point has coordinates longer than its curve");
+	if (rc != TPMIOT_OK)
+		return rc;
 	bld = OSSL_PARAM_BLD_new();
 	/* libcrypto refuses a point that is not on the curve. */
 	if (bld == NULL ||
-	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size) !=
-	        1)
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, point.group, 0) != 1 ||
+	    OSSL_PARAM_BLD_push_octet_string(
+	        bld, OSSL_PKEY_PARAM_PUB_KEY, point.octets, point.len) != 1)
 		rc = tpmiot_err_crypto(err, "ECC public key");
 	else if ((pkey = pkey_from_params(libctx, "EC", bld)) == NULL) {
 		rc = TPMIOT_E_FORMAT;
-		(void)tpmiot_err_crypto(err, "ECC public key on %s", group);
+		(void)tpmiot_err_crypto(err, "ECC public key on %s", point.group);
 		if (err != NULL)
 			err->rc = rc;
 	} else
@@ -207,6 +238,94 @@ tpmiot_public_is_key(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, cons
 	            EVP_PKEY_eq(ours, pkey) == 1;
 
 	EVP_PKEY_free(ours);
+	return same;
+}
+
+/* ---- SubjectPublicKeyInfo --------------------------------------------------- */
+
+static enum tpmiot_rc
+rsa_to_spki(const TPMT_PUBLIC *area, X509_PUBKEY *out, struct tpmiot_err *err)
+{
+	BIGNUM *n = NULL, *e = NULL;
+	enum tpmiot_rc rc = rsa_numbers(area, &n, &e, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (!spki_set_rsa(out, n, e))
+		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
+	BN_free(n);
+	BN_free(e);
+	return rc;
+}
+
+static enum tpmiot_rc
+ecc_to_spki(const TPMT_PUBLIC *area, X509_PUBKEY *out, struct tpmiot_err *err)
+{
+	struct ecc_point point;
+	enum tpmiot_rc rc = ecc_read_point(area, &point, err);
+
+	if (rc == TPMIOT_OK && !spki_set_ec(out, point.group, point.octets, point.len))
+		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
+	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_public_set_spki(const struct tpmiot_public *pub, X509_PUBKEY *out, struct tpmiot_err *err)
+{
+	switch (pub->area.type) {
+	case TPM2_ALG_RSA:
+		return rsa_to_spki(&pub->area, out, err);
+	case TPM2_ALG_ECC:
+		return ecc_to_spki(&pub->area, out, err);
+	default:
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "key type 0x%04x is neither RSA nor ECC", pub->area.type);
+	}
+}
+
+/* The caller frees *der, also when this fails. */
+static enum tpmiot_rc
+encode_spki(
+    const struct tpmiot_public *pub, unsigned char **der, size_t *len, struct tpmiot_err *err)
+{
+	X509_PUBKEY *spki = X509_PUBKEY_new();
+	enum tpmiot_rc rc =
+	    spki != NULL ? tpmiot_public_set_spki(pub, spki, err) : tpmiot_err_memory(err);
+	int n;
+
+	if (rc == TPMIOT_OK && (n = i2d_X509_PUBKEY(spki, der)) > 0)
+		*len = (size_t)n;
+	else if (rc == TPMIOT_OK)
+		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
+	X509_PUBKEY_free(spki);
+	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_public_spki_sha256(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub,
+    uint8_t out[TPMIOT_SPKI_SHA256_LEN], struct tpmiot_err *err)
+{
+	unsigned char *der = NULL;
+	size_t len = 0;
+	enum tpmiot_rc rc = encode_spki(pub, &der, &len, err);
+
+	if (rc == TPMIOT_OK && EVP_Q_digest(libctx, "SHA256", NULL, der, len, out, NULL) != 1)
+		rc = tpmiot_err_crypto(err, "SubjectPublicKeyInfo");
+	OPENSSL_free(der);
+	return rc;
+}
+
+bool
+tpmiot_public_has_spki(const struct tpmiot_public *pub, const X509_PUBKEY *spki)
+{
+	unsigned char *ours = NULL, *theirs = NULL;
+	size_t len = 0;
+	const bool same = encode_spki(pub, &ours, &len, NULL) == TPMIOT_OK &&
+	                  i2d_X509_PUBKEY(spki, &theirs) == (int)len &&
+	                  memcmp(ours, theirs, len) == 0;
+
+	OPENSSL_free(ours);
+	OPENSSL_free(theirs);
 	return same;
 }
 

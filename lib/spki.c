@@ -4,10 +4,9 @@
  * from a key's numbers. OpenSSL 3.0 looks for an encoder for each, which takes longer
  * than a signature.
  */
-#include <string.h>
+#include "spki.h"
 
 #include <openssl/asn1.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/objects.h>
@@ -23,30 +22,36 @@ number(const EVP_PKEY *pkey, const char *param)
 	return EVP_PKEY_get_bn_param(pkey, param, &n) == 1 ? n : NULL;
 }
 
-/* SEC 1 clause 2.3.3, uncompressed: one key has one fingerprint, however it was written. */
+bool
+spki_set_ec(X509_PUBKEY *out, const char *group, const uint8_t *point, size_t len)
+{
+	ASN1_OBJECT *curve = OBJ_txt2obj(group, 0);
+	unsigned char *owned = OPENSSL_memdup(point, len);
+
+	if (curve != NULL && owned != NULL &&
+	    X509_PUBKEY_set0_param(out, OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT, curve,
+	        owned, (int)len) == 1)
+		return true;
+	ASN1_OBJECT_free(curve);
+	OPENSSL_free(owned);
+	return false;
+}
+
+/* One key has one fingerprint, however it was written: the point is uncompressed. */
 static bool
 set_ec(X509_PUBKEY *out, const EVP_PKEY *pkey)
 {
 	BIGNUM *x = number(pkey, OSSL_PKEY_PARAM_EC_PUB_X);
 	BIGNUM *y = number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y);
 	const int size = (EVP_PKEY_get_bits(pkey) + 7) / 8;
-	unsigned char *point = NULL;
-	ASN1_OBJECT *curve;
+	uint8_t point[1 + 2 * TPM2_MAX_ECC_KEY_BYTES] = { 0x04 };
 	char group[64];
-	bool ok = false;
+	bool ok = x != NULL && y != NULL && size > 0 && size <= TPM2_MAX_ECC_KEY_BYTES &&
+	          EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1 &&
+	          BN_bn2binpad(x, point + 1, size) == size &&
+	          BN_bn2binpad(y, point + 1 + size, size) == size &&
+	          spki_set_ec(out, group, point, 1 + 2 * (size_t)size);
 
-	if (x != NULL && y != NULL && size > 0 && size <= TPM2_MAX_ECC_KEY_BYTES &&
-	    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1 &&
-	    (curve = OBJ_txt2obj(group, 0)) != NULL &&
-	    (point = OPENSSL_malloc(1 + 2 * (size_t)size)) != NULL) {
-		point[0] = 0x04;
-		ok = BN_bn2binpad(x, point + 1, size) == size &&
-		     BN_bn2binpad(y, point + 1 + size, size) == size &&
-		     X509_PUBKEY_set0_param(out, OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
-		         V_ASN1_OBJECT, curve, point, 1 + 2 * size) == 1;
-	}
-	if (!ok)
-		OPENSSL_free(point);
 	BN_free(x);
 	BN_free(y);
 	return ok;
@@ -69,13 +74,10 @@ put_rsa(const ASN1_INTEGER *n, const ASN1_INTEGER *e, unsigned char **der)
 	return len;
 }
 
-static bool
-set_rsa(X509_PUBKEY *out, const EVP_PKEY *pkey)
+bool
+spki_set_rsa(X509_PUBKEY *out, const BIGNUM *n_bn, const BIGNUM *e_bn)
 {
-	BIGNUM *n_bn = number(pkey, OSSL_PKEY_PARAM_RSA_N);
-	BIGNUM *e_bn = number(pkey, OSSL_PKEY_PARAM_RSA_E);
-	ASN1_INTEGER *n = n_bn != NULL ? BN_to_ASN1_INTEGER(n_bn, NULL) : NULL;
-	ASN1_INTEGER *e = e_bn != NULL ? BN_to_ASN1_INTEGER(e_bn, NULL) : NULL;
+	ASN1_INTEGER *n = BN_to_ASN1_INTEGER(n_bn, NULL), *e = BN_to_ASN1_INTEGER(e_bn, NULL);
 	unsigned char *der = NULL;
 	bool ok = false;
 	int len;
@@ -87,8 +89,18 @@ set_rsa(X509_PUBKEY *out, const EVP_PKEY *pkey)
 		OPENSSL_free(der);
 	ASN1_INTEGER_free(n);
 	ASN1_INTEGER_free(e);
-	BN_free(n_bn);
-	BN_free(e_bn);
+	return ok;
+}
+
+static bool
+set_rsa(X509_PUBKEY *out, const EVP_PKEY *pkey)
+{
+	BIGNUM *n = number(pkey, OSSL_PKEY_PARAM_RSA_N);
+	BIGNUM *e = number(pkey, OSSL_PKEY_PARAM_RSA_E);
+	const bool ok = n != NULL && e != NULL && spki_set_rsa(out, n, e);
+
+	BN_free(n);
+	BN_free(e);
 	return ok;
 }
 

@@ -135,7 +135,7 @@ static enum tpmiot_rc
 check_path(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct subject *s,
     struct tpmiot_err *err)
 {
-	struct ca_roots roots = { NULL, NULL, 0 };
+	struct ca_roots roots = { .anchors = NULL };
 	enum tpmiot_rc rc = ca_roots_refresh(cli->store, &roots, err);
 
 	for (int i = 0; rc == TPMIOT_OK && i < sk_X509_num(roots.links); i++) {

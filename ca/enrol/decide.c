@@ -87,7 +87,8 @@ fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
 	struct tpmiot_err err = { 0 };
 	const void *device = NULL, *holder = NULL, *ak = NULL, *cert = NULL;
 
-	if (who->ak != NULL && ca_evidence_spki(api->libctx, who->ak, ak_spki, &err) != TPMIOT_OK)
+	if (who->ak != NULL &&
+	    tpmiot_public_spki_sha256(api->libctx, who->ak, ak_spki, &err) != TPMIOT_OK)
 		return ca_fail(problem, &err);
 	if (!optional(ca_device_find(api->store, who->ek_spki, &rows->device, &err), &rows->device,
 	        &device, &err, problem) ||

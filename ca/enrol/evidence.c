@@ -8,6 +8,7 @@
 
 #include <tpmiot/alg.h>
 #include <tpmiot/attest.h>
+#include <tpmiot/keyless.h>
 #include <tpmiot/keyrules.h>
 
 static bool
@@ -30,19 +31,6 @@ sha256(OSSL_LIB_CTX *libctx, const void *data, size_t len, uint8_t *out, struct 
 	return rc;
 }
 
-enum tpmiot_rc
-ca_evidence_spki(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, uint8_t out[CA_SHA256_LEN],
-    struct tpmiot_err *err)
-{
-	EVP_PKEY *pkey = NULL;
-	enum tpmiot_rc rc = tpmiot_public_to_pkey(libctx, pub, &pkey, err);
-
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_spki_sha256(libctx, pkey, out, err);
-	EVP_PKEY_free(pkey);
-	return rc;
-}
-
 /* ---- EK --------------------------------------------------------------------- */
 
 bool
@@ -55,7 +43,7 @@ ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, struct
 	if (tpmiot_public_parse(libctx, req->ek_public.data, req->ek_public.len, &ek.pub, &err) !=
 	        TPMIOT_OK ||
 	    tpmiot_keyrules_check_ek(libctx, &ek.pub, NULL, &err) != TPMIOT_OK ||
-	    ca_evidence_spki(libctx, &ek.pub, ek.spki, &err) != TPMIOT_OK)
+	    tpmiot_public_spki_sha256(libctx, &ek.pub, ek.spki, &err) != TPMIOT_OK)
 		return ca_refuse_err(problem, CA_PROBLEM_EK_UNSUPPORTED, &err);
 	*out = ek;
 	return true;
@@ -76,7 +64,8 @@ skip_padding(const uint8_t *p, size_t len)
 
 /* One entry of ek.chain: certificates in a row. */
 static bool
-add_links(const struct tpmiot_buf *entry, STACK_OF(X509) *untrusted, struct ca_problem *problem)
+add_links(const struct tpmiot_buf *entry, struct ca_links *sent, STACK_OF(X509) *untrusted,
+    struct ca_problem *problem)
 {
 	const uint8_t *p = entry->data, *end = entry->data + entry->len;
 	X509 *cert;
@@ -85,7 +74,7 @@ add_links(const struct tpmiot_buf *entry, STACK_OF(X509) *untrusted, struct ca_p
 		if (sk_X509_num(untrusted) >= TPMIOT_EKCERT_CHAIN_MAX)
 			return ca_refuse(problem, CA_PROBLEM_EK_CERTIFICATE_INVALID,
 			    "ek.chain holds more than %d certificates", TPMIOT_EKCERT_CHAIN_MAX);
-		if ((cert = d2i_X509(NULL, &p, end - p)) == NULL)
+		if ((cert = ca_links_read(sent, &p, (size_t)(end - p))) == NULL)
 			return ca_refuse(problem, CA_PROBLEM_EK_CERTIFICATE_INVALID,
 			    "ek.chain holds something that is no certificate");
 		if (sk_X509_push(untrusted, cert) <= 0) {
@@ -98,16 +87,16 @@ add_links(const struct tpmiot_buf *entry, STACK_OF(X509) *untrusted, struct ca_p
 
 /* What the device sent first, then the links that the operator added. */
 static bool
-collect_links(const struct ca_attest_request *req, STACK_OF(X509) *links, STACK_OF(X509) **out,
+collect_links(const struct ca_attest_request *req, struct ca_roots *roots, STACK_OF(X509) **out,
     struct ca_problem *problem)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
 	bool ok = all != NULL || no_memory(problem);
 
 	for (size_t i = 0; ok && i < req->ek_chain_n; i++)
-		ok = add_links(&req->ek_chain[i], all, problem);
-	for (int i = 0; ok && i < sk_X509_num(links); i++) {
-		X509 *link = sk_X509_value(links, i);
+		ok = add_links(&req->ek_chain[i], &roots->sent, all, problem);
+	for (int i = 0; ok && i < sk_X509_num(roots->links); i++) {
+		X509 *link = sk_X509_value(roots->links, i);
 
 		ok = X509_up_ref(link) == 1 && sk_X509_push(all, link) > 0;
 		if (!ok)
@@ -120,9 +109,23 @@ collect_links(const struct ca_attest_request *req, STACK_OF(X509) *links, STACK_
 	return ok;
 }
 
+/* Its path to a root. What the device sent along, and led there, is kept for others like it. */
+static enum tpmiot_rc
+check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted, struct ca_roots *roots,
+    const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
+{
+	const int sent = sk_X509_num(untrusted) - sk_X509_num(roots->links);
+	enum tpmiot_rc rc =
+	    tpmiot_ekcert_check_path_crls(libctx, cert, untrusted, roots->anchors, crls, now, err);
+
+	for (int i = 0; rc == TPMIOT_OK && i < sent; i++)
+		ca_links_keep(&roots->sent, sk_X509_value(untrusted, i));
+	return rc;
+}
+
 bool
-ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X509_STORE *roots,
-    STACK_OF(X509) *links, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
+ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
+    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
     struct ca_problem *problem)
 {
 	STACK_OF(X509) *untrusted = NULL;
@@ -145,14 +148,13 @@ ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req, X
 		ca_refuse_err(problem, CA_PROBLEM_EK_CERTIFICATE_MISMATCH, &err);
 		goto out;
 	}
-	if (!collect_links(req, links, &untrusted, problem))
+	if (!collect_links(req, roots, &untrusted, problem))
 		goto out;
 	ek->has_cert = true;
 	ek->cert = (struct tpmiot_bytes){ der, der_len };
 	if (tpmiot_ekcert_check_profile(cert, &ek->info, &err) != TPMIOT_OK)
 		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
-	else if ((rc = tpmiot_ekcert_check_path_crls(
-	              libctx, cert, untrusted, roots, crls, now, &err)) != TPMIOT_OK)
+	else if ((rc = check_path(libctx, cert, untrusted, roots, crls, now, &err)) != TPMIOT_OK)
 		ca_refuse_err(&ek->cert_problem,
 		    rc == TPMIOT_E_POLICY ? CA_PROBLEM_EK_CERTIFICATE_REVOKED
 		                          : CA_PROBLEM_EK_CERTIFICATE_UNTRUSTED,
@@ -197,37 +199,52 @@ ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
 }
 
 static bool
+is_for_key(OSSL_LIB_CTX *libctx, const X509_PUBKEY *spki, const struct tpmiot_public *key)
+{
+	EVP_PKEY *pkey;
+	bool same;
+
+	if (tpmiot_public_has_spki(key, spki))
+		return true;
+	pkey = tpmiot_keyless_pubkey(libctx, spki);
+	same = pkey != NULL && tpmiot_public_is_key(libctx, key, pkey);
+	EVP_PKEY_free(pkey);
+	return same;
+}
+
+static bool
 check_csr(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *der, const struct tpmiot_public *key,
     struct ca_problem *problem)
 {
 	const uint8_t *p = der->data;
-	X509_REQ *csr = X509_REQ_new_ex(libctx, NULL);
-	EVP_PKEY *pkey;
+	X509_REQ *csr = tpmiot_keyless_req(&p, der->len);
+	struct tpmiot_err err = { 0 };
+	EVP_PKEY *pkey = NULL;
 	bool ok = false;
 
-	if (csr == NULL) {
-		no_memory(problem);
-	} else if (d2i_X509_REQ(&csr, &p, (long)der->len) == NULL || p != der->data + der->len) {
+	if (csr == NULL || p != der->data + der->len)
 		ca_refuse(problem, CA_PROBLEM_CSR_INVALID,
 		    "csr is not one PKCS #10 request in DER (RFC 2986)");
-	} else if ((pkey = X509_REQ_get0_pubkey(csr)) == NULL ||
-	           !tpmiot_public_is_key(libctx, key, pkey)) {
+	else if (!is_for_key(libctx, X509_REQ_get_X509_PUBKEY(csr), key))
 		ca_refuse(problem, CA_PROBLEM_CSR_KEY_MISMATCH,
 		    "the request's public key is not the one that the AK certified");
-	} else if (X509_REQ_verify_ex(csr, pkey, libctx, NULL) != 1) {
+	else if (tpmiot_public_to_pkey(libctx, key, &pkey, &err) != TPMIOT_OK)
+		ca_refuse_err(problem, CA_PROBLEM_KEY_UNSUITABLE, &err);
+	else if (X509_REQ_verify_ex(csr, pkey, libctx, NULL) != 1)
 		ca_refuse(problem, CA_PROBLEM_CSR_INVALID,
 		    "the request's signature does not hold (RFC 2986 section 4.2)");
-	} else {
+	else
 		ok = true;
-	}
 	ERR_clear_error();
+	EVP_PKEY_free(pkey);
 	X509_REQ_free(csr);
 	return ok;
 }
 
 bool
 ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
-    const struct ca_issue_request *req, bool is_ak, EVP_PKEY **out, struct ca_problem *problem)
+    const struct ca_issue_request *req, bool is_ak, struct tpmiot_public *out,
+    struct ca_problem *problem)
 {
 	const struct tpmiot_bytes nonce = { ticket->nonce, sizeof(ticket->nonce) };
 	const struct tpmiot_bytes attest = { req->key_attest.data, req->key_attest.len };
@@ -248,8 +265,7 @@ ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
 		return ca_refuse_err(problem, CA_PROBLEM_CERTIFY_INVALID, &err);
 	if (!check_csr(libctx, &req->csr, &key, problem))
 		return false;
-	if (tpmiot_public_to_pkey(libctx, &key, out, &err) != TPMIOT_OK)
-		return ca_refuse_err(problem, CA_PROBLEM_KEY_UNSUITABLE, &err);
+	*out = key;
 	return true;
 }
 

@@ -10,6 +10,7 @@
 
 #include "ca/enrol/seal.h"
 #include "ca/enrol/wire.h"
+#include "ca/pki/roots.h"
 
 struct ca_ek {
 	struct tpmiot_public pub;
@@ -30,8 +31,8 @@ TPMIOT_MUST_USE bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest
 
 /* Its certificate, if one was sent: that has to be one, and for this EK, in any case. */
 TPMIOT_MUST_USE bool ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
-    X509_STORE *roots, STACK_OF(X509) *links, const struct tpmiot_ekcert_crls *crls, int64_t now,
-    struct ca_ek *ek, struct ca_problem *problem);
+    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
+    struct ca_problem *problem);
 
 TPMIOT_MUST_USE bool ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
     struct tpmiot_public *out, struct ca_problem *problem);
@@ -42,10 +43,11 @@ TPMIOT_MUST_USE bool ca_evidence_secret(OSSL_LIB_CTX *libctx, const struct ca_ti
 
 /*
  * The device key: its rules, its certification by the ticket's AK over the ticket's nonce,
- * and the CSR. is_ak: it has to be that AK itself. The caller owns *out.
+ * and the CSR. is_ak: it has to be that AK itself.
  */
 TPMIOT_MUST_USE bool ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticket *ticket,
-    const struct ca_issue_request *req, bool is_ak, EVP_PKEY **out, struct ca_problem *problem);
+    const struct ca_issue_request *req, bool is_ak, struct tpmiot_public *out,
+    struct ca_problem *problem);
 
 /*
  * The storage key that secrets are wrapped for: one that is fit for it, and that the certification
@@ -54,9 +56,5 @@ TPMIOT_MUST_USE bool ca_evidence_key(OSSL_LIB_CTX *libctx, const struct ca_ticke
  */
 TPMIOT_MUST_USE bool ca_evidence_parent(OSSL_LIB_CTX *libctx, const struct ca_issue_request *req,
     struct tpmiot_public *out, struct ca_problem *problem);
-
-/* SHA-256 of a public area's key. */
-TPMIOT_MUST_USE enum tpmiot_rc ca_evidence_spki(OSSL_LIB_CTX *libctx,
-    const struct tpmiot_public *pub, uint8_t out[CA_SHA256_LEN], struct tpmiot_err *err);
 
 #endif

@@ -43,7 +43,6 @@ answered(void *arg, const struct ca_child_result *result)
 	if (judge(result, &a->x.problem))
 		(void)ca_issue_finish(a->api, &a->x, &a->p); /* a refusal stands in x.problem */
 	ca_api_resume(a->api, &a->x);
-	EVP_PKEY_free(a->p.key);
 	X509_free(a->req.peer_cert);
 	free(a);
 }
@@ -89,7 +88,6 @@ ca_ask(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p)
 		free(a);
 		return ca_fail(&x->problem, &err);
 	}
-	p->key = NULL;
 	x->later = true;
 	/* cppcheck-suppress memleak ; answered() frees it */
 	return true;

@@ -12,7 +12,7 @@
 /* What the request proved. */
 struct ca_proven {
 	struct ca_ticket ticket;
-	EVP_PKEY *key; /* owned */
+	struct tpmiot_public key;
 	uint8_t key_spki[CA_SHA256_LEN];
 	struct ca_quoted quoted;
 	bool has_parent;

@@ -86,7 +86,7 @@ ca_prove(struct ca_api *api, struct ca_exchange *x, const struct ca_issue_reques
 	    !ca_evidence_key(api->libctx, &p->ticket, req, for_ak(api, p), &p->key, &x->problem) ||
 	    !prove_parent(api, x, req, p) || !prove_pcrs(api, x, req, p))
 		return false;
-	if (tpmiot_spki_sha256(api->libctx, p->key, p->key_spki, &err) != TPMIOT_OK)
+	if (tpmiot_public_spki_sha256(api->libctx, &p->key, p->key_spki, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
 	return true;
 }

@@ -35,7 +35,7 @@ record_ak(struct ca_api *api, const struct ca_exchange *x, const struct ca_prove
 	struct ca_ak ak = { .last_seen = x->now, .name_len = pub->name.size };
 	enum tpmiot_rc rc;
 
-	if ((rc = ca_evidence_spki(api->libctx, pub, ak.spki, err)) != TPMIOT_OK)
+	if ((rc = tpmiot_public_spki_sha256(api->libctx, pub, ak.spki, err)) != TPMIOT_OK)
 		return rc;
 	memcpy(ak.ek_spki, p->ticket.ek_spki, sizeof(ak.ek_spki));
 	memcpy(ak.name, pub->name.name, ak.name_len);

@@ -95,7 +95,7 @@ make(struct ca_api *api, struct ca_exchange *x, const struct ca_proven *p,
 	struct tpmiot_err err = { 0 };
 
 	if (ca_profile_choose(api->config, group, p->ticket.profile, &profile, &err) != TPMIOT_OK ||
-	    ca_issue(api->config, api->signer, &profile, &facts, p->key, x->now, cert, &err) !=
+	    ca_issue(api->config, api->signer, &profile, &facts, &p->key, x->now, cert, &err) !=
 	        TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_PROFILE_REFUSED, &err);
 	return true;
@@ -239,13 +239,12 @@ bool
 ca_step_issue(struct ca_api *api, struct ca_exchange *x)
 {
 	struct ca_issue_request req = { 0 };
-	struct ca_proven p = { .key = NULL };
+	struct ca_proven p = { .has_parent = false };
 	bool ok;
 
 	ok = ca_issue_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
 	     ca_prove(api, x, &req, &p) &&
 	     (api->config->hook[0] != '\0' ? ca_ask(api, x, &p) : ca_issue_finish(api, x, &p));
-	EVP_PKEY_free(p.key);
 	ca_issue_request_free(&req);
 	return ok;
 }

@@ -20,7 +20,7 @@ lookup(struct ca_api *api, const struct ca_renew_request *req, const uint8_t ek_
 		return ca_ak_latest(api->store, ek_spki, out, err);
 	rc = tpmiot_public_parse(api->libctx, req->ak_public.data, req->ak_public.len, &ak, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_evidence_spki(api->libctx, &ak, spki, err);
+		rc = tpmiot_public_spki_sha256(api->libctx, &ak, spki, err);
 	return rc == TPMIOT_OK ? ca_ak_find(api->store, spki, out, err) : rc;
 }
 

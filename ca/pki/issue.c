@@ -35,8 +35,9 @@ or_null(const char *text)
 
 static enum tpmiot_rc
 sign(const struct ca_config *config, const struct ca_signer *signer,
-    const struct ca_profile *profile, const struct ca_profile_facts *facts, EVP_PKEY *key,
-    int64_t now, struct ca_x509_spec *spec, X509 **out, struct tpmiot_err *err)
+    const struct ca_profile *profile, const struct ca_profile_facts *facts,
+    const struct tpmiot_public *key, int64_t now, struct ca_x509_spec *spec, X509 **out,
+    struct tpmiot_err *err)
 {
 	const int64_t lifetime = profile->validity > 0 ? profile->validity : config->validity;
 	X509_NAME *subject = NULL;
@@ -54,7 +55,7 @@ sign(const struct ca_config *config, const struct ca_signer *signer,
 	spec->key_usage = profile->key_usage;
 	spec->ext_key_usage = or_null(profile->ext_key_usage);
 	spec->crl_url = or_null(config->crl_url);
-	rc = ca_x509_issue(spec, key, signer->cert, signer->key, out, err);
+	rc = ca_x509_issue(spec, NULL, signer->cert, signer->key, out, err);
 	spec->subject = NULL;
 	spec->san = NULL;
 out:
@@ -65,10 +66,10 @@ out:
 
 enum tpmiot_rc
 ca_issue(const struct ca_config *config, const struct ca_signer *signer,
-    const struct ca_profile *profile, const struct ca_profile_facts *facts, EVP_PKEY *key,
-    int64_t now, struct ca_cert *out, struct tpmiot_err *err)
+    const struct ca_profile *profile, const struct ca_profile_facts *facts,
+    const struct tpmiot_public *key, int64_t now, struct ca_cert *out, struct tpmiot_err *err)
 {
-	struct ca_x509_spec spec = { .to_encode = true };
+	struct ca_x509_spec spec = { .key = key };
 	unsigned char *der = NULL;
 	X509 *cert = NULL;
 	enum tpmiot_rc rc;

@@ -16,8 +16,8 @@
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_issue(const struct ca_config *config,
     const struct ca_signer *signer, const struct ca_profile *profile,
-    const struct ca_profile_facts *facts, EVP_PKEY *key, int64_t now, struct ca_cert *out,
-    struct tpmiot_err *err);
+    const struct ca_profile_facts *facts, const struct tpmiot_public *key, int64_t now,
+    struct ca_cert *out, struct tpmiot_err *err);
 
 /* The certificate and the intermediates that lead to the root, PEM. Appends. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_issue_put_chain(const struct ca_signer *signer,

@@ -94,35 +94,36 @@ ca_profile_is_ak(const struct ca_profile *profile)
 
 /* "ec-p256", as tpmiot-enroll --key has it. */
 static void
-kind_of(EVP_PKEY *key, char out[CA_WORD_MAX])
+kind_of(const TPMT_PUBLIC *key, char out[CA_WORD_MAX])
 {
 	static const struct {
-		const char *group, *kind;
+		TPMI_ECC_CURVE curve;
+		const char *kind;
 	} curves[] = {
-		{ "prime256v1", "ec-p256" },
-		{ "secp384r1", "ec-p384" },
-		{ "secp521r1", "ec-p521" },
+		{ TPM2_ECC_NIST_P256, "ec-p256" },
+		{ TPM2_ECC_NIST_P384, "ec-p384" },
+		{ TPM2_ECC_NIST_P521, "ec-p521" },
 	};
-	char group[32] = "";
+	const TPMI_ECC_CURVE curve = key->parameters.eccDetail.curveID;
 
-	if (EVP_PKEY_is_a(key, "RSA")) {
-		snprintf(out, CA_WORD_MAX, "rsa-%d", EVP_PKEY_get_bits(key));
+	if (key->type == TPM2_ALG_RSA) {
+		snprintf(out, CA_WORD_MAX, "rsa-%u", key->parameters.rsaDetail.keyBits);
 		return;
 	}
-	(void)EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
-	snprintf(out, CA_WORD_MAX, "%s", group);
+	snprintf(out, CA_WORD_MAX, "of the curve 0x%04x", curve);
 	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
-		if (strcmp(curves[i].group, group) == 0)
+		if (curves[i].curve == curve)
 			snprintf(out, CA_WORD_MAX, "%s", curves[i].kind);
 }
 
 enum tpmiot_rc
-ca_profile_check_key(const struct ca_profile *profile, EVP_PKEY *key, struct tpmiot_err *err)
+ca_profile_check_key(
+    const struct ca_profile *profile, const struct tpmiot_public *key, struct tpmiot_err *err)
 {
 	const char *rest = profile->keys;
 	char word[CA_WORD_MAX], kind[CA_WORD_MAX];
 
-	kind_of(key, kind);
+	kind_of(&key->area, kind);
 	while (ca_word_next(&rest, word))
 		if (strcmp(word, "any") == 0 || strcmp(word, "ak") == 0 || strcmp(word, kind) == 0)
 			return TPMIOT_OK;

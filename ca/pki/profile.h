@@ -44,7 +44,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_profile_check(
 bool ca_profile_is_ak(const struct ca_profile *profile);
 /* Whether it takes a key of this kind. TPMIOT_E_POLICY says which it takes. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_profile_check_key(
-    const struct ca_profile *profile, EVP_PKEY *key, struct tpmiot_err *err);
+    const struct ca_profile *profile, const struct tpmiot_public *key, struct tpmiot_err *err);
 
 /*
  * Both make *out, for the caller to free; *san stays NULL if there is none. TPMIOT_E_POLICY names

@@ -40,7 +40,7 @@ load_one(void *arg, const struct ca_root *root)
 enum tpmiot_rc
 ca_roots_refresh(struct ca_store *store, struct ca_roots *roots, struct tpmiot_err *err)
 {
-	struct ca_roots fresh = { NULL, NULL, 0 };
+	struct ca_roots fresh = { .anchors = NULL };
 	struct load load = { &fresh, err, TPMIOT_OK };
 	enum tpmiot_rc rc;
 
@@ -68,6 +68,7 @@ ca_roots_free(struct ca_roots *roots)
 {
 	X509_STORE_free(roots->anchors);
 	sk_X509_pop_free(roots->links, X509_free);
+	ca_links_free(&roots->sent);
 	roots->anchors = NULL;
 	roots->links = NULL;
 }

@@ -5,11 +5,13 @@
 
 #include <openssl/x509.h>
 
+#include "ca/pki/links.h"
 #include "ca/store/store.h"
 
 struct ca_roots {
 	X509_STORE *anchors;   /* owned; NULL until refreshed */
 	STACK_OF(X509) *links; /* owned */
+	struct ca_links sent;  /* by devices, and led to these anchors */
 	int64_t generation;
 };
 

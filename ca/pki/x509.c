@@ -179,8 +179,9 @@ set_key(X509 *cert, const struct ca_x509_spec *spec, EVP_PKEY *key)
 	EVP_PKEY *soft;
 	bool ok;
 
-	if (spec->to_encode && tpmiot_spki_set(X509_get_X509_PUBKEY(cert), key, NULL) == TPMIOT_OK)
-		return true;
+	if (spec->key != NULL)
+		return tpmiot_public_set_spki(spec->key, X509_get_X509_PUBKEY(cert), NULL) ==
+		       TPMIOT_OK;
 	soft = software_key(key);
 	ok = X509_set_pubkey(cert, soft != NULL ? soft : key) == 1;
 	EVP_PKEY_free(soft);

@@ -11,7 +11,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <tpmiot/err.h>
+#include <tpmiot/public.h>
 
 #include "ca/store/store.h"
 
@@ -29,8 +29,7 @@ struct ca_x509_spec {
 	int64_t not_after;
 	uint8_t serial[CA_SERIAL_MAX]; /* ca_x509_serial() makes one */
 	size_t serial_len;
-	bool
-	    to_encode; /* that is all that will be done with it: quicker, and it verifies nothing */
+	const struct tpmiot_public *key; /* a TPM's key to be certified; NULL: the argument `key` */
 };
 
 /* A random serial of 16 bytes, positive, no leading zero (RFC 5280 section 4.1.2.2). */
@@ -60,10 +59,10 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_x509_san_add_name(
     GENERAL_NAMES **san, const X509_NAME *value, struct tpmiot_err *err);
 
 /*
- * Builds and signs a certificate for `key`, with subject and authority key
- * identifiers. issuer NULL: self-signed by issuer_key, which is `key`'s private half. The digest
- * fits the signing key: SHA-384 for P-384, SHA-512 for P-521, none for Ed25519, else SHA-256. The
- * caller owns *out.
+ * Builds and signs a certificate for `key` (or spec->key; one is NULL), with subject and authority
+ * key identifiers. issuer NULL: self-signed by issuer_key, which is `key`'s private half. The
+ * digest fits the signing key: SHA-384 for P-384, SHA-512 for P-521, none for Ed25519, else
+ * SHA-256. The caller owns *out.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_x509_issue(const struct ca_x509_spec *spec, EVP_PKEY *key,
     X509 *issuer, EVP_PKEY *issuer_key, X509 **out, struct tpmiot_err *err);

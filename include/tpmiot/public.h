@@ -52,6 +52,22 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_to_pkey(
 bool tpmiot_public_is_key(
     OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const EVP_PKEY *pkey);
 
+/*
+ * Its SubjectPublicKeyInfo (into a new one, or a certificate's), points uncompressed, and the
+ * fingerprint of that: tpmiot_spki_sha256() of the key, without making the key. Nor is looked
+ * whether a point is on its curve: that is for tpmiot_public_to_pkey() and keyrules.h.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_set_spki(
+    const struct tpmiot_public *pub, X509_PUBKEY *out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_public_spki_sha256(OSSL_LIB_CTX *libctx,
+    const struct tpmiot_public *pub, uint8_t out[TPMIOT_SPKI_SHA256_LEN], struct tpmiot_err *err);
+
+/*
+ * Whether that is this SubjectPublicKeyInfo, to the byte: then it is the same key. If not, it may
+ * be written in another way (a compressed point): tpmiot_public_is_key() says.
+ */
+bool tpmiot_public_has_spki(const struct tpmiot_public *pub, const X509_PUBKEY *spki);
+
 /* Whether it is a key for HMACs, which has no public half: only its Name says which one. */
 bool tpmiot_public_is_hmac_key(const struct tpmiot_public *pub);
 

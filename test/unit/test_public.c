@@ -388,6 +388,9 @@ test_spki_sha256(void **state)
 		assert_memory_equal(out, expected, 32);
 		assert_ok(tpmiot_spki_sha256(NULL, pkey, out, &err), &err);
 		assert_memory_equal(out, expected, 32);
+		memset(out, 0, sizeof(out));
+		assert_ok(tpmiot_public_spki_sha256(NULL, &pub, out, &err), &err);
+		assert_memory_equal(out, expected, 32);
 		OPENSSL_free(name);
 		OPENSSL_free(header);
 		OPENSSL_free(der);
@@ -396,6 +399,65 @@ test_spki_sha256(void **state)
 		EVP_PKEY_free(pkey);
 		tpmiot_buf_free(&pem);
 	}
+}
+
+static X509_PUBKEY *
+load_spki(const char *object)
+{
+	EVP_PKEY *pkey = load_pkey(object);
+	X509_PUBKEY *spki = NULL;
+
+	assert_int_equal(X509_PUBKEY_set(&spki, pkey), 1);
+	EVP_PKEY_free(pkey);
+	return spki;
+}
+
+static void
+test_public_has_spki(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(VECTORS); i++) {
+		struct tpmiot_public pub = load(VECTORS[i]);
+		X509_PUBKEY *spki = load_spki(VECTORS[i]),
+		            *other = load_spki(VECTORS[(i + 1) % COUNT(VECTORS)]);
+
+		assert_true(tpmiot_public_has_spki(&pub, spki));
+		assert_false(tpmiot_public_has_spki(&pub, other));
+		/* The last bit of the key */
+		if (pub.area.type == TPM2_ALG_ECC)
+			pub.area.unique.ecc.y.buffer[pub.area.unique.ecc.y.size - 1] ^= 1;
+		else
+			pub.area.unique.rsa.buffer[1] ^= 1;
+		assert_false(tpmiot_public_has_spki(&pub, spki));
+		X509_PUBKEY_free(spki);
+		X509_PUBKEY_free(other);
+	}
+}
+
+static void
+test_public_spki_refused(void **state)
+{
+	uint8_t out[TPMIOT_SPKI_SHA256_LEN];
+	struct tpmiot_public pub = load("ecc-p256");
+	X509_PUBKEY *spki = load_spki("ecc-p256");
+	struct tpmiot_err err;
+
+	(void)state;
+	pub.area.unique.ecc.x.size = 33;
+	assert_refused(tpmiot_public_spki_sha256(NULL, &pub, out, &err), TPMIOT_E_FORMAT, &err,
+	    "longer than its curve");
+	assert_false(tpmiot_public_has_spki(&pub, spki));
+	pub.area.parameters.eccDetail.curveID = 0x7777;
+	assert_refused(
+	    tpmiot_public_spki_sha256(NULL, &pub, out, &err), TPMIOT_E_UNSUPPORTED, &err, "0x7777");
+	pub.area.type = TPM2_ALG_KEYEDHASH;
+	assert_refused(tpmiot_public_spki_sha256(NULL, &pub, out, &err), TPMIOT_E_UNSUPPORTED, &err,
+	    "neither RSA nor ECC");
+	pub = load("rsa-2048");
+	pub.area.unique.rsa.buffer[0] = 0;
+	assert_refused(
+	    tpmiot_public_spki_sha256(NULL, &pub, out, &err), TPMIOT_E_FORMAT, &err, "modulus");
+	X509_PUBKEY_free(spki);
 }
 
 int
@@ -416,6 +478,8 @@ main(void)
 		cmocka_unit_test(test_public_parse_wrong_size_within),
 		cmocka_unit_test(test_public_parse_bad_algorithms),
 		cmocka_unit_test(test_spki_sha256),
+		cmocka_unit_test(test_public_has_spki),
+		cmocka_unit_test(test_public_spki_refused),
 		cmocka_unit_test(test_spki_sha256_of_a_compressed_point),
 	};
 
