@@ -216,29 +216,33 @@ share_rsa(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY *key, 
 	return rc;
 }
 
-/* x and y of a public key as the TPM takes them: padded to the curve's size. */
-static bool
-point_coordinates(const EVP_PKEY *key, size_t size, uint8_t *x, uint8_t *y)
-{
-	BIGNUM *bx = NULL, *by = NULL;
-	bool ok = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &bx) == 1 &&
-	          EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &by) == 1 &&
-	          BN_bn2binpad(bx, x, (int)size) == (int)size &&
-	          BN_bn2binpad(by, y, (int)size) == (int)size;
-
-	BN_free(bx);
-	BN_free(by);
-	return ok;
-}
-
+/*
+ * Both points are on their curve: one was just made, and of the other libcrypto saw it when the
+ * key was made of the public area. So the peer is not validated once more, which would multiply it
+ * by the group's order: these curves have no small subgroups.
+ */
 static bool
 ecdh(OSSL_LIB_CTX *libctx, EVP_PKEY *ours, EVP_PKEY *theirs, uint8_t *z, size_t *len)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, ours, NULL);
 	bool ok = ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
-	          EVP_PKEY_derive_set_peer(ctx, theirs) == 1 && EVP_PKEY_derive(ctx, z, len) == 1;
+	          EVP_PKEY_derive_set_peer_ex(ctx, theirs, 0) == 1 &&
+	          EVP_PKEY_derive(ctx, z, len) == 1;
 
 	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+/* A key's point, uncompressed: 0x04, x and y. */
+static bool
+get_point(EVP_PKEY *key, size_t size, uint8_t point[1 + 2 * TPM2_MAX_ECC_KEY_BYTES])
+{
+	unsigned char *encoded = NULL;
+	const bool ok = EVP_PKEY_get1_encoded_public_key(key, &encoded) == 1 + 2 * size;
+
+	if (ok)
+		memcpy(point, encoded, 1 + 2 * size);
+	OPENSSL_free(encoded);
 	return ok;
 }
 
@@ -249,28 +253,27 @@ share_ecc(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY *key, 
 {
 	TPMI_ECC_CURVE curve = pub->area.parameters.eccDetail.curveID;
 	size_t size = tpmiot_alg_group_size(curve), z_len = TPM2_MAX_ECC_KEY_BYTES;
-	uint8_t ux[TPM2_MAX_ECC_KEY_BYTES], uy[TPM2_MAX_ECC_KEY_BYTES];
-	uint8_t vx[TPM2_MAX_ECC_KEY_BYTES], vy[TPM2_MAX_ECC_KEY_BYTES];
+	uint8_t u[1 + 2 * TPM2_MAX_ECC_KEY_BYTES], v[1 + 2 * TPM2_MAX_ECC_KEY_BYTES];
 	uint8_t z[TPM2_MAX_ECC_KEY_BYTES];
 	struct tpmiot_buf point = TPMIOT_BUF_INIT;
 	EVP_PKEY *ours = EVP_PKEY_Q_keygen(libctx, NULL, "EC", tpmiot_alg_group_name(curve));
 	enum tpmiot_rc rc;
 
 	if (ours == NULL || !ecdh(libctx, ours, key, z, &z_len) || z_len != size ||
-	    !point_coordinates(ours, size, ux, uy) || !point_coordinates(key, size, vx, vy)) {
+	    !get_point(ours, size, u) || !get_point(key, size, v)) {
 		rc = tpmiot_err_crypto(err, "sharing a secret with an ECC key");
 		goto out;
 	}
 	secret->size = (UINT16)tpmiot_alg_md_size(pub->area.nameAlg);
 	rc = tpmiot_kdfe(libctx, pub->area.nameAlg, (struct tpmiot_bytes){ z, size }, label,
-	    (struct tpmiot_bytes){ ux, size }, (struct tpmiot_bytes){ vx, size }, secret->buffer,
-	    secret->size, err);
+	    (struct tpmiot_bytes){ u + 1, size }, (struct tpmiot_bytes){ v + 1, size },
+	    secret->buffer, secret->size, err);
 	if (rc != TPMIOT_OK)
 		goto out;
 	tpmiot_buf_put_u16(&point, (uint16_t)size);
-	tpmiot_buf_put(&point, ux, size);
+	tpmiot_buf_put(&point, u + 1, size);
 	tpmiot_buf_put_u16(&point, (uint16_t)size);
-	tpmiot_buf_put(&point, uy, size);
+	tpmiot_buf_put(&point, u + 1 + size, size);
 	rc = tpmiot_buf_done(&point, err);
 	if (rc == TPMIOT_OK) {
 		memcpy(encrypted->secret, point.data, point.len);
