@@ -12,6 +12,8 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/kdf.h>
 
+#include "curve.h"
+
 EVP_MAC_CTX *
 tpmiot_hmac_new(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key)
 {
@@ -216,6 +218,21 @@ share_rsa(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY *key, 
 	return rc;
 }
 
+static EVP_PKEY *
+new_key(OSSL_LIB_CTX *libctx, const char *group)
+{
+	EVP_PKEY *curve = curve_key(libctx, group), *key = NULL;
+	EVP_PKEY_CTX *ctx;
+
+	if (curve == NULL)
+		return EVP_PKEY_Q_keygen(libctx, NULL, "EC", group);
+	ctx = EVP_PKEY_CTX_new_from_pkey(libctx, curve, NULL);
+	if (ctx == NULL || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_generate(ctx, &key) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 /*
  * Both points are on their curve: one was just made, and of the other libcrypto saw it when the
  * key was made of the public area. So the peer is not validated once more, which would multiply it
@@ -256,7 +273,7 @@ share_ecc(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, EVP_PKEY *key, 
 	uint8_t u[1 + 2 * TPM2_MAX_ECC_KEY_BYTES], v[1 + 2 * TPM2_MAX_ECC_KEY_BYTES];
 	uint8_t z[TPM2_MAX_ECC_KEY_BYTES];
 	struct tpmiot_buf point = TPMIOT_BUF_INIT;
-	EVP_PKEY *ours = EVP_PKEY_Q_keygen(libctx, NULL, "EC", tpmiot_alg_group_name(curve));
+	EVP_PKEY *ours = new_key(libctx, tpmiot_alg_group_name(curve));
 	enum tpmiot_rc rc;
 
 	if (ours == NULL || !ecdh(libctx, ours, key, z, &z_len) || z_len != size ||

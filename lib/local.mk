@@ -9,6 +9,8 @@ lib_libtpmiot_la_SOURCES = \
 	lib/b64.c \
 	lib/buf.c \
 	lib/credential.c \
+	lib/curve.c \
+	lib/curve.h \
 	lib/device_id.c \
 	lib/dps.c \
 	lib/duplicate.c \

@@ -10,6 +10,7 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/public.h>
 
+#include "curve.h"
 #include "spki.h"
 
 #define RSA_DEFAULT_EXPONENT 65537u
@@ -187,32 +188,56 @@ ecc_read_point(const TPMT_PUBLIC *area, struct ecc_point *out, struct tpmiot_err
 	return TPMIOT_OK;
 }
 
+/* By the curve's name. */
+static EVP_PKEY *
+ecc_by_name(OSSL_LIB_CTX *libctx, const struct ecc_point *point)
+{
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	EVP_PKEY *pkey = NULL;
+
+	if (bld != NULL &&
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, point->group, 0) ==
+	        1 &&
+	    OSSL_PARAM_BLD_push_octet_string(
+	        bld, OSSL_PKEY_PARAM_PUB_KEY, point->octets, point->len) == 1)
+		pkey = pkey_from_params(libctx, "EC", bld);
+	OSSL_PARAM_BLD_free(bld);
+	return pkey;
+}
+
+static EVP_PKEY *
+ecc_on_curve(const EVP_PKEY *curve, const struct ecc_point *point)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new();
+
+	if (pkey != NULL && EVP_PKEY_copy_parameters(pkey, curve) == 1 &&
+	    EVP_PKEY_set1_encoded_public_key(pkey, point->octets, point->len) == 1)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	return NULL;
+}
+
 static enum tpmiot_rc
 ecc_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *area, EVP_PKEY **out, struct tpmiot_err *err)
 {
 	struct ecc_point point;
 	enum tpmiot_rc rc = ecc_read_point(area, &point, err);
-	OSSL_PARAM_BLD *bld;
-	EVP_PKEY *pkey = NULL;
+	const EVP_PKEY *curve;
+	EVP_PKEY *pkey;
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	bld = OSSL_PARAM_BLD_new();
-	/* libcrypto refuses a point that is not on the curve. */
-	if (bld == NULL ||
-	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, point.group, 0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(
-	        bld, OSSL_PKEY_PARAM_PUB_KEY, point.octets, point.len) != 1)
-		rc = tpmiot_err_crypto(err, "ECC public key");
-	else if ((pkey = pkey_from_params(libctx, "EC", bld)) == NULL) {
-		rc = TPMIOT_E_FORMAT;
+	curve = curve_key(libctx, point.group);
+	/* Either way libcrypto refuses a point that is not on the curve. */
+	pkey = curve != NULL ? ecc_on_curve(curve, &point) : ecc_by_name(libctx, &point);
+	if (pkey == NULL) {
 		(void)tpmiot_err_crypto(err, "ECC public key on %s", point.group);
 		if (err != NULL)
-			err->rc = rc;
-	} else
-		*out = pkey;
-	OSSL_PARAM_BLD_free(bld);
-	return rc;
+			err->rc = TPMIOT_E_FORMAT;
+		return TPMIOT_E_FORMAT;
+	}
+	*out = pkey;
+	return TPMIOT_OK;
 }
 
 enum tpmiot_rc
