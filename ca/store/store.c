@@ -71,8 +71,10 @@ configure(struct ca_store *store, struct tpmiot_err *err)
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	/* A store that somebody tampered with must not run SQL of theirs. */
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* temp_store: what a savepoint would take back goes to memory, and to no file each time. */
 	return ca_store_exec(store,
 	    "PRAGMA trusted_schema=OFF;"
+	    "PRAGMA temp_store=MEMORY;"
 	    "PRAGMA journal_mode=WAL;"
 	    "PRAGMA synchronous=FULL;"
 	    "PRAGMA foreign_keys=ON;"
