@@ -10,6 +10,7 @@ ca_tests = \
 	test/unit/test_ca_wire \
 	test/unit/test_ca_seal \
 	test/unit/test_ca_limit \
+	test/unit/test_ca_links \
 	test/unit/test_ca_backup \
 	test/unit/test_ca_hook \
 	test/unit/test_ca_monitor \
@@ -55,6 +56,8 @@ test_unit_test_ca_wire_LDADD = $(CA_TEST_LDADD)
 test_unit_test_ca_seal_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_seal_LDADD = $(CA_TEST_LDADD)
 
+test_unit_test_ca_links_CFLAGS = $(CA_TEST_CFLAGS)
+test_unit_test_ca_links_LDADD = test/unit/libtestkit.la $(CA_TEST_LDADD)
 test_unit_test_ca_limit_CFLAGS = $(CA_TEST_CFLAGS)
 test_unit_test_ca_limit_LDADD = $(CA_TEST_LDADD)
 

@@ -23,6 +23,7 @@ LIB_TESTS = \
 	test/unit/test_jws \
 	test/unit/test_kdf \
 	test/unit/test_keyfile \
+	test/unit/test_keyless \
 	test/unit/test_keyrules \
 	test/unit/test_nomem \
 	test/unit/test_pcrset \
@@ -38,6 +39,7 @@ check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
 test_unit_test_alg_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_attest_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_keyless_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_quote_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_b64_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_buf_LDADD = $(LIB_TEST_LIBS)
