@@ -90,6 +90,23 @@ add_quote(struct ca_cli *cli, const struct ca_device *dev, json_t *record, struc
 	return rc;
 }
 
+/* Its hub, if it is registered with one. */
+static enum tpmiot_rc
+add_registration(
+    struct ca_cli *cli, const struct ca_device *dev, json_t *record, struct tpmiot_err *err)
+{
+	struct ca_dps dps = { .registrations = 0 };
+	enum tpmiot_rc rc = ca_dps_find(cli->store, dev->ek_spki, &dps, err);
+
+	if (rc == TPMIOT_OK && dps.registrations > 0 &&
+	    json_object_update_new(record, json_pack("{s:o, s:o, s:o}", "hub", ca_out_text(dps.hub),
+	                                       "registration_id", ca_out_text(dps.registration_id),
+	                                       "registered", ca_out_time(dps.registered))) != 0)
+		rc = tpmiot_err_memory(err);
+	ca_dps_clear(&dps);
+	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+}
+
 static enum tpmiot_rc
 device_show(struct ca_cli *cli, const struct ca_device *dev, struct tpmiot_err *err)
 {
@@ -98,6 +115,8 @@ device_show(struct ca_cli *cli, const struct ca_device *dev, struct tpmiot_err *
 
 	if (rc == TPMIOT_OK)
 		rc = add_quote(cli, dev, record, err);
+	if (rc == TPMIOT_OK)
+		rc = add_registration(cli, dev, record, err);
 	if (json_object_set_new(record, "certificates", certs) != 0 && rc == TPMIOT_OK)
 		rc = tpmiot_err_memory(err);
 	if (rc == TPMIOT_OK)

@@ -127,6 +127,9 @@ check_is 'the store does not hold it' "$(grep -c -a -F -f "$T/key.b64" "$CADIR/s
 check_is 'dps list' "$(ca --json dps list | python3 -c 'import json,sys; r=json.load(sys.stdin); print(len(r), r[0]["hub"])')" \
     '1 north.example.net'
 
+check_is 'device show' "$(ca --json device show pump-1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["hub"], len(r["registration_id"]), r["registered"][:2])')" \
+    'north.example.net 52 20'
+
 # ---- Released ---------------------------------------------------------------------------
 check 'another TPM is to have the id' ca device release pump-1
 check_fails 1 'no device pump-1 is registered' 'the token is worth nothing' verify --audience=north.example.net
