@@ -38,7 +38,7 @@ serve_with listed 0 --set enrolment=listed
 serve_with later 3600 --set enrolment=open
 serve_with earlier -3600 --set enrolment=open
 serve_with pcrs 0 --set enrolment=open --set pcrs=sha256:0,7 --set pcr_policies=fw
-serve_with hook 0 --set enrolment=open --set hook="$T/hook" --set hook_timeout=1
+serve_with hook 0 --set enrolment=open --set hook="$T/hook" --set hook_timeout=3
 serve_with crl 0 --set enrolment=open --set ek_crls="$T/crls"
 serve_with crl-lax 0 --set enrolment=open --set ek_crls="$T/crls" --set ek_crl_missing=accept
 "$ATTACK" run "$T" "$CA" "$CADIR" "${PORTS[@]}" 2>"$T/attack.err" >"$T/attack.out" || { note "exit $?"; show "$T/attack.err"; }
