@@ -39,8 +39,12 @@ ca_providers_load(const char *providers, struct tpmiot_err *err)
 		rc = provider_load(name, err);
 	if (rc == TPMIOT_OK)
 		rc = provider_load("default", err);
-	/* A token is for its keys: it makes none of ours, and hashes nothing for us. */
-	if (rc == TPMIOT_OK && EVP_set_default_properties(NULL, "?provider=default") != 1)
+	/*
+	 * A token is for its keys: it makes none of ours, and hashes nothing for us. Who asks for
+	 * FIPS in openssl.cnf has said it already.
+	 */
+	if (rc == TPMIOT_OK && !EVP_default_properties_is_fips_enabled(NULL) &&
+	    EVP_set_default_properties(NULL, "?provider=default") != 1)
 		rc = tpmiot_err_crypto(err, "no default properties");
 	OPENSSL_free(list);
 	return rc;
