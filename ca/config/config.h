@@ -46,7 +46,7 @@ struct ca_group {
 	char *pcrs; /* what is to be quoted, as tpmiot/pcrset.h has selections; "": nothing */
 	char
 	    *pcr_policies; /* names, comma-separated: one has to allow the values; "": any values */
-	char *hubs; /* "HOST=WEIGHT, HOST …": where its devices are assigned */
+	char *hubs;        /* "HOST=WEIGHT, HOST …": where its devices are assigned */
 	enum ca_reprovision reprovision;
 };
 

@@ -236,7 +236,8 @@ ca_config_group(const struct ca_config *config, const char *name, struct ca_grou
 
 	if (name[0] == '\0') {
 		*out = (struct ca_group){ none, config->enrolment, config->profiles,
-			config->accept_ids, config->tpms, config->pcrs, config->pcr_policies, config->hubs, config->reprovision };
+			config->accept_ids, config->tpms, config->pcrs, config->pcr_policies,
+			config->hubs, config->reprovision };
 		return true;
 	}
 	for (size_t i = 0; i < config->groups_n; i++) {

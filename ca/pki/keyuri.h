@@ -33,7 +33,7 @@ struct ca_signer {
 	EVP_PKEY *key;
 	X509 *cert;
 	STACK_OF(X509)
-	    *chain; /* what else stood in ca_cert, then `chain`; may be empty, never NULL */
+	*chain; /* what else stood in ca_cert, then `chain`; may be empty, never NULL */
 };
 /* Loads config->providers, too. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_signer_load(

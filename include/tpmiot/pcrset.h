@@ -12,7 +12,7 @@
 
 struct tpmiot_pcrset {
 	struct tpmiot_pcr_bank bank[TPMIOT_BANKS_MAX]; /* in the order of their `alg` */
-	size_t n;                                         /* 0: no PCR at all */
+	size_t n;                                      /* 0: no PCR at all */
 };
 
 /*

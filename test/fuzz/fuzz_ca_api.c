@@ -72,7 +72,7 @@ send(const char *path, const void *body, size_t len, X509 *client)
 
 	ca_api_handle(kit->api, &req, &reply);
 	FUZZ_ASSERT(reply.status == 200 || (reply.status >= 400 && reply.status < 500));
-FUZZ_ASSERT(reply.body.len > 0);
+	FUZZ_ASSERT(reply.body.len > 0);
 	tpmiot_buf_free(&reply.body);
 }
 
