@@ -3,11 +3,8 @@
 
 #include <openssl/decoder.h>
 #include <openssl/objects.h>
-#include <openssl/x509v3.h>
 
 #include <tpmiot/ekcert.h>
-
-#include "fewdecoders.h"
 
 /*
  * TCG_PCCLIENT_STORED_CERT: structTag 0x1001, certType (0: a full certificate),
@@ -107,11 +104,12 @@ tpmiot_ekcert_parse(
 
 	if (rc != TPMIOT_OK)
 		return rc;
+	cert = X509_new_ex(libctx, NULL);
+	if (cert == NULL)
+		return tpmiot_err_memory(err);
 	p = der;
-	cert = (X509 *)ASN1_item_d2i_ex(NULL, &p, (long)der_len, ASN1_ITEM_rptr(X509),
-	    libctx != NULL ? libctx : fewdecoders_ctx(), NULL);
-	/* For no purpose: this looks at the extensions. */
-	if (cert == NULL || p != der + der_len || X509_check_purpose(cert, -1, 0) != 1) {
+	/* On failure d2i_X509() frees what it was given. */
+	if (d2i_X509(&cert, &p, (long)der_len) == NULL || p != der + der_len) {
 		X509_free(cert);
 		(void)tpmiot_err_crypto(err, "EK certificate: not an X.509 certificate");
 		if (err != NULL)

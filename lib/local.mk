@@ -18,8 +18,6 @@ lib_libtpmiot_la_SOURCES = \
 	lib/ekpath.c \
 	lib/ekprofile.c \
 	lib/err.c \
-	lib/fewdecoders.c \
-	lib/fewdecoders.h \
 	lib/gcm.c \
 	lib/kdf.c \
 	lib/jws.c \
