@@ -64,6 +64,22 @@ load(struct tpmiot_key *key, struct tpmiot_err *err)
 	return rc;
 }
 
+enum tpmiot_rc
+tpmiot_key_import(struct tpmiot_key *key, struct tpmiot_err *err)
+{
+	TPM2_HANDLE parent = 0, made = 0;
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	tpmiot_tpm_lock(key->tpm);
+	if (key->secret != NULL)
+		rc = tpm_parent_open(key->tpm, &key->parent, &parent, &made, err);
+	if (rc == TPMIOT_OK && key->secret != NULL)
+		rc = import(key, parent, err);
+	tpmiot_tpm_flush(key->tpm, &made);
+	tpmiot_tpm_unlock(key->tpm);
+	return rc;
+}
+
 /* Whether what is at the handle still is the key that a reference was made for. */
 static enum tpmiot_rc
 check_persistent(struct tpmiot_key *key, struct tpmiot_err *err)

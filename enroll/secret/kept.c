@@ -130,14 +130,16 @@ write_kept(const struct enroll_state *state, const char *name, const struct enro
 
 /* ---- what came ------------------------------------------------------------------------ */
 
-/* Under the parent of the device key, for which the CA has wrapped it. */
+/*
+ * Under the parent of the device key, for which the CA has wrapped it. Nothing is loaded that the
+ * next run would not know for ours, if this one is killed.
+ */
 static enum tpmiot_rc
 import(struct tpmiot_tpm *tpm, const struct tpmiot_key *device_key,
     const struct enroll_msg_secret *secret, struct tpmiot_keyfile *out, struct tpmiot_err *err)
 {
 	struct tpmiot_keyfile file, like;
 	struct tpmiot_key *key = NULL;
-	TPM2_HANDLE handle;
 	enum tpmiot_rc rc;
 
 	tpmiot_key_to_file(device_key, &like);
@@ -154,9 +156,7 @@ import(struct tpmiot_tpm *tpm, const struct tpmiot_key *device_key,
 	rc = tpmiot_key_from_file(tpm, &file, &key, err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	tpmiot_tpm_lock(tpm);
-	rc = tpmiot_key_handle_loaded(key, &handle, err); /* imports it */
-	tpmiot_tpm_unlock(tpm);
+	rc = tpmiot_key_import(key, err);
 	if (rc == TPMIOT_OK)
 		tpmiot_key_to_file(key, out);
 	tpmiot_key_unref(&key);

@@ -130,6 +130,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_hmac(
     struct tpmiot_key *key, struct tpmiot_bytes message, TPM2B_DIGEST *out, struct tpmiot_err *err);
 
 /*
+ * A key that came wrapped for its parent, or sealed data: has it wrapped as any other under that
+ * parent, which tpmiot_key_to_file() gives then, and loads nothing (TPM2_Import; the parent is made
+ * and flushed if it is not persistent). The TPM refuses what does not belong to its public area.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_import(struct tpmiot_key *key, struct tpmiot_err *err);
+
+/*
  * Has the key loaded and gives its handle, for commands that take one. Hold
  * tpmiot_tpm_lock() from before this call until the handle has been used.
  */
