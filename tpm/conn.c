@@ -59,6 +59,15 @@ is_exclusive(const struct tpmiot_tpm *tpm)
 	return device != NULL && isdigit((unsigned char)device[strlen("/dev/tpm")]);
 }
 
+/* (The default search finds nothing but devices and resource managers before what is for tests.) */
+bool
+tpm_is_open_to_others(const struct tpmiot_tpm *tpm)
+{
+	if (tpm->given != NULL)
+		return true;
+	return tpm->conf != NULL && strstr(tpm->conf, "/dev/tpm") == NULL && !is_by_dbus(tpm);
+}
+
 /* Unloads keys and closes, unless somebody holds another handle. */
 static void
 let_go(struct tpmiot_tpm *tpm)

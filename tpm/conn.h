@@ -83,6 +83,12 @@ void tpm_disown(struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
 /* Drops the connection after it broke: every handle is void. */
 void tpm_disconnect(struct tpmiot_tpm *tpm);
 
+/*
+ * Whether other processes may come in between two commands and have to do with the same handles:
+ * there is no resource manager, and not a device that one process has open at a time.
+ */
+bool tpm_is_open_to_others(const struct tpmiot_tpm *tpm);
+
 bool tpm_owns(const struct tpmiot_tpm *tpm, TPM2_HANDLE handle);
 
 /* Frees a slot for `command` of this connection (room.c); a tcti_make_room_fn. */

@@ -29,6 +29,7 @@ struct tpmiot_key {
 	struct tpmiot_buf parent_auth;
 	/* Below: guarded by the connection's lock. */
 	TPM2_HANDLE loaded;
+	bool proven; /* it has been used: the TPM takes its password and policy */
 	unsigned int epoch;
 	uint64_t used; /* the connection's tick of the last use */
 	struct tpm_assure assure;

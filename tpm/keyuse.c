@@ -11,8 +11,10 @@
 #include "policy.h"
 #include "session.h"
 
-/* Two where a TPM is ours alone; see is_worth_again(). */
-#define USE_TRIES 6
+/* Two where a TPM is ours alone; see is_worth_again(). With the pauses, 0.6 s and more. */
+#define USE_TRIES 8
+/* So often is an error not believed that another object may have caused. */
+#define DOUBTS 3
 
 /* ---- authorisation ------------------------------------------------------------ */
 
@@ -134,6 +136,15 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 	return rc;
 }
 
+/* One try; *loaded is what was used, for what has to be said about it later. */
+struct
+try {
+	unsigned int number; /* from 1 */
+	bool was_loaded;
+	TPM2_HANDLE loaded;
+	unsigned int epoch;
+};
+
 /* Whether the handle has become another object's, to which the command makes no sense. */
 static bool
 is_taken(const struct tpmiot_key *key)
@@ -148,15 +159,32 @@ is_taken(const struct tpmiot_key *key)
 }
 
 /*
- * Whether the key made again from its recipe may do what just failed: after a reset,
- * or a resource manager's restart, or because programs share a full TPM and take
- * each other's room. A password is not tried twice, and a TPM that hangs not waited
- * for twice.
+ * Whether the error may be about another object. Where the handle is the key's again by now
+ * (other processes load the same key), that is not to be seen, so that what the TPM says is
+ * believed only when it has said so repeatedly; but a password that it has never taken is
+ * tried once.
  */
 static bool
-is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, bool was_loaded)
+may_be_anothers(const struct tpmiot_key *key, const struct tpmiot_err *err, const struct try *try)
 {
-	bool is_loaded = was_loaded || tpm_key_is_loaded(key);
+	bool is_guess =
+	    err->rc == TPMIOT_E_AUTH || err->rc == TPMIOT_E_LOCKOUT || err->rc == TPMIOT_E_POLICY;
+
+	if (is_taken(key))
+		return true;
+	return key->persistent == 0 && tpm_is_open_to_others(key->tpm) && try->number < DOUBTS &&
+	       (!is_guess || key->proven);
+}
+
+/*
+ * Whether the key made again from its recipe may do what just failed: after a reset,
+ * or a resource manager's restart, or because programs share a full TPM and take
+ * each other's room. A TPM that hangs is not waited for twice.
+ */
+static bool
+is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, const struct try *try)
+{
+	bool is_loaded = try->was_loaded || tpm_key_is_loaded(key);
 
 	switch (err->rc) {
 	case TPMIOT_E_TPM_GONE:
@@ -168,7 +196,10 @@ is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, bool 
 		return is_loaded || key->checked;
 	case TPMIOT_E_UNSUPPORTED:
 	case TPMIOT_E_TPM:
-		return is_taken(key);
+	case TPMIOT_E_AUTH:
+	case TPMIOT_E_LOCKOUT:
+	case TPMIOT_E_POLICY:
+		return may_be_anothers(key, err, try);
 	default:
 		return false;
 	}
@@ -185,10 +216,10 @@ is_doubtful(const struct tpmiot_err *err)
 
 /* Under the lock: what the failure makes doubtful is given up. Whether to try again. */
 static bool
-recover(struct tpmiot_key *key, const struct tpmiot_err *last, bool was_loaded, bool wished)
+recover(struct tpmiot_key *key, const struct tpmiot_err *last, const struct try *try, bool wished)
 {
 	struct tpmiot_tpm *tpm = key->tpm;
-	bool again = is_worth_again(key, last, was_loaded);
+	bool again = is_worth_again(key, last, try);
 
 	/* Without the session that it could do without, it may work. */
 	again |= wished && last->tss != TSS2_TCTI_RC_TRY_AGAIN;
@@ -206,14 +237,6 @@ recover(struct tpmiot_key *key, const struct tpmiot_err *last, bool was_loaded, 
 	return again;
 }
 
-/* One try; *loaded is what was used, for what has to be said about it later. */
-struct
-try {
-	bool was_loaded;
-	TPM2_HANDLE loaded;
-	unsigned int epoch;
-};
-
 static enum tpmiot_rc
 use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
     struct try *try, bool *again, struct tpmiot_err *err)
@@ -228,7 +251,9 @@ use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *
 	try->loaded = key->loaded;
 	try->epoch = key->epoch;
 	if (rc != TPMIOT_OK)
-		*again = recover(key, err, try->was_loaded, wished);
+		*again = recover(key, err, try, wished);
+	else
+		key->proven = true;
 	tpmiot_tpm_unlock(key->tpm);
 	return rc;
 }
@@ -241,7 +266,7 @@ recover_later(struct tpmiot_key *key, const struct try *try, const struct tpmiot
 
 	tpmiot_tpm_lock(key->tpm);
 	if (key->loaded == try->loaded && key->epoch == try->epoch)
-		again = recover(key, last, try->was_loaded, false);
+		again = recover(key, last, try, false);
 	tpmiot_tpm_unlock(key->tpm);
 	return again;
 }
@@ -254,9 +279,11 @@ tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *comman
 	enum tpmiot_rc rc;
 	bool again = true;
 
-	for (int tries = 1; again; tries++) {
-		struct try try;
+	for (unsigned int n = 1; again; n++) {
+		struct try try = { .number = n };
 
+		if (n > 2 && last.rc != TPMIOT_E_TPM_GONE)
+			tcti_back_off(n - 3);
 		rc = use_locked(key, secret, command, arg, &try, &again, &last);
 		if (rc == TPMIOT_OK) {
 			rc = check(key, arg, &last);
@@ -264,7 +291,7 @@ tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *comman
 				return rc;
 			again = recover_later(key, &try, &last);
 		}
-		again = again && tries < USE_TRIES;
+		again = again && n < USE_TRIES;
 	}
 	if (err != NULL)
 		*err = last;

@@ -13,6 +13,10 @@ n=${TPMIOT_LONG:+100}
 
 start_swtpm
 odd_keys
+# Another object under its handle looks like a wrong password.
+export KEYUSER_PASS=secret
+genpkey "$T/auth.pem" -algorithm EC -pkeyopt group:P-256 -pkeyopt user-auth:secret || die 'no key'
+ODD_KEYS+=("$T/auth.pem")
 
 everyone() {
 	check "$1: parent and children" odd fork 4 "${n:-4}" "${@:2}"

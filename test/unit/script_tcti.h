@@ -12,7 +12,7 @@
 
 #include <tpmiot/buf.h>
 
-#define SCRIPT_MAX 16
+#define SCRIPT_MAX 32
 
 struct script_step {
 	TSS2_RC rc; /* of Receive; SUCCESS: the bytes are the response */
