@@ -74,6 +74,13 @@ tpm_parent_public(struct tpmiot_tpm *tpm, const struct tpm_parent *parent,
 }
 
 enum tpmiot_rc
+tpmiot_tpm_make_srk(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err)
+{
+	return make_storage_key(tpm, TPM2_RH_OWNER, false, made, pub, err);
+}
+
+enum tpmiot_rc
 tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *made,
     struct tpmiot_public *pub, struct tpmiot_err *err)
 {
@@ -83,7 +90,7 @@ tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *ma
 	*handle = TPMIOT_SRK_HANDLE;
 	rc = tpmiot_tpm_read_public(tpm, *handle, pub, err);
 	if (rc == TPMIOT_E_NOT_FOUND) {
-		rc = make_storage_key(tpm, TPM2_RH_OWNER, false, made, pub, err);
+		rc = tpmiot_tpm_make_srk(tpm, made, pub, err);
 		*handle = *made;
 	}
 	return rc;

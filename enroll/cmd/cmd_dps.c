@@ -22,6 +22,7 @@ struct job {
 	struct tpmiot_buf url;
 	struct tpmiot_buf token;
 	struct enroll_state state;
+	struct enroll_journal journal;
 	struct enroll_http *http;
 	struct enroll_dps_record record;
 	TPM2_HANDLE handle; /* of the key that is registered already; 0: it is in a file */
@@ -153,8 +154,8 @@ register_device(struct job *job, struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = open_http(job, err);
 
-	return rc == TPMIOT_OK ? enroll_dps_register(&job->plan, &job->state, tpm, job->http,
-	                             &job->env->ui, &job->record, err)
+	return rc == TPMIOT_OK ? enroll_dps_register(&job->plan, &job->state, &job->journal, tpm,
+	                             job->http, &job->env->ui, &job->record, err)
 	                       : rc;
 }
 
@@ -167,7 +168,7 @@ with_tpm(struct job *job, bool *registered, struct tpmiot_err *err)
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = enroll_journal_begin(&job->state, tpm, &job->env->ui, err);
+	rc = enroll_journal_begin_named(&job->state, tpm, &job->env->ui, &job->journal, err);
 	if (rc != TPMIOT_OK) {
 		tpmiot_tpm_free(&tpm);
 		return rc;

@@ -228,7 +228,7 @@ await(struct job *job, struct enroll_dps_answer *answer, struct tpmiot_err *err)
 {
 	const int64_t until = monotonic() + job->plan->patience;
 	char operation[ENROLL_DPS_OPERATION_MAX + 1];
-	unsigned wait = 0;
+	unsigned wait = 0, polls = 0;
 	enum tpmiot_rc rc = ask(job, NULL, answer, &wait, err);
 
 	while (rc == TPMIOT_OK && answer->status == ENROLL_DPS_ASSIGNING) {
@@ -237,6 +237,9 @@ await(struct job *job, struct enroll_dps_answer *answer, struct tpmiot_err *err)
 			    "the server has not assigned a hub within %lld s; run the same command "
 			    "again, or give it more time with --timeout",
 			    (long long)job->plan->patience);
+		/* A server that has not assigned at the first poll may take minutes. */
+		if (polls++ > 0)
+			enroll_dps_tpm_rest(&job->t);
 		rc = enroll_wait(wait, err);
 		memcpy(operation, answer->operation, sizeof(operation));
 		if (rc == TPMIOT_OK)
@@ -287,7 +290,7 @@ prepare(struct job *job, struct tpmiot_err *err)
 	(void)snprintf(record->scope, sizeof(record->scope), "%s", plan->scope);
 	free(ca_file);
 	rc = enroll_dps_tpm_open(
-	    &job->t, plan->ek, !enroll_dps_is_microsofts(plan->server), job->ui, err);
+	    &job->t, plan->ek, enroll_dps_is_microsofts(plan->server), job->ui, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_dps_registration_id(NULL, &job->t.ek.pub, by_ek, err);
 	if (rc == TPMIOT_OK)
@@ -298,16 +301,19 @@ prepare(struct job *job, struct tpmiot_err *err)
 
 enum tpmiot_rc
 enroll_dps_register(const struct enroll_dps_plan *plan, const struct enroll_state *state,
-    struct tpmiot_tpm *tpm, struct enroll_http *http, const struct enroll_ui *ui,
-    struct enroll_dps_record *out, struct tpmiot_err *err)
+    struct enroll_journal *journal, struct tpmiot_tpm *tpm, struct enroll_http *http,
+    const struct enroll_ui *ui, struct enroll_dps_record *out, struct tpmiot_err *err)
 {
 	struct job job = { .plan = plan,
 		.http = http,
 		.ui = ui,
 		.t = ENROLL_DPS_TPM_INIT(tpm),
 		.now = (int64_t)time(NULL) };
-	enum tpmiot_rc rc = prepare(&job, err);
+	enum tpmiot_rc rc;
 
+	job.t.state = state;
+	job.t.journal = journal;
+	rc = prepare(&job, err);
 	if (rc == TPMIOT_OK)
 		rc = meet_challenge(&job, err);
 	if (rc == TPMIOT_OK)

@@ -13,6 +13,7 @@
 #include "enroll/dps/record.h"
 #include "enroll/net/http.h"
 #include "enroll/cmd/ui.h"
+#include "enroll/state/journal.h"
 
 #define ENROLL_DPS_HANDLE 0x81000100u /* where Microsoft's agents look for the key */
 
@@ -29,11 +30,13 @@ struct enroll_dps_plan {
 };
 
 /*
- * TPMIOT_E_REFUSED: the server said no, or that it failed. TPMIOT_E_TRUST: what it sent is not
- * what the protocol says, or not for this TPM. TPMIOT_E_NET: it did not assign in time.
+ * The journal is begun (enroll_journal_begin_named()). TPMIOT_E_REFUSED: the server said no, or
+ * that it failed. TPMIOT_E_TRUST: what it sent is not what the protocol says, or not for this TPM.
+ * TPMIOT_E_NET: it did not assign in time.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_register(const struct enroll_dps_plan *plan,
-    const struct enroll_state *state, struct tpmiot_tpm *tpm, struct enroll_http *http,
-    const struct enroll_ui *ui, struct enroll_dps_record *out, struct tpmiot_err *err);
+    const struct enroll_state *state, struct enroll_journal *journal, struct tpmiot_tpm *tpm,
+    struct enroll_http *http, const struct enroll_ui *ui, struct enroll_dps_record *out,
+    struct tpmiot_err *err);
 
 #endif

@@ -1,41 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/dps/unwrap.h"
 
-#include "enroll/enrol/ekpick.h"
+#include <tpmiot/ekcert.h>
 
-#define CERT_MAX (16 * 1024)
+#include "enroll/enrol/ekpick.h"
 
 static const struct tpmiot_bytes EMPTY_AUTH = { NULL, 0 };
 
 /* ---- Keys ------------------------------------------------------------------------------ */
 
-/* What is persistent and as it should be is the EK without looking further. */
-static bool
-take_persistent_ek(struct enroll_dps_tpm *t)
+/* Reads the EK's certificate; whether it has one. */
+static enum tpmiot_rc
+read_cert(struct enroll_dps_tpm *t, const struct tpmiot_ek_profile *profile, bool *found,
+    struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc =
+	    tpmiot_tpm_nv_read(t->tpm, profile->cert_index, TPMIOT_EKCERT_MAX, &t->ek.cert, err);
+
+	*found = rc == TPMIOT_OK;
+	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+}
+
+/*
+ * The first one that is persistent, as it should be, and certified if that is wanted. Where there
+ * is one, tpmiot_ek_find() would choose it, too; this one needs no list of NV indices.
+ */
+static enum tpmiot_rc
+take_persistent_ek(struct enroll_dps_tpm *t, bool certified, bool *found, struct tpmiot_err *err)
 {
 	const struct tpmiot_ek_profile *profile;
+	enum tpmiot_rc rc = TPMIOT_OK;
 	struct tpmiot_public pub;
 
-	for (size_t i = 0; (profile = tpmiot_ek_profile_at(i)) != NULL; i++) {
+	*found = false;
+	for (size_t i = 0; rc == TPMIOT_OK && !*found; i++) {
+		if ((profile = tpmiot_ek_profile_at(i)) == NULL)
+			break;
 		if (!tpmiot_ek_survey_has(&t->there, profile->persistent) ||
 		    tpmiot_tpm_read_public(t->tpm, profile->persistent, &pub, NULL) != TPMIOT_OK ||
 		    tpmiot_ek_profile_match(&pub.area) != profile)
 			continue;
-		t->ek.profile = profile;
-		t->ek.pub = pub;
-		t->ek.persistent = t->ek.handle = profile->persistent;
-		return true;
+		*found = !certified;
+		if (certified)
+			rc = read_cert(t, profile, found, err);
+		if (*found) {
+			t->ek.profile = profile;
+			t->ek.pub = pub;
+			t->ek.persistent = t->ek.handle = profile->persistent;
+		}
 	}
-	return false;
-}
-
-static enum tpmiot_rc
-read_cert(struct enroll_dps_tpm *t, struct tpmiot_err *err)
-{
-	enum tpmiot_rc rc =
-	    tpmiot_tpm_nv_read(t->tpm, t->ek.profile->cert_index, CERT_MAX, &t->ek.cert, err);
-
-	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+	return rc;
 }
 
 static enum tpmiot_rc
@@ -50,6 +64,9 @@ find_ek(
 		    tpmiot_ek_find(t->tpm, &t->there, enroll_ekpick(which, &t->there), &t->ek, err);
 	if (rc != TPMIOT_OK)
 		return rc;
+	rc = enroll_journal_list_objects(t->state, t->tpm, t->journal, err);
+	if (rc != TPMIOT_OK)
+		return rc;
 	if (t->ek.persistent == 0)
 		progress = enroll_progress_start(ui, "The TPM is making its endorsement key");
 	rc = tpmiot_ek_load(t->tpm, &t->ek, EMPTY_AUTH, err);
@@ -57,24 +74,43 @@ find_ek(
 	return rc;
 }
 
+static enum tpmiot_rc
+open_srk(struct enroll_dps_tpm *t, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+
+	if (tpmiot_ek_survey_has(&t->there, TPMIOT_SRK_HANDLE))
+		return tpmiot_tpm_open_srk(t->tpm, &t->srk, &t->srk_made, &t->srk_pub, err);
+	rc = enroll_journal_list_objects(t->state, t->tpm, t->journal, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_tpm_make_srk(t->tpm, &t->srk_made, &t->srk_pub, err);
+	t->srk = t->srk_made;
+	return rc;
+}
+
 enum tpmiot_rc
-enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool want_cert,
+enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool microsofts,
     const struct enroll_ui *ui, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = tpmiot_ek_survey_persistent(t->tpm, &t->there, err);
+	bool found = false;
 
-	if (rc != TPMIOT_OK)
-		return rc;
-	if (ek != NULL || !take_persistent_ek(t))
+	if (rc == TPMIOT_OK && ek == NULL)
+		rc = take_persistent_ek(t, !microsofts, &found, err);
+	if (rc == TPMIOT_OK && !found)
 		rc = find_ek(t, ek, ui, err);
-	else if (want_cert)
-		rc = read_cert(t, err);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_open_srk(t->tpm, &t->srk, &t->srk_made, &t->srk_pub, err);
+		rc = open_srk(t, err);
 	if (rc == TPMIOT_OK)
 		enroll_ui_detail(ui, "EK %s, %s certificate read; storage root key 0x%08x",
 		    t->ek.profile->label, t->ek.cert.len > 0 ? "its" : "no", t->srk);
 	return rc;
+}
+
+void
+enroll_dps_tpm_rest(struct enroll_dps_tpm *t)
+{
+	tpmiot_session_end(&t->policy);
 }
 
 void
@@ -117,14 +153,15 @@ import(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, const struct 
 }
 
 static enum tpmiot_rc
-open_key(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, TPM2B_PRIVATE *out,
+open_key(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, bool last, TPM2B_PRIVATE *out,
     struct tpmiot_err *err)
 {
+	struct tpmiot_session **policy = last && t->policy == NULL ? NULL : &t->policy;
 	struct tpmiot_buf inner = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
 	rc = not_for_us(tpmiot_ek_activate(t->tpm, &t->ek, EMPTY_AUTH, t->srk, &t->srk_pub.name,
-	                    bytes(&key->credential), bytes(&key->secret), &t->policy, &inner, err),
+	                    bytes(&key->credential), bytes(&key->secret), policy, &inner, err),
 	    "credential", err);
 	if (rc == TPMIOT_OK)
 		rc = not_for_us(import(t, key, &inner, out, err), "wrapped key", err);
@@ -148,7 +185,7 @@ enroll_dps_unwrap(struct enroll_dps_tpm *t, const struct tpmiot_buf *key, bool l
 	tpmiot_tpm_lock(t->tpm);
 	if (last && t->policy != NULL)
 		tpmiot_session_last(t->policy);
-	rc = open_key(t, &parts, &file.priv, err);
+	rc = open_key(t, &parts, last, &file.priv, err);
 	tpmiot_tpm_unlock(t->tpm);
 	if (rc == TPMIOT_OK) {
 		file.pub = parts.pub;
@@ -163,7 +200,11 @@ enum tpmiot_rc
 enroll_dps_load(struct enroll_dps_tpm *t, const struct tpmiot_keyfile *key, TPM2_HANDLE *out,
     struct tpmiot_err *err)
 {
-	return tpmiot_tpm_load(t->tpm, t->srk, EMPTY_AUTH, &key->pub, &key->priv, out, err);
+	enum tpmiot_rc rc = enroll_journal_expect(t->state, t->journal, &key->pub.name, err);
+
+	return rc == TPMIOT_OK
+	           ? tpmiot_tpm_load(t->tpm, t->srk, EMPTY_AUTH, &key->pub, &key->priv, out, err)
+	           : rc;
 }
 
 enum tpmiot_rc

@@ -8,10 +8,13 @@
 #include <tpmiot/keyfile.h>
 
 #include "enroll/cmd/ui.h"
+#include "enroll/state/journal.h"
 
 /* Starts as ENROLL_DPS_TPM_INIT; enroll_dps_tpm_close() it. */
 struct enroll_dps_tpm {
-	struct tpmiot_tpm *tpm;        /* borrowed */
+	struct tpmiot_tpm *tpm; /* borrowed, as the next two */
+	const struct enroll_state *state;
+	struct enroll_journal *journal; /* begun; what is loaded is written there before */
 	struct tpmiot_ek_survey there; /* persistent ones; NV indices only where they were needed */
 	struct tpmiot_ek ek;
 	struct tpmiot_session *policy; /* of the EK; from the first key to the second */
@@ -26,13 +29,17 @@ struct enroll_dps_tpm {
 	}
 
 /*
- * Both keys: a list of what is persistent, and TPM2_ReadPublic each. want_cert: the EK's
- * certificate, if NV has one, as well. `ek` as --ek says; NULL: one that is persistent, RSA 2048
- * first, as Microsoft's clients have it.
+ * Both keys: a list of what is persistent, and TPM2_ReadPublic each. `ek` as --ek says. NULL: with
+ * our own CA the one that tpmiot_ek_find() chooses, and its certificate with it, so that a device
+ * is the same one in both protocols. microsofts: one that is persistent, RSA 2048 first, which is
+ * what its clients use and what operators have listed there; no certificate.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek,
-    bool want_cert, const struct enroll_ui *ui, struct tpmiot_err *err);
+    bool microsofts, const struct enroll_ui *ui, struct tpmiot_err *err);
 void enroll_dps_tpm_close(struct enroll_dps_tpm *t);
+
+/* Gives up the session, which others may need meanwhile; the next key starts a new one. */
+void enroll_dps_tpm_rest(struct enroll_dps_tpm *t);
 
 /*
  * An authenticationKey: taken apart, its credential activated by EK and storage root key, and

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include <tpmiot/b64.h>
 #include <tpmiot/template.h>
 
 #include "enroll/state/journal.h"
@@ -21,14 +22,31 @@ handle_array(const TPM2_HANDLE *handles, size_t n)
 	return array;
 }
 
+static json_t *
+name_array(const TPM2B_NAME *names, size_t n)
+{
+	json_t *array = json_array();
+	struct tpmiot_buf hex = TPMIOT_BUF_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		tpmiot_buf_reset(&hex);
+		tpmiot_hex_encode(names[i].name, names[i].size, &hex);
+		(void)json_array_append_new(array, json_string(tpmiot_buf_cstr(&hex)));
+	}
+	tpmiot_buf_free(&hex);
+	return array;
+}
+
 enum tpmiot_rc
 enroll_journal_put(
     const struct enroll_journal *journal, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	json_t *root = json_pack("{s:I,s:I,s:o,s:o}", "reset_count",
+	json_t *objects =
+	    journal->lists_objects ? handle_array(journal->objects, journal->objects_n) : NULL;
+	json_t *root = json_pack("{s:I, s:I, s:o*, s:o, s:o}", "reset_count",
 	    (json_int_t)journal->reset_count, "restart_count", (json_int_t)journal->restart_count,
-	    "objects", handle_array(journal->objects, journal->objects_n), "sessions",
-	    handle_array(journal->sessions, journal->sessions_n));
+	    "objects", objects, "sessions", handle_array(journal->sessions, journal->sessions_n),
+	    "names", name_array(journal->names, journal->names_n));
 	size_t len = json_dumpb(root, NULL, 0, JSON_COMPACT);
 	uint8_t *at = len > 0 ? tpmiot_buf_grow(out, len) : NULL;
 
@@ -61,17 +79,38 @@ read_handles(const json_t *array, TPM2_HANDLE out[TPMIOT_HANDLES_MAX], size_t *n
 	return true;
 }
 
+static bool
+read_names(const json_t *array, TPM2B_NAME out[ENROLL_JOURNAL_NAMES], size_t *n)
+{
+	*n = json_array_size(array);
+	if (!json_is_array(array) || *n > ENROLL_JOURNAL_NAMES)
+		return false;
+	for (size_t i = 0; i < *n; i++) {
+		const char *hex = json_string_value(json_array_get(array, i));
+		size_t len = hex != NULL ? strlen(hex) : 0;
+
+		if (len == 0 || len % 2 != 0 || len / 2 > sizeof(out[i].name) ||
+		    tpmiot_hex_decode(hex, out[i].name, len / 2, NULL) != TPMIOT_OK)
+			return false;
+		out[i].size = (UINT16)(len / 2);
+	}
+	return true;
+}
+
 enum tpmiot_rc
 enroll_journal_parse(struct tpmiot_bytes json, struct enroll_journal *out, struct tpmiot_err *err)
 {
 	json_t *root = json_loadb(json.data, json.len, JSON_REJECT_DUPLICATES, NULL);
-	struct enroll_journal read;
+	const json_t *objects = json_object_get(root, "objects");
+	const json_t *names = json_object_get(root, "names");
+	struct enroll_journal read = { .lists_objects = objects != NULL };
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (read_u32(json_object_get(root, "reset_count"), &read.reset_count) &&
 	    read_u32(json_object_get(root, "restart_count"), &read.restart_count) &&
-	    read_handles(json_object_get(root, "objects"), read.objects, &read.objects_n) &&
-	    read_handles(json_object_get(root, "sessions"), read.sessions, &read.sessions_n))
+	    (objects == NULL || read_handles(objects, read.objects, &read.objects_n)) &&
+	    read_handles(json_object_get(root, "sessions"), read.sessions, &read.sessions_n) &&
+	    (names == NULL || read_names(names, read.names, &read.names_n)))
 		*out = read;
 	else
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT, "no journal of tpmiot-enroll");
@@ -107,8 +146,13 @@ read_old(const char *dir, struct enroll_journal *out)
 bool
 enroll_journal_is_template(const TPMT_PUBLIC *area)
 {
-	return tpmiot_template_is_srk(area) || tpmiot_ek_profile_match(area) != NULL ||
-	       tpmiot_template_is_hmac_key(area);
+	return tpmiot_template_is_srk(area) || tpmiot_ek_profile_match(area) != NULL;
+}
+
+static bool
+is_same(const TPM2B_NAME *a, const TPM2B_NAME *b)
+{
+	return a->size == b->size && memcmp(a->name, b->name, a->size) == 0;
 }
 
 struct search {
@@ -125,8 +169,7 @@ is_key(const struct search *search, const char *name)
 
 	if (enroll_state_read_key(search->dir, name, &key, NULL) != TPMIOT_OK)
 		return false;
-	same = key.pub.name.size == search->name->size &&
-	       memcmp(key.pub.name.name, search->name->name, search->name->size) == 0;
+	same = is_same(&key.pub.name, search->name);
 	tpmiot_keyfile_clear(&key);
 	return same;
 }
@@ -171,6 +214,25 @@ drop(TPM2_HANDLE *handles, size_t *n, size_t i)
 	memmove(&handles[i], &handles[i + 1], (*n - i) * sizeof(handles[0]));
 }
 
+static bool
+names(const struct enroll_journal *journal, const TPM2B_NAME *name)
+{
+	for (size_t i = 0; i < journal->names_n; i++)
+		if (is_same(&journal->names[i], name))
+			return true;
+	return false;
+}
+
+/* Whether the run that wrote the journal left it. */
+static bool
+is_left(const char *dir, const struct enroll_journal *old, TPM2_HANDLE handle,
+    const struct tpmiot_public *pub)
+{
+	return names(old, &pub->name) ||
+	       (old->lists_objects && !has(old->objects, old->objects_n, handle) &&
+	           is_ours(dir, pub));
+}
+
 /* Takes out of `now` what it flushes. */
 static void
 repair(const struct enroll_state *state, struct tpmiot_tpm *tpm, const struct enroll_ui *ui,
@@ -182,9 +244,9 @@ repair(const struct enroll_state *state, struct tpmiot_tpm *tpm, const struct en
 
 	for (i = now->objects_n; i-- > 0;) {
 		handle = now->objects[i];
-		if (has(old->objects, old->objects_n, handle) ||
+		if ((has(old->objects, old->objects_n, handle) && old->names_n == 0) ||
 		    tpmiot_tpm_read_public(tpm, handle, &pub, NULL) != TPMIOT_OK ||
-		    !is_ours(state->dir, &pub))
+		    !is_left(state->dir, old, handle, &pub))
 			continue;
 		enroll_ui_detail(ui, "flushing object 0x%08x of an interrupted run", handle);
 		tpmiot_tpm_flush(tpm, &handle);
@@ -201,40 +263,12 @@ repair(const struct enroll_state *state, struct tpmiot_tpm *tpm, const struct en
 }
 
 static enum tpmiot_rc
-take_stock(struct tpmiot_tpm *tpm, struct enroll_journal *out, struct tpmiot_err *err)
-{
-	TPMS_TIME_INFO time;
-	enum tpmiot_rc rc;
-
-	rc = tpmiot_tpm_handles(tpm, (TPM2_HANDLE)TPM2_HT_TRANSIENT << TPM2_HR_SHIFT, out->objects,
-	    &out->objects_n, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_handles(
-		    tpm, TPM2_LOADED_SESSION_FIRST, out->sessions, &out->sessions_n, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_read_clock(tpm, &time, err);
-	if (rc == TPMIOT_OK) {
-		out->reset_count = time.clockInfo.resetCount;
-		out->restart_count = time.clockInfo.restartCount;
-	}
-	return rc;
-}
-
-enum tpmiot_rc
-enroll_journal_begin(const struct enroll_state *state, struct tpmiot_tpm *tpm,
-    const struct enroll_ui *ui, struct tpmiot_err *err)
+write_down(
+    const struct enroll_state *state, const struct enroll_journal *journal, struct tpmiot_err *err)
 {
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
-	struct enroll_journal old, now;
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = enroll_journal_put(journal, &text, err);
 
-	rc = take_stock(tpm, &now, err);
-	if (rc != TPMIOT_OK)
-		return rc;
-	if (read_old(state->dir, &old) && old.reset_count == now.reset_count &&
-	    old.restart_count == now.restart_count)
-		repair(state, tpm, ui, &old, &now);
-	rc = enroll_journal_put(&now, &text, err);
 	if (rc == TPMIOT_OK) {
 		rc = tpmiot_statedir_write(
 		    state->dir, ENROLL_JOURNAL_FILE, text.data, text.len, 0600, (gid_t)-1, err);
@@ -246,6 +280,92 @@ enroll_journal_begin(const struct enroll_state *state, struct tpmiot_tpm *tpm,
 	}
 	tpmiot_buf_free(&text);
 	return rc;
+}
+
+static enum tpmiot_rc
+list_objects(struct tpmiot_tpm *tpm, struct enroll_journal *out, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = tpmiot_tpm_handles(tpm, (TPM2_HANDLE)TPM2_HT_TRANSIENT << TPM2_HR_SHIFT,
+	    out->objects, &out->objects_n, err);
+
+	out->lists_objects = rc == TPMIOT_OK;
+	return rc;
+}
+
+static enum tpmiot_rc
+take_stock(struct tpmiot_tpm *tpm, struct enroll_journal *out, struct tpmiot_err *err)
+{
+	TPMS_TIME_INFO time;
+	enum tpmiot_rc rc;
+
+	rc = tpmiot_tpm_handles(
+	    tpm, TPM2_LOADED_SESSION_FIRST, out->sessions, &out->sessions_n, err);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_tpm_read_clock(tpm, &time, err);
+	if (rc == TPMIOT_OK) {
+		out->reset_count = time.clockInfo.resetCount;
+		out->restart_count = time.clockInfo.restartCount;
+	}
+	return rc;
+}
+
+static enum tpmiot_rc
+begin(const struct enroll_state *state, struct tpmiot_tpm *tpm, const struct enroll_ui *ui,
+    bool listing, struct enroll_journal *now, struct tpmiot_err *err)
+{
+	struct enroll_journal old;
+	enum tpmiot_rc rc = take_stock(tpm, now, err);
+	const bool repairs = rc == TPMIOT_OK && read_old(state->dir, &old) &&
+	                     old.reset_count == now->reset_count &&
+	                     old.restart_count == now->restart_count;
+
+	if (rc == TPMIOT_OK && (listing || repairs))
+		rc = list_objects(tpm, now, err);
+	if (rc == TPMIOT_OK && repairs)
+		repair(state, tpm, ui, &old, now);
+	return rc == TPMIOT_OK ? write_down(state, now, err) : rc;
+}
+
+enum tpmiot_rc
+enroll_journal_begin(const struct enroll_state *state, struct tpmiot_tpm *tpm,
+    const struct enroll_ui *ui, struct tpmiot_err *err)
+{
+	struct enroll_journal now = { .names_n = 0 };
+
+	return begin(state, tpm, ui, true, &now, err);
+}
+
+enum tpmiot_rc
+enroll_journal_begin_named(const struct enroll_state *state, struct tpmiot_tpm *tpm,
+    const struct enroll_ui *ui, struct enroll_journal *out, struct tpmiot_err *err)
+{
+	*out = (struct enroll_journal){ .names_n = 0 };
+	return begin(state, tpm, ui, false, out, err);
+}
+
+enum tpmiot_rc
+enroll_journal_list_objects(const struct enroll_state *state, struct tpmiot_tpm *tpm,
+    struct enroll_journal *journal, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+
+	if (journal->lists_objects)
+		return TPMIOT_OK;
+	rc = list_objects(tpm, journal, err);
+	return rc == TPMIOT_OK ? write_down(state, journal, err) : rc;
+}
+
+enum tpmiot_rc
+enroll_journal_expect(const struct enroll_state *state, struct enroll_journal *journal,
+    const TPM2B_NAME *name, struct tpmiot_err *err)
+{
+	if (journal->names_n == ENROLL_JOURNAL_NAMES) {
+		journal->names_n--;
+		memmove(&journal->names[0], &journal->names[1],
+		    journal->names_n * sizeof(journal->names[0]));
+	}
+	journal->names[journal->names_n++] = *name;
+	return write_down(state, journal, err);
 }
 
 enum tpmiot_rc

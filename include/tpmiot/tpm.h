@@ -128,6 +128,10 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_load(struct tpmiot_tpm *tpm, TPM2_HAND
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle,
     TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
 
+/* The same where it is known that nothing is at 0x81000001: made. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_make_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *made,
+    struct tpmiot_public *pub, struct tpmiot_err *err);
+
 /* An object wrapped elsewhere for one storage key; all borrowed. */
 struct tpmiot_wrapped {
 	const struct tpmiot_public *pub;

@@ -95,6 +95,10 @@ class Service(http.server.BaseHTTPRequestHandler):
         if how == "endless" and self.command == "GET":
             return self.answer(202, {"operationId": "4.x.1", "status": "assigning"},
                                [("Retry-After", "1")])
+        if step == "slow" and self.command == "GET":
+            open(MODE, "w").write("none")
+            return self.answer(202, {"operationId": self.path.split("/")[-1].split("?")[0],
+                                     "status": "assigning"}, [("Retry-After", "1")])
         status, doc = self.ask()
         here = {401: "challenge", 202: "assigning", 200: "assigned"}.get(status)
         if step == "save" and here == "challenge":

@@ -44,6 +44,9 @@ echo none >"$MODE"
 check 'through the service that does nothing wrong' dps
 echo once >"$MODE"
 check 'as if the client said only once whom it is about' dps --again
+echo slow >"$MODE"
+check 'one that takes its time to assign' count_tpm "$T/count" dps --again
+check_is 'no session is kept meanwhile' "$(grep -cE 'StartAuthSession|FlushContext' "$T/count")" 4
 cp -a "$TPMIOT_STATE_DIR" "$T/before"
 
 # lies STATUS REGEX MODE…: a registration with this wrong fails, and harms nothing

@@ -147,6 +147,9 @@ static void
 test_put_parse(void **state)
 {
 	const struct enroll_journal journal = { .reset_count = UINT32_MAX,
+		.lists_objects = true,
+		.names = { { 2, { 0xab, 0xcd } } },
+		.names_n = 1,
 		.restart_count = 2,
 		.objects = { 0x80000000, 0x80000001 },
 		.objects_n = 2,
@@ -167,6 +170,9 @@ test_put_parse(void **state)
 	assert_int_equal(back.objects[1], 0x80000001);
 	assert_int_equal(back.sessions_n, 1);
 	assert_int_equal(back.sessions[0], 0x03000000);
+	assert_int_equal(back.names_n, 1);
+	assert_int_equal(back.names[0].size, 2);
+	assert_memory_equal(back.names[0].name, "\xab\xcd", 2);
 	for (len = 0; len < text.len; len++)
 		assert_refused(
 		    enroll_journal_parse((struct tpmiot_bytes){ text.data, len }, &back, &err),
@@ -184,6 +190,12 @@ test_parse_refusals(void **state)
 		"{\"reset_count\":1,\"restart_count\":0,\"objects\":{},\"sessions\":[]}",
 		"{\"reset_count\":1,\"restart_count\":0,\"objects\":[\"1\"],\"sessions\":[]}",
 		"{\"reset_count\":1,\"restart_count\":0,\"objects\":[]}",
+		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":{}}",
+		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":[\"0\"]}",
+		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":[\"\"]}",
+		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":[\"xx\"]}",
+		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],"
+		"\"names\":[\"00\",\"01\",\"02\"]}",
 	};
 	struct enroll_journal journal;
 	struct tpmiot_err err;
@@ -222,9 +234,9 @@ test_begin_notes_what_is_there(void **state)
 	struct fixture *f = *state;
 	struct enroll_journal now;
 
-	say_handles(f, objects, 1);
 	say_handles(f, sessions, 1);
 	say_clock(f, RESETS);
+	say_handles(f, objects, 1);
 	assert_false(enroll_journal_exists(f->dir));
 	assert_ok(enroll_journal_begin(&f->state, f->tpm, &f->ui, &f->err), &f->err);
 	assert_int_equal(f->script.sent, 3);
@@ -246,6 +258,7 @@ test_begin_repairs(void **state)
 	static const TPM2_HANDLE objects[] = { 0x80000000, 0x80000001, 0x80000002 };
 	static const TPM2_HANDLE sessions[] = { 0x02000000, 0x03000001 };
 	const struct enroll_journal old = { .reset_count = RESETS,
+		.lists_objects = true,
 		.restart_count = RESTARTS,
 		.objects = { 0x80000000 },
 		.objects_n = 1,
@@ -257,9 +270,9 @@ test_begin_repairs(void **state)
 	TPMT_PUBLIC area;
 
 	write_journal(f, &old);
-	say_handles(f, objects, 3);
 	say_handles(f, sessions, 2);
 	say_clock(f, RESETS);
+	say_handles(f, objects, 3);
 	tpmiot_template_srk_ecc(&area);
 	make_public(&area, &pub);
 	say_public(f, &pub);
@@ -283,7 +296,9 @@ static void
 test_begin_knows_its_keys(void **state)
 {
 	static const TPM2_HANDLE objects[] = { 0x80000000 };
-	const struct enroll_journal old = { .reset_count = RESETS, .restart_count = RESTARTS };
+	const struct enroll_journal old = {
+		.reset_count = RESETS, .restart_count = RESTARTS, .lists_objects = true
+	};
 	struct tpmiot_keyfile file = { .empty_auth = true, .parent = TPM2_RH_OWNER };
 	struct fixture *f = *state;
 	struct stat st;
@@ -296,9 +311,9 @@ test_begin_knows_its_keys(void **state)
 	assert_int_equal(fstatat(f->state.fd, "device.key", &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, f->state.group != (gid_t)-1 ? 0640 : 0600);
 	write_journal(f, &old);
-	say_handles(f, objects, 1);
 	say_handles(f, NULL, 0);
 	say_clock(f, RESETS);
+	say_handles(f, objects, 1);
 	say_public(f, &file.pub);
 	script_code(&f->script, TPM2_RC_SUCCESS);
 	assert_ok(enroll_journal_begin(&f->state, f->tpm, &f->ui, &f->err), &f->err);
@@ -311,19 +326,64 @@ static void
 test_begin_after_tpm_reset(void **state)
 {
 	static const TPM2_HANDLE objects[] = { 0x80000000 }, sessions[] = { 0x03000001 };
-	const struct enroll_journal old = { .reset_count = RESETS, .restart_count = RESTARTS };
+	const struct enroll_journal old = {
+		.reset_count = RESETS, .restart_count = RESTARTS, .lists_objects = true
+	};
 	struct fixture *f = *state;
 	struct enroll_journal now;
 
 	write_journal(f, &old);
-	say_handles(f, objects, 1);
 	say_handles(f, sessions, 1);
 	say_clock(f, RESETS + 1);
+	say_handles(f, objects, 1);
 	assert_ok(enroll_journal_begin(&f->state, f->tpm, &f->ui, &f->err), &f->err);
 	assert_int_equal(f->script.sent, 3);
 	read_journal(f, &now);
 	assert_int_equal(now.objects_n, 1);
 	assert_int_equal(now.sessions_n, 1);
+}
+
+/* A run that says Names has no list taken; what it left is known by them, and nothing else is
+ * touched. */
+static void
+test_begin_named(void **state)
+{
+	static const TPM2_HANDLE objects[] = { 0x80000000, 0x80000001 };
+	struct tpmiot_public ours, srk;
+	struct fixture *f = *state;
+	struct enroll_journal now;
+	TPMT_PUBLIC area;
+
+	tpmiot_template_key(TPMIOT_KEY_EC_P256, &area);
+	make_public(&area, &ours);
+	tpmiot_template_srk_ecc(&area);
+	make_public(&area, &srk);
+	say_handles(f, NULL, 0);
+	say_clock(f, RESETS);
+	assert_ok(enroll_journal_begin_named(&f->state, f->tpm, &f->ui, &now, &f->err), &f->err);
+	assert_int_equal(f->script.sent, 2);
+	for (int i = 0; i < ENROLL_JOURNAL_NAMES; i++)
+		assert_ok(enroll_journal_expect(&f->state, &now, &srk.name, &f->err), &f->err);
+	assert_ok(enroll_journal_expect(&f->state, &now, &ours.name, &f->err), &f->err);
+	read_journal(f, &now);
+	assert_false(now.lists_objects);
+	assert_int_equal(now.names_n, ENROLL_JOURNAL_NAMES);
+	now.names[0] = now.names[1]; /* the storage root key's went */
+	write_journal(f, &now);
+
+	say_handles(f, NULL, 0);
+	say_clock(f, RESETS);
+	say_handles(f, objects, 2);
+	say_public(f, &ours);
+	script_code(&f->script, TPM2_RC_SUCCESS);
+	say_public(f, &srk);
+	assert_ok(enroll_journal_begin_named(&f->state, f->tpm, &f->ui, &now, &f->err), &f->err);
+	assert_int_equal(f->script.sent, 8);
+	assert_flushed(f, 6, 0x80000001);
+	assert_true(now.lists_objects);
+	assert_int_equal(now.objects_n, 1);
+	assert_ok(enroll_journal_list_objects(&f->state, f->tpm, &now, &f->err), &f->err);
+	assert_int_equal(f->script.sent, 8);
 }
 
 #define WITH_TPM(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -339,6 +399,7 @@ main(void)
 		WITH_TPM(test_begin_repairs),
 		WITH_TPM(test_begin_knows_its_keys),
 		WITH_TPM(test_begin_after_tpm_reset),
+		WITH_TPM(test_begin_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
