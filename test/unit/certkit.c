@@ -11,6 +11,8 @@
 #include <openssl/conf.h>
 #include <openssl/x509v3.h>
 
+#include <tpmiot/public.h>
+
 #include "certkit.h"
 
 #define DAY (24L * 3600)
@@ -166,13 +168,15 @@ certkit_request(EVP_PKEY *key, const char *common_name, struct tpmiot_buf *out)
 	X509_REQ *req = X509_REQ_new();
 	X509_NAME *name = X509_NAME_new();
 	unsigned char *der = NULL;
+	struct tpmiot_err err;
 	int len;
 
 	assert_non_null(req);
 	add_common_name(name, common_name);
 	assert_int_equal(X509_REQ_set_subject_name(req, name), 1);
 	X509_NAME_free(name);
-	assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
+	/* X509_REQ_set_pubkey() looks for an encoder, which takes a simulated device too long. */
+	assert_int_equal(tpmiot_spki_set(X509_REQ_get_X509_PUBKEY(req), key, &err), TPMIOT_OK);
 	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
 	len = i2d_X509_REQ(req, &der);
 	assert_true(len > 0);
