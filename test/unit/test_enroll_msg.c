@@ -408,7 +408,7 @@ static json_t *
 many_secrets(int n)
 {
 	json_t *list = json_array();
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < n; i++) {
 		(void)snprintf(name, sizeof(name), "s%d", i);
