@@ -114,6 +114,7 @@ readable_twin(OSSL_LIB_CTX *libctx, X509 *cert)
 struct excuses {
 	bool twin;        /* the twin's own signature need not hold: see check_signature() */
 	bool missing_crl; /* an issuer needs no revocation list in force */
+	bool ended;       /* certificates may have ended */
 };
 
 /* The trusted certificate at the path's end is trusted by the operator's word, not its issuer's. */
@@ -130,6 +131,8 @@ excused(X509_STORE_CTX *ctx, const struct excuses *excuses)
 	case X509_V_ERR_CRL_NOT_YET_VALID:
 		return excuses->missing_crl ||
 		       depth == sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return excuses->ended;
 	default:
 		return false;
 	}
@@ -177,18 +180,11 @@ set_crls(X509_STORE_CTX *ctx, const struct tpmiot_ekcert_crls *crls)
 	    X509_STORE_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }
 
-enum tpmiot_rc
-tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
-    X509_STORE *roots, int64_t now, struct tpmiot_err *err)
+static enum tpmiot_rc
+check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted, X509_STORE *roots,
+    const struct tpmiot_ekcert_crls *crls, struct excuses excuses, int64_t now,
+    struct tpmiot_err *err)
 {
-	return tpmiot_ekcert_check_path_crls(libctx, cert, untrusted, roots, NULL, now, err);
-}
-
-enum tpmiot_rc
-tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
-    X509_STORE *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
-{
-	struct excuses excuses = { .missing_crl = crls != NULL && crls->missing_ok };
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(libctx, NULL);
 	X509 *twin = readable_twin(libctx, cert);
 	enum tpmiot_rc rc;
@@ -204,6 +200,7 @@ tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *
 	set_rules(ctx, now);
 	if (crls != NULL && crls->lists != NULL)
 		set_crls(ctx, crls);
+	excuses.missing_crl = crls != NULL && crls->missing_ok;
 	excuses.twin = twin != cert;
 	X509_STORE_CTX_set_app_data(ctx, &excuses);
 	X509_STORE_CTX_set_verify_cb(ctx, judge);
@@ -218,4 +215,29 @@ out:
 	X509_free(twin);
 	X509_STORE_CTX_free(ctx);
 	return rc;
+}
+
+enum tpmiot_rc
+tpmiot_ekcert_check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
+    X509_STORE *roots, int64_t now, struct tpmiot_err *err)
+{
+	return tpmiot_ekcert_check_path_crls(libctx, cert, untrusted, roots, NULL, now, err);
+}
+
+enum tpmiot_rc
+tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
+    X509_STORE *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
+{
+	const struct excuses none = { .ended = false };
+
+	return check_path(libctx, cert, untrusted, roots, crls, none, now, err);
+}
+
+enum tpmiot_rc
+tpmiot_ekcert_check_not_revoked(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
+    X509_STORE *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
+{
+	const struct excuses ended = { .ended = true };
+
+	return check_path(libctx, cert, untrusted, roots, crls, ended, now, err);
 }

@@ -107,10 +107,17 @@ TPMIOT_MUST_USE bool ca_decide(struct ca_api *api, const struct ca_applicant *wh
 
 /*
  * The same for a device that has a certificate: whether it may enrol is not asked again, only
- * whether device, id, AK and key still belong together.
+ * whether device, id, AK and key still belong together, and ca_decide_maker().
  */
 TPMIOT_MUST_USE bool ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who,
-    const char *device_id, struct ca_admission *out, struct ca_problem *problem);
+    int64_t now, const char *device_id, struct ca_admission *out, struct ca_problem *problem);
+
+/*
+ * Whether the maker still stands by a device: its EK certificate, as it is kept with it, is held
+ * against the makers' revocation lists. As at enrolment, a device on the allow-list needs no maker.
+ */
+TPMIOT_MUST_USE bool ca_decide_maker(
+    struct ca_api *api, const struct ca_device *device, int64_t now, struct ca_problem *problem);
 
 /* What the operator's list says of a unit now; without an entry, what is in *a stays. */
 TPMIOT_MUST_USE bool ca_decide_unit(

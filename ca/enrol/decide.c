@@ -156,8 +156,28 @@ ca_decide_unit(
 }
 
 bool
-ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
-    struct ca_admission *out, struct ca_problem *problem)
+ca_decide_maker(
+    struct ca_api *api, const struct ca_device *device, int64_t now, struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+	struct ca_allow allow;
+	enum tpmiot_rc rc;
+
+	if (api->ek_crls == NULL || api->ek_crls->lists == NULL || device->ek_cert.len == 0)
+		return true;
+	rc = ca_allow_find(api->store, device->ek_spki, &allow, &err);
+	if (rc == TPMIOT_OK)
+		return true;
+	if (rc != TPMIOT_E_NOT_FOUND ||
+	    ca_roots_refresh(api->store, &api->roots, &err) != TPMIOT_OK)
+		return ca_fail(problem, &err);
+	return ca_evidence_not_revoked(
+	    api->libctx, &device->ek_cert, &api->roots, api->ek_crls, now, problem);
+}
+
+bool
+ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, int64_t now,
+    const char *device_id, struct ca_admission *out, struct ca_problem *problem)
 {
 	struct ca_admission a = { .token = 0 };
 	struct rows rows = { 0 };
@@ -168,7 +188,8 @@ ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, const char
 	if (ok && bound.ak == NULL)
 		ok = ca_refuse(
 		    problem, CA_PROBLEM_AK_UNKNOWN, "the attestation key is recorded no more");
-	ok = ok && ca_admit_bindings(who->ek_spki, device_id, &bound, problem);
+	ok = ok && ca_admit_bindings(who->ek_spki, device_id, &bound, problem) &&
+	     ca_decide_maker(api, &rows.device, now, problem);
 	snprintf(a.device_id, sizeof(a.device_id), "%s", device_id);
 	snprintf(a.group, sizeof(a.group), "%s", rows.device.group);
 	free_rows(&rows);

@@ -85,7 +85,18 @@ add_links(const struct tpmiot_buf *entry, struct ca_links *sent, STACK_OF(X509) 
 	return true;
 }
 
-/* What the device sent first, then the links that the operator added. */
+static bool
+add_link(X509 *link, STACK_OF(X509) *untrusted, struct ca_problem *problem)
+{
+	if (X509_up_ref(link) != 1)
+		return no_memory(problem);
+	if (sk_X509_push(untrusted, link) > 0)
+		return true;
+	X509_free(link);
+	return no_memory(problem);
+}
+
+/* What the device sent first (NULL: nothing), then the links that the operator added. */
 static bool
 collect_links(const struct ca_attest_request *req, struct ca_roots *roots, STACK_OF(X509) **out,
     struct ca_problem *problem)
@@ -93,15 +104,10 @@ collect_links(const struct ca_attest_request *req, struct ca_roots *roots, STACK
 	STACK_OF(X509) *all = sk_X509_new_null();
 	bool ok = all != NULL || no_memory(problem);
 
-	for (size_t i = 0; ok && i < req->ek_chain_n; i++)
+	for (size_t i = 0; ok && req != NULL && i < req->ek_chain_n; i++)
 		ok = add_links(&req->ek_chain[i], &roots->sent, all, problem);
-	for (int i = 0; ok && i < sk_X509_num(roots->links); i++) {
-		X509 *link = sk_X509_value(roots->links, i);
-
-		ok = X509_up_ref(link) == 1 && sk_X509_push(all, link) > 0;
-		if (!ok)
-			(void)no_memory(problem);
-	}
+	for (int i = 0; ok && i < sk_X509_num(roots->links); i++)
+		ok = add_link(sk_X509_value(roots->links, i), all, problem);
 	if (ok)
 		*out = all;
 	else
@@ -161,6 +167,48 @@ ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
 		    &err);
 	ok = true;
 out:
+	sk_X509_pop_free(untrusted, X509_free);
+	X509_free(cert);
+	return ok;
+}
+
+/* Links that other devices sent and that led to a root then do as well as the operator's. */
+static bool
+collect_known_links(struct ca_roots *roots, STACK_OF(X509) **out, struct ca_problem *problem)
+{
+	STACK_OF(X509) *all = NULL;
+	bool ok = collect_links(NULL, roots, &all, problem);
+
+	for (size_t i = 0; ok && i < CA_LINKS_MAX; i++)
+		if (roots->sent.kept[i].cert != NULL)
+			ok = add_link(roots->sent.kept[i].cert, all, problem);
+	if (ok)
+		*out = all;
+	else
+		sk_X509_pop_free(all, X509_free);
+	return ok;
+}
+
+bool
+ca_evidence_not_revoked(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *ek_cert,
+    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now,
+    struct ca_problem *problem)
+{
+	STACK_OF(X509) *untrusted = NULL;
+	struct tpmiot_err err = { 0 };
+	X509 *cert = NULL;
+	enum tpmiot_rc rc = tpmiot_ekcert_parse(libctx, ek_cert->data, ek_cert->len, &cert, &err);
+	bool ok = rc == TPMIOT_OK ? collect_known_links(roots, &untrusted, problem)
+	                          : ca_fail(problem, &err);
+
+	if (ok) {
+		rc = tpmiot_ekcert_check_not_revoked(
+		    libctx, cert, untrusted, roots->anchors, crls, now, &err);
+		if (rc == TPMIOT_E_POLICY)
+			ok = ca_refuse_err(problem, CA_PROBLEM_EK_CERTIFICATE_REVOKED, &err);
+		else if (rc != TPMIOT_OK && !crls->missing_ok)
+			ok = ca_refuse_err(problem, CA_PROBLEM_EK_CERTIFICATE_UNTRUSTED, &err);
+	}
 	sk_X509_pop_free(untrusted, X509_free);
 	X509_free(cert);
 	return ok;

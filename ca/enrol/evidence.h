@@ -34,6 +34,15 @@ TPMIOT_MUST_USE bool ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_a
     struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
     struct ca_problem *problem);
 
+/*
+ * The certificate that came with a former enrolment and was accepted then: whether a maker has
+ * revoked it, or one on its path, since. What a missing list means is crls->missing_ok, and so is a
+ * link that is not here any more.
+ */
+TPMIOT_MUST_USE bool ca_evidence_not_revoked(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *ek_cert,
+    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now,
+    struct ca_problem *problem);
+
 TPMIOT_MUST_USE bool ca_evidence_ak(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
     struct tpmiot_public *out, struct ca_problem *problem);
 

@@ -70,7 +70,7 @@ decide(
 		.key_spki = p->key_spki };
 
 	if (ca_is_renewal(p))
-		return ca_decide_renewal(api, &who, t->device_id, out, &x->problem);
+		return ca_decide_renewal(api, &who, x->now, t->device_id, out, &x->problem);
 	if (!judge_cert(api, t, &cert_problem, &x->problem) ||
 	    !ca_decide(api, &who, x->now, out, &x->problem))
 		return false;

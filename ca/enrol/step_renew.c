@@ -56,13 +56,17 @@ find_ak(struct ca_api *api, struct ca_exchange *x, const struct ca_renew_request
 	return ok;
 }
 
-/* What its EK certificate said when it enrolled, for profiles that name the TPM; and its group. */
+/*
+ * What its EK certificate said when it enrolled, for profiles that name the TPM; its group; and
+ * whether its maker has revoked that certificate since.
+ */
 static bool
 recall(struct ca_api *api, struct ca_exchange *x, const uint8_t ek_spki[CA_SHA256_LEN],
     struct tpmiot_ekcert_info *out, struct ca_admission *as)
 {
 	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
 	struct tpmiot_err err = { 0 };
+	bool ok;
 
 	if (ca_device_find(api->store, ek_spki, &dev, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
@@ -70,8 +74,10 @@ recall(struct ca_api *api, struct ca_exchange *x, const uint8_t ek_spki[CA_SHA25
 	memcpy(out->model, dev.model, sizeof(out->model));
 	memcpy(out->version, dev.version, sizeof(out->version));
 	memcpy(as->group, dev.group, sizeof(as->group));
+	ok = ca_decide_maker(api, &dev, x->now, &x->problem) &&
+	     ca_decide_unit(api, ek_spki, as, &x->problem);
 	tpmiot_buf_free(&dev.ek_cert);
-	return ca_decide_unit(api, ek_spki, as, &x->problem);
+	return ok;
 }
 
 /* What is to be quoted, by the group that the device is of now. */

@@ -98,6 +98,7 @@ crl maker -crldays 30
 check 'the list from before is in force until the reload' enroll --name=c
 reload
 check_fails 3 'ek-certificate-revoked' 'revoked' enroll --name=d
+check_fails 3 'ek-certificate-revoked' 'what it had is not renewed either' tpmiot-enroll renew --before=4000d
 check_fails 1 'revoked by its issuer|refused by' 'ek verify says so' ca ek verify "$T/ek.crt"
 check 'the audit log has the reason' ca audit
 check_grep 'ek-certificate-revoked' "$T/out" 'the audit log has the reason: ek-certificate-revoked'
@@ -119,10 +120,12 @@ revoke root maker
 crl root -crldays 30
 reload
 check_fails 3 'ek-certificate-revoked' 'its issuer is revoked' enroll --name=d
+check_fails 3 'ek-certificate-revoked' 'which ends renewals, too' tpmiot-enroll renew --before=4000d
 
 # The operator vouches himself.
 ca allow add --ek="$T/ek.pem" >"$T/allow.log" 2>&1 || show "$T/allow.log"
 check 'a device on the allow-list needs no certificate' enroll --name=e
+check 'and is renewed' tpmiot-enroll renew --before=4000d
 
 # ---- Files that are none ----
 

@@ -445,6 +445,72 @@ test_enrolment_needs_secret(void **state)
 	kit_answer_free(&first);
 }
 
+/* ---- The maker's revocation lists ------------------------------------------------------ */
+
+#define EK_SERIAL "4097" /* certkit's */
+
+/* The maker's list, with this serial number on it (NULL: none); or there is none. */
+static void
+set_list(struct kit *kit, struct tpmiot_ekcert_crls *crls, const char *serial, bool exists)
+{
+	sk_X509_CRL_pop_free(crls->lists, X509_CRL_free);
+	crls->lists = sk_X509_CRL_new_null();
+	if (exists)
+		assert_true(sk_X509_CRL_push(crls->lists,
+		                certkit_crl(kit_root, kit_root_key, serial, 3 * 86400)) > 0);
+	ca_api_set_ek_crls(kit->api, crls);
+}
+
+static void
+expect_begin(struct kit *kit, const char *type)
+{
+	struct kit_answer answer;
+
+	kit_post_as(kit, cert_a, "/v1/renewals", json_object(), &answer);
+	assert_string_equal(answer.type, type);
+	kit_answer_free(&answer);
+}
+
+static void
+test_ek_revoked(void **state)
+{
+	struct tpmiot_ekcert_crls crls = { .lists = NULL };
+	struct kit *kit = *state;
+	struct kit_answer first, answer;
+
+	set_list(kit, &crls, NULL, true);
+	expect_begin(kit, "");
+	begin(kit, &first);
+	set_list(kit, &crls, EK_SERIAL, true);
+	expect_begin(kit, "ek-certificate-revoked");
+	/* Revoked between the steps. */
+	kit_post_as(kit, cert_a, "/v1/certificates", kit_issue(&kit_a, first.doc), &answer);
+	assert_string_equal(answer.type, "ek-certificate-revoked");
+	kit_answer_free(&answer);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM certificates"), 2);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit WHERE reason ="
+	                                " 'ek-certificate-revoked'"),
+	    2);
+	/* A list that is missing means what it does at enrolment. */
+	set_list(kit, &crls, NULL, false);
+	expect_begin(kit, "ek-certificate-untrusted");
+	crls.missing_ok = true;
+	expect_begin(kit, "");
+	/* The operator vouches; or looks at no list. */
+	set_list(kit, &crls, EK_SERIAL, true);
+	expect_begin(kit, "ek-certificate-revoked");
+	kit_allow(kit, &kit_a, "");
+	expect_begin(kit, "");
+	kit_sql(kit, "DELETE FROM allow");
+	expect_begin(kit, "ek-certificate-revoked");
+	ca_api_set_ek_crls(kit->api, NULL);
+	kit_post_as(kit, cert_a, "/v1/certificates", kit_issue(&kit_a, first.doc), &answer);
+	expect_ok(&answer);
+	kit_answer_free(&answer);
+	kit_answer_free(&first);
+	sk_X509_CRL_pop_free(crls.lists, X509_CRL_free);
+}
+
 int
 main(void)
 {
@@ -459,6 +525,7 @@ main(void)
 		cmocka_unit_test(test_second_step_refusals),
 		cmocka_unit_test_setup_teardown(test_second_step_evidence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_enrolment_needs_secret, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ek_revoked, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("ca_renew", tests, kit_group_setup, kit_group_teardown);

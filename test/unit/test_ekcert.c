@@ -548,6 +548,7 @@ struct path {
 	bool trust_sub;   /* instead of the root */
 	bool trust_nothing;
 	bool trust_ek;
+	bool known; /* accepted before */
 	struct tpmiot_ekcert_crls crls;
 	/* Lists that are made: by the intermediate with the EK certificate on it; by the root. */
 	bool sub_list, revoked, root_list, forged;
@@ -604,7 +605,7 @@ check_path(struct path *path, struct tpmiot_err *err)
 		    path->revoked ? "4711" : NULL);
 	if (path->root_list)
 		add_list(path, path->root, ca_key, NULL);
-	rc = tpmiot_ekcert_check_path_crls(
+	rc = (path->known ? tpmiot_ekcert_check_not_revoked : tpmiot_ekcert_check_path_crls)(
 	    NULL, path->ek, untrusted, roots, &path->crls, path->now, err);
 	sk_X509_CRL_pop_free(path->crls.lists, X509_CRL_free);
 	path->crls.lists = NULL;
@@ -713,6 +714,36 @@ test_check_path_revoked(void **state)
 		path.list_ends = (i & 4) != 0 && path.crls.missing_ok ? -60 : 0;
 		assert_refused(check_path(&path, &err), TPMIOT_E_POLICY, &err, "revoked");
 	}
+}
+
+/* A certificate that was accepted before: an end of it does not count, a revocation does. */
+static void
+test_check_not_revoked(void **state)
+{
+	struct path path = listed_path();
+	struct tpmiot_err err = { 0 };
+
+	(void)state;
+	path.known = true;
+	path.ek_spec.not_after = -60;
+	accept_path(path);
+	path = listed_path();
+	path.ek_spec.not_after = -60;
+	refuse_path(path, "expired");
+	path = listed_path();
+	path.known = path.revoked = true;
+	path.ek_spec.not_after = -60;
+	assert_refused(check_path(&path, &err), TPMIOT_E_POLICY, &err, "revoked");
+	path = listed_path();
+	path.known = true;
+	path.sub_list = false;
+	refuse_path(path, "no revocation list of the issuer");
+	path = listed_path();
+	path.known = path.forged = true;
+	refuse_path(path, "CRL signature failure");
+	path = listed_path();
+	path.known = path.without_sub = true;
+	refuse_path(path, "no path");
 }
 
 static void
@@ -1020,6 +1051,7 @@ main(void)
 		cmocka_unit_test(test_check_path_crl_missing),
 		cmocka_unit_test(test_check_path_crl_forged),
 		cmocka_unit_test(test_check_path_revoked),
+		cmocka_unit_test(test_check_not_revoked),
 		cmocka_unit_test(test_check_path_sound),
 		cmocka_unit_test(test_check_path_trusted_intermediate),
 		cmocka_unit_test(test_check_path_untrusted),
