@@ -275,7 +275,7 @@ enum tpmiot_rc
 tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *command,
     tpm_key_check *check, void *arg, struct tpmiot_err *err)
 {
-	struct tpmiot_err last;
+	struct tpmiot_err last = { .rc = TPMIOT_OK };
 	enum tpmiot_rc rc;
 	bool again = true;
 
