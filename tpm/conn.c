@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connecting, fork, and what is to be flushed at the end. */
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
-#include <tss2/tss2_tctildr.h>
 
 #include "conn.h"
+#include "opentcti.h"
 #include "session.h"
-
-#define BUSY_RETRIES 9 /* about five seconds in all */
-
-/*
- * tpm2-abrmd is reached by D-Bus, whose library (GLib) has a thread of its own and
- * does not survive a fork: a child that connects after its parent did would wait for
- * ever for that thread.
- */
-static atomic_bool dbus_used, dbus_lost;
-
-static bool
-is_by_dbus(const struct tpmiot_tpm *tpm)
-{
-	return tpm->conf != NULL && strstr(tpm->conf, "tabrmd") != NULL;
-}
 
 static pthread_once_t forks_once = PTHREAD_ONCE_INIT, exit_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -57,15 +39,6 @@ is_exclusive(const struct tpmiot_tpm *tpm)
 	const char *device = tpm->conf != NULL ? strstr(tpm->conf, "/dev/tpm") : NULL;
 
 	return device != NULL && isdigit((unsigned char)device[strlen("/dev/tpm")]);
-}
-
-/* (The default search finds nothing but devices and resource managers before what is for tests.) */
-bool
-tpm_is_open_to_others(const struct tpmiot_tpm *tpm)
-{
-	if (tpm->given != NULL)
-		return true;
-	return tpm->conf != NULL && strstr(tpm->conf, "/dev/tpm") == NULL && !is_by_dbus(tpm);
 }
 
 /* Unloads keys and closes, unless somebody holds another handle. */
@@ -123,12 +96,8 @@ close_sys(TSS2_SYS_CONTEXT **sys)
 static void
 abandon(struct tpmiot_tpm *tpm)
 {
-	TSS2_TCTI_POLL_HANDLE poll[1];
-	size_t n = 1;
-
-	if (tpm->tcti != NULL && tpm->given == NULL &&
-	    Tss2_Tcti_GetPollHandles(tpm->tcti, poll, &n) == TSS2_RC_SUCCESS && n == 1)
-		(void)close(poll[0].fd);
+	if (tpm->given == NULL)
+		tpm_abandon_tcti(tpm);
 	close_sys(&tpm->sys);
 	close_sys(&tpm->aside);
 	tpm_restore_room(tpm);
@@ -147,7 +116,7 @@ fork_child(void)
 		abandon(tpm);
 	}
 	(void)pthread_mutex_init(&all_lock, NULL);
-	atomic_store(&dbus_lost, atomic_load(&dbus_used));
+	tpm_opentcti_forked();
 }
 
 static void
@@ -297,35 +266,6 @@ tpmiot_tpm_unlock(struct tpmiot_tpm *tpm)
 
 /* ---- connecting ------------------------------------------------------------- */
 
-/* tctildr keeps errno of the device's open() more often than not: say what helps. */
-static enum tpmiot_rc
-no_tcti(const struct tpmiot_tpm *tpm, TSS2_RC rc, int saved, struct tpmiot_err *err)
-{
-	const char *conf = tpm->conf != NULL ? tpm->conf : "default search";
-	const char *device = strstr(conf, "/dev/");
-	enum tpmiot_rc result;
-
-	if (saved == EACCES ||
-	    (device != NULL && access(device, F_OK) == 0 && access(device, R_OK | W_OK) != 0))
-		result = tpmiot_err_set(err, TPMIOT_E_PERM,
-		    "no permission to use the TPM (TCTI %s): run as root or join the group that "
-		    "owns the device (often tss)",
-		    conf);
-	else if (saved == EBUSY)
-		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
-		    "another program holds the TPM (TCTI %s) and does not let go: stop it, or let "
-		    "both use a resource manager (device:/dev/tpmrm0, tabrmd)",
-		    conf);
-	else
-		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
-		    "no TPM at TCTI %s (0x%x): check that it is there and running, or name "
-		    "another with TPMIOT_TCTI, for example device:/dev/tpmrm0",
-		    conf, rc);
-	if (err != NULL)
-		err->tss = rc;
-	return result;
-}
-
 static enum tpmiot_rc
 open_sys(
     struct tpmiot_tpm *tpm, struct tcti_shim *shim, TSS2_SYS_CONTEXT **out, struct tpmiot_err *err)
@@ -342,60 +282,19 @@ open_sys(
 	return tpm_rc("connecting to the TPM", rc, err);
 }
 
-/* /dev/tpm0 lets in one program at a time; most stay for moments only. */
-static TSS2_RC
-open_tcti(struct tpmiot_tpm *tpm, int *saved)
-{
-	unsigned int tries = 0;
-	TSS2_RC rc;
-
-	for (;;) {
-		errno = 0;
-		rc = Tss2_TctiLdr_Initialize(tpm->conf, &tpm->tcti);
-		*saved = errno;
-		if (rc == TSS2_RC_SUCCESS)
-			return rc;
-		tpm->tcti = NULL;
-		if (*saved != EBUSY || tries == BUSY_RETRIES)
-			return rc;
-		tcti_back_off(tries++);
-	}
-}
-
-/* What the program starts must not keep the TPM open. */
-static void
-close_on_exec(TSS2_TCTI_CONTEXT *tcti)
-{
-	TSS2_TCTI_POLL_HANDLE fds[1];
-	size_t n = 1;
-
-	if (Tss2_Tcti_GetPollHandles(tcti, fds, &n) == TSS2_RC_SUCCESS && n == 1)
-		(void)fcntl(fds[0].fd, F_SETFD, FD_CLOEXEC);
-}
-
 static enum tpmiot_rc
 tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
-	TSS2_RC tss;
-	int saved;
 
 	if (tpm->tcti != NULL)
 		return TPMIOT_OK;
 	if (tpm->given != NULL)
 		tpm->tcti = tpm->given;
 	else {
-		if (is_by_dbus(tpm) && atomic_load(&dbus_lost))
-			return tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
-			    "tpm2-abrmd cannot be reached from a process whose parent used it "
-			    "before "
-			    "the fork; use the kernel's resource manager, device:/dev/tpmrm0");
-		if (is_by_dbus(tpm))
-			atomic_store(&dbus_used, true);
-		tss = open_tcti(tpm, &saved);
-		if (tss != TSS2_RC_SUCCESS)
-			return no_tcti(tpm, tss, saved, err);
-		close_on_exec(tpm->tcti);
+		rc = tpm_open_tcti(tpm, err);
+		if (rc != TPMIOT_OK)
+			return rc;
 		(void)pthread_once(&exit_once, watch_exit);
 	}
 	tpm->epoch++;
@@ -415,8 +314,8 @@ tpm_disconnect(struct tpmiot_tpm *tpm)
 	close_sys(&tpm->sys);
 	close_sys(&tpm->aside);
 	tpm_restore_room(tpm);
-	if (tpm->tcti != NULL && tpm->given == NULL)
-		Tss2_TctiLdr_Finalize(&tpm->tcti);
+	if (tpm->given == NULL)
+		tpm_close_tcti(tpm);
 	tpm->tcti = NULL;
 	tpm->owned_n = 0;
 	tpm->epoch++;

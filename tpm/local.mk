@@ -22,6 +22,8 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/keysign.c \
 	tpm/keyuse.c \
 	tpm/object.c \
+	tpm/opentcti.c \
+	tpm/opentcti.h \
 	tpm/parent.c \
 	tpm/parent.h \
 	tpm/pcr.c \
@@ -30,6 +32,8 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/query.c \
 	tpm/random.c \
 	tpm/rc.c \
+	tpm/relay.c \
+	tpm/relay.h \
 	tpm/room.c \
 	tpm/session.c \
 	tpm/session.h \
