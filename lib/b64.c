@@ -79,11 +79,13 @@ decode_digits(const char *str, size_t digits, const char *last_two, struct tpmio
     struct tpmiot_err *err)
 {
 	struct tpmiot_buf plain = TPMIOT_BUF_INIT;
+	/* Room for all at once: requests are mostly base64. */
+	uint8_t *room = tpmiot_buf_grow(&plain, digits / 4 * 3 + digits % 4 * 6 / 8);
 	uint32_t bits = 0;
 	unsigned int held = 0;
 	enum tpmiot_rc rc;
 
-	for (size_t i = 0; i < digits; i++) {
+	for (size_t i = 0; room != NULL && i < digits; i++) {
 		int v = b64_value(str[i], last_two);
 
 		if (v < 0) {
@@ -94,7 +96,7 @@ decode_digits(const char *str, size_t digits, const char *last_two, struct tpmio
 		held += 6;
 		if (held >= 8) {
 			held -= 8;
-			tpmiot_buf_put_u8(&plain, (uint8_t)(bits >> held));
+			*room++ = (uint8_t)(bits >> held);
 		}
 	}
 	if ((bits & ((1u << held) - 1)) != 0)
