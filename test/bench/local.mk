@@ -17,7 +17,7 @@ bench_programs += test/bench/esys_loop
 endif
 if ENABLE_CA
 if HAVE_CMOCKA
-bench_ca_programs = test/bench/enrol_load test/bench/enrol_limit
+bench_ca_programs = test/bench/enrol_load test/bench/enrol_limit test/bench/enrol_bare
 EXTRA_PROGRAMS += $(bench_ca_programs)
 test_bench_enrol_load_SOURCES = test/bench/enrol_load.c
 test_bench_enrol_load_CFLAGS = $(CA_CFLAGS) $(CMOCKA_CFLAGS)
@@ -25,6 +25,9 @@ test_bench_enrol_load_LDADD = test/wire/libwire.la
 test_bench_enrol_limit_SOURCES = test/bench/enrol_limit.c
 test_bench_enrol_limit_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 test_bench_enrol_limit_LDADD = $(CRYPTO_LIBS)
+test_bench_enrol_bare_SOURCES = test/bench/enrol_bare.c
+test_bench_enrol_bare_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SSL_CFLAGS)
+test_bench_enrol_bare_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS)
 endif
 endif
 CLEANFILES += $(EXTRA_PROGRAMS)
