@@ -61,6 +61,36 @@ check_claim(const struct ca_admit_facts *f, const char *device_id, struct ca_pro
 	    device_id);
 }
 
+/* What is made from an EK is that EK's, whether it has come yet or not. */
+static bool
+check_choice(const char *chosen, const char *by_ek, struct ca_problem *problem)
+{
+	if (strncmp(chosen, CA_EK_ID_PREFIX, strlen(CA_EK_ID_PREFIX)) != 0 ||
+	    strcmp(chosen, by_ek) == 0)
+		return true;
+	return ca_refuse(problem, CA_PROBLEM_DEVICE_ID_TAKEN,
+	    "\"%s\" is no id to choose: such are made from EKs, and this device's is \"%s\"",
+	    chosen, by_ek);
+}
+
+/* As whom: its own choice counts where nobody said. */
+static bool
+name_device(const struct ca_admit_facts *f, const char *given, struct ca_admission *a,
+    struct ca_problem *problem)
+{
+	char by_ek[CA_DEVICE_ID_MAX + 1];
+
+	ca_device_id_from_ek(f->ek_spki, by_ek);
+	a->claimed = given[0] == '\0' && f->accept_ids && f->claimed_id[0] != '\0';
+	if (a->claimed && !check_choice(f->claimed_id, by_ek, problem))
+		return false;
+	snprintf(a->device_id, sizeof(a->device_id), "%s",
+	    a->claimed         ? f->claimed_id
+	    : given[0] != '\0' ? given
+	                       : by_ek);
+	return check_claim(f, a->device_id, problem);
+}
+
 /* What an EK certificate says counts only if somebody who is trusted signed it. */
 static bool
 check_tpm(const struct ca_admit_facts *f, struct ca_problem *problem)
@@ -104,18 +134,12 @@ ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct ca_pro
 			group = f->token->group;
 		}
 	}
-	if (id[0] == '\0' && f->accept_ids)
-		id = f->claimed_id;
-	if (id[0] != '\0')
-		snprintf(a.device_id, sizeof(a.device_id), "%s", id);
-	else
-		ca_device_id_from_ek(f->ek_spki, a.device_id);
 	snprintf(a.group, sizeof(a.group), "%s", group);
 	if (f->allow != NULL) {
 		memcpy(a.serial_number, f->allow->serial_number, sizeof(a.serial_number));
 		memcpy(a.model, f->allow->model, sizeof(a.model));
 	}
-	if (!check_claim(f, a.device_id, problem) || !check_tpm(f, problem))
+	if (!name_device(f, id, &a, problem) || !check_tpm(f, problem))
 		return false;
 	*out = a;
 	return true;
@@ -136,6 +160,10 @@ ca_admit_bindings(const uint8_t ek_spki[CA_SHA256_LEN], const char *device_id,
 	if (bound->holder != NULL && memcmp(bound->holder->ek_spki, ek_spki, CA_SHA256_LEN) != 0)
 		return ca_refuse(problem, CA_PROBLEM_DEVICE_ID_TAKEN,
 		    "the id \"%s\" belongs to a device with another EK", device_id);
+	if (bound->reserved)
+		return ca_refuse(problem, CA_PROBLEM_DEVICE_ID_TAKEN,
+		    "the id \"%s\" is kept for another device, by allow-list or join token",
+		    device_id);
 	if (bound->ak != NULL && memcmp(bound->ak->ek_spki, ek_spki, CA_SHA256_LEN) != 0)
 		return ca_refuse(problem, CA_PROBLEM_AK_BOUND,
 		    "the attestation key was enrolled with another EK");

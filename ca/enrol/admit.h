@@ -37,6 +37,7 @@ struct ca_admission {
 	char model[CA_MAKER_MAX];
 	char profile[CA_GROUP_MAX + 1]; /* first step: what it is offered */
 	int64_t token;                  /* the token whose use is to be counted; 0: none */
+	bool claimed;                   /* the id is of the device's own choice */
 };
 
 TPMIOT_MUST_USE bool ca_admit(
@@ -50,6 +51,8 @@ struct ca_bindings {
 	const struct ca_cert *cert;     /* the last certificate of this device key */
 	bool key_revoked;               /* one of its certificates was, and not only for what is
 	                                   said of its holder */
+	bool reserved;                  /* the operator keeps this id, which was claimed, for
+	                                   another EK */
 };
 
 /* Device and id belong to each other, the AK and key to nobody else, and nobody blocked the device.

@@ -102,11 +102,25 @@ fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
 	    !optional(ca_cert_find_key(api->store, who->key_spki, &rows->cert, &err), &rows->cert,
 	        &cert, &err, problem))
 		return false;
-	*out = (struct ca_bindings){ device, holder, ak, cert, false };
+	*out = (struct ca_bindings){ .device = device, .holder = holder, .ak = ak, .cert = cert };
 	if (who->key_spki != NULL &&
 	    ca_cert_key_revoked(api->store, who->key_spki, &out->key_revoked, &err) != TPMIOT_OK)
 		return ca_fail(problem, &err);
 	return true;
+}
+
+/* An id of the device's own choice that nobody has yet: whether somebody is to have it. */
+static bool
+ask_reserved(struct ca_api *api, const struct ca_applicant *who, int64_t now,
+    const struct ca_admission *a, struct ca_bindings *bound, struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+
+	if (!a->claimed || bound->holder != NULL)
+		return true;
+	return ca_allow_reserved(api->store, a->device_id, who->ek_spki, now, &bound->reserved,
+	           &err) == TPMIOT_OK ||
+	       ca_fail(problem, &err);
 }
 
 static void
@@ -130,6 +144,7 @@ ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struc
 	if (!admit(api, who, now, &a, problem))
 		return false;
 	ok = fetch(api, who, a.device_id, &rows, &bound, problem) &&
+	     ask_reserved(api, who, now, &a, &bound, problem) &&
 	     ca_admit_bindings(who->ek_spki, a.device_id, &bound, problem);
 	free_rows(&rows);
 	if (ok)

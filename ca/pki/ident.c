@@ -18,6 +18,8 @@ ca_hex(const uint8_t *data, size_t len, char *out)
 void
 ca_device_id_from_ek(const uint8_t ek_spki[TPMIOT_SPKI_SHA256_LEN], char out[CA_DEVICE_ID_MAX + 1])
 {
-	memcpy(out, "ek-", 3);
-	ca_hex(ek_spki, 16, out + 3);
+	const size_t len = sizeof(CA_EK_ID_PREFIX) - 1;
+
+	memcpy(out, CA_EK_ID_PREFIX, len);
+	ca_hex(ek_spki, 16, out + len);
 }

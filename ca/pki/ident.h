@@ -13,6 +13,8 @@
 #define CA_GROUP_MAX 64
 #define CA_HEX_SPKI_MAX (2 * TPMIOT_SPKI_SHA256_LEN + 1)
 
+#define CA_EK_ID_PREFIX "ek-"
+
 /* The identity of a device that nobody named: "ek-" and 32 digits of its EK's fingerprint. */
 void ca_device_id_from_ek(
     const uint8_t ek_spki[TPMIOT_SPKI_SHA256_LEN], char out[CA_DEVICE_ID_MAX + 1]);

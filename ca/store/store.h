@@ -291,6 +291,12 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_allow_add(
     struct ca_store *store, const struct ca_allow *allow, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_allow_find(struct ca_store *store,
     const uint8_t ek_spki[CA_SHA256_LEN], struct ca_allow *out, struct tpmiot_err *err);
+/*
+ * Whether the operator keeps an id for somebody: an entry for another EK has it, or a join token
+ * that can still be used for the first time.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_allow_reserved(struct ca_store *store, const char *device_id,
+    const uint8_t ek_spki[CA_SHA256_LEN], int64_t now, bool *out, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_allow_remove(
     struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_allow_list(struct ca_store *store,

@@ -90,6 +90,27 @@ ca_allow_find(struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], stru
 }
 
 enum tpmiot_rc
+ca_allow_reserved(struct ca_store *store, const char *device_id,
+    const uint8_t ek_spki[CA_SHA256_LEN], int64_t now, bool *out, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store,
+	    "SELECT 1 FROM allow WHERE device_id = ?1 AND ek_spki <> ?2 UNION ALL"
+	    " SELECT 1 FROM tokens WHERE device_id = ?1 AND expires > ?3"
+	    " AND NOT EXISTS (SELECT 1 FROM token_uses WHERE token = tokens.id)");
+	enum tpmiot_rc rc;
+	bool found;
+
+	ca_bind_text(&st, device_id);
+	ca_bind_blob(&st, ek_spki, CA_SHA256_LEN);
+	ca_bind_int(&st, now);
+	found = ca_stmt_row(&st);
+	rc = ca_stmt_end(&st, "allow-list", err);
+	if (rc == TPMIOT_OK)
+		*out = found;
+	return rc;
+}
+
+enum tpmiot_rc
 ca_allow_remove(
     struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], struct tpmiot_err *err)
 {

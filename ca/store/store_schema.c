@@ -162,7 +162,9 @@ static const char *const steps[] = {
 	"  sealed BLOB NOT NULL,"
 	"  CHECK ((ek_spki IS NULL) <> (grp IS NULL)));"
 	"CREATE UNIQUE INDEX secrets_by_target ON secrets("
-	"  coalesce(ek_spki, x''), coalesce(grp, ''), name);"
+	"  coalesce(ek_spki, x''), coalesce(grp, ''), name);",
+	/* 9: an id that a device chose is looked up among those that tokens are kept for */
+	"CREATE INDEX tokens_by_device_id ON tokens(device_id) WHERE device_id IS NOT NULL;"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -29,6 +29,9 @@ start_ca --set enrolment=open --set rate_limit=off --set accept_ids=yes
 
 check_fails 1 "no key device.*enroll" 'without a key' jwt
 
+tpmiot-ca --dir="$CADIR" join add --device-id=kept >"$T/kept" 2>&1
+check_fails 3 'device-id-taken|kept for another' 'an id that a join token is kept for' enroll --device-id=kept
+
 # ---- Each algorithm, verified by others ---------------------------------------
 for pair in ec-p256:ES256 ec-p384:ES384 rsa-2048:RS256 rsa-2048:PS256 rsa-3072:RS256; do
 	kind=${pair%:*} alg=${pair#*:} name=${pair%:*}

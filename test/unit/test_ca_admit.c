@@ -127,6 +127,49 @@ test_admit_table(void **state)
 	}
 }
 
+/* Where devices may choose: not what is made from others' EKs, and not against what was given. */
+static void
+test_admit_choice(void **state)
+{
+	static const struct {
+		const struct ca_allow *allow;
+		const char *chosen, *id; /* NULL: refused */
+		bool claimed;
+	} choices[] = {
+		{ NULL, "", EK_ID, false },
+		{ NULL, "pump-1", "pump-1", true },
+		{ NULL, EK_ID, EK_ID, true },
+		{ NULL, "ek-abcd0000000000000000000000000001", NULL, false },
+		{ NULL, "ek-", NULL, false },
+		{ NULL, "ekg-1", "ekg-1", true },
+		{ &listed, "pump-1", "pump-1", true },
+		{ &listed_named, "pump-1", "pump-1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		const struct ca_admit_facts facts = { .enrolment = OPEN,
+			.accept_ids = true,
+			.ek_spki = spki,
+			.has_cert = true,
+			.cert_problem = &trusted,
+			.allow = choices[i].allow,
+			.claimed_id = choices[i].chosen };
+		struct ca_admission as;
+		struct ca_problem problem = { 0 };
+		bool ok = ca_admit(&facts, &as, &problem);
+
+		if (ok != (choices[i].id != NULL))
+			fail_msg("%s: %s", choices[i].chosen, ca_problem_name(problem.type));
+		if (!ok) {
+			assert_int_equal(problem.type, CA_PROBLEM_DEVICE_ID_TAKEN);
+			continue;
+		}
+		assert_string_equal(as.device_id, choices[i].id);
+		assert_int_equal(as.claimed, choices[i].claimed);
+	}
+}
+
 static void
 test_admit_not_listed_says_how(void **state)
 {
@@ -165,6 +208,8 @@ test_admit_bindings_table(void **state)
 		{ { NULL, &others, NULL, NULL }, CA_PROBLEM_DEVICE_ID_TAKEN },
 		{ { NULL, NULL, &ak_others, NULL }, CA_PROBLEM_AK_BOUND },
 		{ { &mine, &mine, &ak_mine, &cert_others }, CA_PROBLEM_KEY_ALREADY_CERTIFIED },
+		{ { .key_revoked = true }, CA_PROBLEM_KEY_REVOKED },
+		{ { .reserved = true }, CA_PROBLEM_DEVICE_ID_TAKEN },
 	};
 
 	(void)state;
@@ -182,6 +227,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_admit_table),
+		cmocka_unit_test(test_admit_choice),
 		cmocka_unit_test(test_admit_not_listed_says_how),
 		cmocka_unit_test(test_admit_bindings_table),
 	};

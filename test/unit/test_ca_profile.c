@@ -286,6 +286,60 @@ test_accept_ids(void **state)
 	kit_answer_free(&answer);
 }
 
+/* Claims an id; the type of the answer to the first step, "" if it is a challenge. */
+static void
+claim(struct kit *kit, const struct kit_device *dev, const char *id, const char *type)
+{
+	json_t *body = kit_attest(dev);
+	struct kit_answer answer;
+
+	kit_set(body, "device_id", json_string(id));
+	kit_post(kit, "/v1/attestations", body, &answer);
+	if (strcmp(answer.type, type) != 0)
+		fail_msg("%s: %s", id, answer.type);
+	kit_answer_free(&answer);
+}
+
+/* An id is kept for whom the operator or an EK gave it to, though nobody has come for it yet. */
+static void
+test_reserved_ids(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer first, answer;
+	char by_ek[CA_DEVICE_ID_MAX + 1];
+	json_t *body;
+
+	kit_configure(kit, "enrolment = open\naccept_ids = yes\n");
+	kit_token(kit, "tj_kept", 1, kit_now + 600, "pump-2");
+	claim(kit, &kit_b, "pump-2", "device-id-taken");
+	ca_device_id_from_ek(kit_a.ek_spki, by_ek);
+	claim(kit, &kit_b, by_ek, "device-id-taken");
+	claim(kit, &kit_b, "ek-pump", "device-id-taken");
+	ca_device_id_from_ek(kit_b.ek_spki, by_ek);
+	claim(kit, &kit_b, by_ek, "");
+	/* Between the steps as well. */
+	body = kit_attest(&kit_b);
+	kit_set(body, "device_id", json_string("pump-1"));
+	kit_post(kit, "/v1/attestations", body, &first);
+	assert_int_equal(first.status, 200);
+	kit_allow(kit, &kit_a, "pump-1");
+	kit_post(kit, "/v1/certificates", kit_issue(&kit_b, first.doc), &answer);
+	assert_string_equal(answer.type, "device-id-taken");
+	kit_answer_free(&answer);
+	kit_answer_free(&first);
+	claim(kit, &kit_b, "pump-1", "device-id-taken");
+	/* Those whom it is kept for get it, and then may claim it. */
+	kit_enrol(kit, &kit_b, "tj_kept", &answer, NULL);
+	kit_answer_free(&answer);
+	kit_token(kit, "tj_next", 1, kit_now + 600, "pump-2");
+	claim(kit, &kit_b, "pump-2", "");
+	claim(kit, &kit_a, "pump-1", "");
+	/* What nobody can use any more keeps nothing. */
+	kit_token(kit, "tj_late", 1, kit_now, "pump-3");
+	kit_sql(kit, "DELETE FROM allow");
+	claim(kit, &kit_a, "pump-3", "");
+}
+
 /* kit_a's EK certificate says id:54534554, softtpm, id:00010002. */
 static void
 test_tpms(void **state)
@@ -367,6 +421,7 @@ main(void)
 		TEST(test_ak_is_no_client),
 		TEST(test_group_enrolment),
 		TEST(test_accept_ids),
+		TEST(test_reserved_ids),
 		TEST(test_tpms),
 		TEST(test_renewal_keeps_profile),
 	};
