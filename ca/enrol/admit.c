@@ -111,15 +111,24 @@ check_tpm(const struct ca_admit_facts *f, struct ca_problem *problem)
 	    tpm, f->tpms);
 }
 
+const char *
+ca_admit_group(const struct ca_admit_facts *f)
+{
+	if (f->allow != NULL)
+		return f->allow->group;
+	if (f->token != NULL && f->token->group[0] != '\0')
+		return f->token->group;
+	return f->known != NULL && !ca_device_is_released(f->known) ? f->known->group : "";
+}
+
 bool
 ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct ca_problem *problem)
 {
 	struct ca_admission a = { 0 };
-	const char *id = "", *group = "";
+	const char *id = "";
 
 	if (f->allow != NULL) {
 		id = f->allow->device_id;
-		group = f->allow->group;
 	} else {
 		if (f->enrolment == CA_ENROLMENT_LISTED)
 			return refuse_unlisted(f, problem);
@@ -131,10 +140,9 @@ ca_admit(const struct ca_admit_facts *f, struct ca_admission *out, struct ca_pro
 				return false;
 			a.token = f->token->id;
 			id = f->token->device_id;
-			group = f->token->group;
 		}
 	}
-	snprintf(a.group, sizeof(a.group), "%s", group);
+	snprintf(a.group, sizeof(a.group), "%s", ca_admit_group(f));
 	if (f->allow != NULL) {
 		memcpy(a.serial_number, f->allow->serial_number, sizeof(a.serial_number));
 		memcpy(a.model, f->allow->model, sizeof(a.model));

@@ -24,10 +24,17 @@ struct ca_admit_facts {
 	    *cert_problem; /* why its EK certificate is not trusted; CA_PROBLEM_NONE if it is */
 	const struct ca_allow *allow; /* its entry in the allow-list, or NULL */
 	bool token_given;
-	const struct ca_token *token; /* NULL: there is no such token */
-	bool token_used;              /* by this very device: it may again */
-	const char *claimed_id;       /* "" if it claims none */
+	const struct ca_token *token;  /* NULL: there is no such token */
+	bool token_used;               /* by this very device: it may again */
+	const char *claimed_id;        /* "" if it claims none */
+	const struct ca_device *known; /* its row, or NULL */
 };
+
+/*
+ * Its group: what the allow-list's entry says; else the token's, if it names one; else the one that
+ * it has. Coming again without its token is no way out of a group's rules. Borrowed from the facts.
+ */
+const char *ca_admit_group(const struct ca_admit_facts *facts);
 
 /* As whom. */
 struct ca_admission {

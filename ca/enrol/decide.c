@@ -17,17 +17,13 @@ optional(enum tpmiot_rc rc, const void *row, const void **out, const struct tpmi
 	return true;
 }
 
-/* Its group: the allow-list's entry says, else the token. */
 static bool
 group_facts(struct ca_api *api, const struct ca_applicant *who, struct ca_admit_facts *facts,
     struct ca_problem *problem)
 {
-	const char *name = facts->allow != NULL   ? facts->allow->group
-	                   : facts->token != NULL ? facts->token->group
-	                                          : "";
 	struct ca_group group;
 
-	if (!ca_steps_group(api, name, &group, problem))
+	if (!ca_steps_group(api, ca_admit_group(facts), &group, problem))
 		return false;
 	facts->enrolment = group.enrolment;
 	facts->accept_ids = group.accept_ids == CA_YES;
@@ -38,8 +34,8 @@ group_facts(struct ca_api *api, const struct ca_applicant *who, struct ca_admit_
 }
 
 static bool
-admit(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca_admission *out,
-    struct ca_problem *problem)
+admit(struct ca_api *api, const struct ca_applicant *who, const struct ca_device *known,
+    int64_t now, struct ca_admission *out, struct ca_problem *problem)
 {
 	struct ca_allow allow;
 	struct ca_token token;
@@ -49,6 +45,7 @@ admit(struct ca_api *api, const struct ca_applicant *who, int64_t now, struct ca
 		.has_cert = who->has_cert,
 		.cert_problem = who->cert_problem,
 		.claimed_id = who->claimed_id,
+		.known = known,
 		.tpm = who->tpm,
 		.token_given = who->token_sha256 != NULL || who->token != 0 };
 	const void *row = NULL;
@@ -79,20 +76,34 @@ struct rows {
 	struct ca_cert cert;
 };
 
+/* First, because the device's group has a say in who it is. */
+static bool
+fetch_device(struct ca_api *api, const struct ca_applicant *who, struct rows *rows,
+    struct ca_bindings *out, struct ca_problem *problem)
+{
+	struct tpmiot_err err = { 0 };
+	const void *device = NULL;
+
+	if (!optional(ca_device_find(api->store, who->ek_spki, &rows->device, &err), &rows->device,
+	        &device, &err, problem))
+		return false;
+	*out = (struct ca_bindings){ .device = device };
+	return true;
+}
+
+/* The others; out->device is there. */
 static bool
 fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id, struct rows *rows,
     struct ca_bindings *out, struct ca_problem *problem)
 {
 	uint8_t ak_spki[CA_SHA256_LEN];
 	struct tpmiot_err err = { 0 };
-	const void *device = NULL, *holder = NULL, *ak = NULL, *cert = NULL;
+	const void *holder = NULL, *ak = NULL, *cert = NULL;
 
 	if (who->ak != NULL &&
 	    tpmiot_public_spki_sha256(api->libctx, who->ak, ak_spki, &err) != TPMIOT_OK)
 		return ca_fail(problem, &err);
-	if (!optional(ca_device_find(api->store, who->ek_spki, &rows->device, &err), &rows->device,
-	        &device, &err, problem) ||
-	    !optional(ca_device_find_id(api->store, device_id, &rows->holder, &err), &rows->holder,
+	if (!optional(ca_device_find_id(api->store, device_id, &rows->holder, &err), &rows->holder,
 	        &holder, &err, problem))
 		return false;
 	if (who->ak != NULL && !optional(ca_ak_find(api->store, ak_spki, &rows->ak, &err),
@@ -102,7 +113,9 @@ fetch(struct ca_api *api, const struct ca_applicant *who, const char *device_id,
 	    !optional(ca_cert_find_key(api->store, who->key_spki, &rows->cert, &err), &rows->cert,
 	        &cert, &err, problem))
 		return false;
-	*out = (struct ca_bindings){ .device = device, .holder = holder, .ak = ak, .cert = cert };
+	out->holder = holder;
+	out->ak = ak;
+	out->cert = cert;
 	if (who->key_spki != NULL &&
 	    ca_cert_key_revoked(api->store, who->key_spki, &out->key_revoked, &err) != TPMIOT_OK)
 		return ca_fail(problem, &err);
@@ -141,9 +154,9 @@ ca_decide(struct ca_api *api, const struct ca_applicant *who, int64_t now, struc
 	struct ca_admission a;
 	bool ok;
 
-	if (!admit(api, who, now, &a, problem))
-		return false;
-	ok = fetch(api, who, a.device_id, &rows, &bound, problem) &&
+	ok = fetch_device(api, who, &rows, &bound, problem) &&
+	     admit(api, who, bound.device, now, &a, problem) &&
+	     fetch(api, who, a.device_id, &rows, &bound, problem) &&
 	     ask_reserved(api, who, now, &a, &bound, problem) &&
 	     ca_admit_bindings(who->ek_spki, a.device_id, &bound, problem);
 	free_rows(&rows);
@@ -199,7 +212,8 @@ ca_decide_renewal(struct ca_api *api, const struct ca_applicant *who, int64_t no
 	struct ca_bindings bound;
 	bool ok;
 
-	ok = fetch(api, who, device_id, &rows, &bound, problem);
+	ok = fetch_device(api, who, &rows, &bound, problem) &&
+	     fetch(api, who, device_id, &rows, &bound, problem);
 	if (ok && bound.ak == NULL)
 		ok = ca_refuse(
 		    problem, CA_PROBLEM_AK_UNKNOWN, "the attestation key is recorded no more");

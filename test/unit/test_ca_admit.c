@@ -170,6 +170,37 @@ test_admit_choice(void **state)
 	}
 }
 
+/* Entry, then the token's, then the group that it has. */
+static void
+test_admit_group(void **state)
+{
+	static const struct ca_device known = { .id = "pump-1", .group = "k" },
+	                              released = { .id = "pump-1~abcd", .group = "k" };
+	static const struct {
+		const struct ca_allow *allow;
+		const struct ca_token *token;
+		const struct ca_device *known;
+		const char *group;
+	} groups[] = {
+		{ NULL, NULL, NULL, "" },
+		{ NULL, NULL, &known, "k" },
+		{ NULL, NULL, &released, "" },
+		{ NULL, &token, &known, "k" },
+		{ NULL, &token_named, &known, "h" },
+		{ &listed, &token_named, &known, "g" },
+		{ &listed_named, NULL, &known, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		const struct ca_admit_facts facts = {
+			.allow = groups[i].allow, .token = groups[i].token, .known = groups[i].known
+		};
+
+		assert_string_equal(ca_admit_group(&facts), groups[i].group);
+	}
+}
+
 static void
 test_admit_not_listed_says_how(void **state)
 {
@@ -228,6 +259,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_admit_table),
 		cmocka_unit_test(test_admit_choice),
+		cmocka_unit_test(test_admit_group),
 		cmocka_unit_test(test_admit_not_listed_says_how),
 		cmocka_unit_test(test_admit_bindings_table),
 	};

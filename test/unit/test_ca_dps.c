@@ -587,6 +587,22 @@ test_register_after_enrolment(void **state)
 	tpmiot_buf_free(&key);
 }
 
+/* Nor is it a way out of the group that a token put the device in. */
+static void
+test_group_stays(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer answer;
+
+	kit->config.enrolment = CA_ENROLMENT_OPEN;
+	kit_enrol(kit, &kit_a, NULL, &answer, NULL);
+	kit_answer_free(&answer);
+	kit_configure(kit, "enrolment = open\naccept_ids = yes\ndps_scope = " SCOPE
+	                   "\nhubs = one.example\n[group locked]\npcrs = sha256:0\n");
+	kit_sql(kit, "UPDATE devices SET id = 'pump-1', grp = 'locked'");
+	expect_refused(kit, "pump-1", NULL, request(&kit_a.ek, &srk), 400, "quote-required");
+}
+
 /* Where devices say who they are: an id is one TPM's, and a TPM has one id. */
 static void
 test_duplicates_refused(void **state)
@@ -890,6 +906,7 @@ main(void)
 		WITH_CA(test_begin_stores_nothing),
 		WITH_CA(test_register_by_certificate),
 		WITH_CA(test_register_after_enrolment),
+		WITH_CA(test_group_stays),
 		WITH_CA(test_duplicates_refused),
 		WITH_CA(test_result_refused),
 		WITH_CA(test_scope),

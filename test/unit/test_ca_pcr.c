@@ -289,6 +289,39 @@ test_renewal(void **state)
 
 /* ---- Configuration ------------------------------------------------------------------------ */
 
+/* Group by token: to come again without the token, or with one of no group, is no way out. */
+static void
+test_group_stays(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer first;
+	json_t *body = kit_attest(&kit_a);
+
+	kit_configure(
+	    kit, "enrolment = open\n[group locked]\npcrs = sha256:0,7\npcr_policies = fw\n");
+	set_values("sha256:0,7");
+	allow(kit, "fw");
+	kit_token(kit, "tj_locked", 1, kit_now + 60, "");
+	kit_sql(kit, "UPDATE tokens SET grp = 'locked'");
+	kit_token(kit, "tj_plain", 1, kit_now + 60, "");
+	kit_set(body, "join_token", json_string("tj_locked"));
+	kit_post(kit, "/v1/attestations", body, &first);
+	finish(kit, &first, quote_by(&kit_a.ak, first.doc, false), "");
+	kit_sql(kit, "DELETE FROM pcr_policies"); /* an update that nobody allowed */
+	begin(kit, &first);
+	finish(kit, &first, NULL, "quote-required");
+	enrol_with(kit, "pcrs-refused");
+	body = kit_attest(&kit_a);
+	kit_set(body, "join_token", json_string("tj_plain"));
+	kit_post(kit, "/v1/attestations", body, &first);
+	finish(kit, &first, quote_by(&kit_a.ak, first.doc, false), "pcrs-refused");
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM devices WHERE grp = 'locked'"), 1);
+	/* The operator's way out. */
+	kit_sql(kit, "UPDATE devices SET id = id || '~'");
+	begin(kit, &first);
+	finish(kit, &first, NULL, "");
+}
+
 static void
 test_configuration_refused(void **state)
 {
@@ -320,6 +353,7 @@ main(void)
 		TEST(test_values_of_other_pcrs),
 		TEST(test_question_changes),
 		TEST(test_renewal),
+		TEST(test_group_stays),
 		TEST(test_configuration_refused),
 	};
 
