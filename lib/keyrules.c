@@ -2,6 +2,8 @@
 #include <tpmiot/alg.h>
 #include <tpmiot/keyrules.h>
 
+#include "outerwrap.h"
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define MIN_RSA_BITS 2048
@@ -212,5 +214,10 @@ tpmiot_keyrules_check_srk(
 	    ATTR_RESIDENT | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT, TPMA_OBJECT_SIGN_ENCRYPT,
 	    err);
 
-	return rc == TPMIOT_OK ? check_strength(libctx, srk, "storage root key", err) : rc;
+	if (rc == TPMIOT_OK)
+		rc = check_strength(libctx, srk, "storage root key", err);
+	/* What will be wrapped for it has to be possible to wrap. */
+	if (rc == TPMIOT_OK)
+		rc = outerwrap_check_key(&srk->area, "storage root key", "key", err);
+	return rc;
 }

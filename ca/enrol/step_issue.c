@@ -157,31 +157,6 @@ issue(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p, struct ca_
 	return true;
 }
 
-/* The whole second half under the store's write lock: nothing changes between check and record. */
-static bool
-settle(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p, struct ca_cert *cert)
-{
-	struct ca_session spent;
-	struct tpmiot_err err = { 0 };
-	enum tpmiot_rc rc;
-	bool ok;
-
-	if (ca_store_begin(api->store, &err) != TPMIOT_OK)
-		return ca_fail(&x->problem, &err);
-	rc = ca_session_find(api->store, p->ticket.id, &spent, &err);
-	if (rc == TPMIOT_OK)
-		ok = replay(api, x, p, &spent, cert) && find_secrets_again(api, x, p);
-	else if (rc == TPMIOT_E_NOT_FOUND)
-		ok = issue(api, x, p, cert);
-	else
-		ok = ca_fail(&x->problem, &err);
-	if (ok && ca_store_commit(api->store, &err) != TPMIOT_OK)
-		ok = ca_fail(&x->problem, &err);
-	if (!ok)
-		ca_store_rollback(api->store);
-	return ok;
-}
-
 /* An older device tool sends no parent: its secrets wait for a newer one. */
 static bool
 may_tell(const struct ca_proven *p)
@@ -218,13 +193,42 @@ answer(struct ca_api *api, struct ca_exchange *x, const struct ca_proven *p,
 	return ok;
 }
 
+/*
+ * The whole second half under the store's write lock: nothing changes between check and record. The
+ * answer is made in it, too: what cannot be told has not been done.
+ */
+static bool
+settle(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p, struct ca_cert *cert)
+{
+	struct ca_session spent;
+	struct tpmiot_err err = { 0 };
+	enum tpmiot_rc rc;
+	bool ok;
+
+	if (ca_store_begin(api->store, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	rc = ca_session_find(api->store, p->ticket.id, &spent, &err);
+	if (rc == TPMIOT_OK)
+		ok = replay(api, x, p, &spent, cert) && find_secrets_again(api, x, p);
+	else if (rc == TPMIOT_E_NOT_FOUND)
+		ok = issue(api, x, p, cert);
+	else
+		ok = ca_fail(&x->problem, &err);
+	ok = ok && answer(api, x, p, cert);
+	if (ok && ca_store_commit(api->store, &err) != TPMIOT_OK)
+		ok = ca_fail(&x->problem, &err);
+	if (!ok)
+		ca_store_rollback(api->store);
+	return ok;
+}
+
 /* ---- The step ------------------------------------------------------------------------- */
 
 bool
 ca_issue_finish(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p)
 {
 	struct ca_cert cert = { .der = TPMIOT_BUF_INIT };
-	bool ok = settle(api, x, p, &cert) && answer(api, x, p, &cert);
+	bool ok = settle(api, x, p, &cert);
 
 	ca_secrets_free(&p->secrets);
 	tpmiot_buf_free(&cert.der);

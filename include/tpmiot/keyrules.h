@@ -34,7 +34,7 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_key(
 
 /*
  * Storage root key, to wrap secrets for: restricted, decrypt, fixedTPM, fixedParent,
- * sensitiveDataOrigin, not sign; strength as above. What wraps checks its cipher.
+ * sensitiveDataOrigin, not sign, AES-CFB; strength as above.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_keyrules_check_srk(
     OSSL_LIB_CTX *libctx, const struct tpmiot_public *srk, struct tpmiot_err *err);

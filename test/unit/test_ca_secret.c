@@ -159,7 +159,8 @@ test_parent_refused(void **state)
 	struct kit_answer first, answer;
 	struct softkey soft;
 	TPMT_PUBLIC area;
-	json_t *bad[5];
+	struct kit_device cbc = kit_a;
+	json_t *bad[5], *body;
 
 	tpmiot_template_srk_ecc(&area);
 	softkey_make(&soft, &area);
@@ -175,6 +176,16 @@ test_parent_refused(void **state)
 		finish(kit, &first, bad[i], "parent-invalid", &answer);
 		kit_answer_free(&answer);
 	}
+	area = kit_a.srk.pub.area; /* its own, but nothing can be wrapped for it */
+	area.parameters.eccDetail.symmetric.mode.aes = TPM2_ALG_CBC;
+	softkey_claim(&cbc.srk, &area);
+	begin(kit, true, &first);
+	body = kit_issue(&cbc, first.doc);
+	kit_set(body, "parent", kit_public(&cbc.srk));
+	kit_post(kit, "/v1/certificates", body, &answer);
+	assert_string_equal(answer.type, "parent-invalid");
+	kit_answer_free(&answer);
+	kit_answer_free(&first);
 	begin(kit, true, &first);
 	finish(kit, &first, json_integer(7), "malformed-request", &answer);
 	kit_answer_free(&answer);
@@ -216,6 +227,44 @@ test_at_rest(void **state)
 	tpmiot_buf_free(&rows);
 }
 
+/* Secrets that cannot be told: "nothing was changed" is true, and the session is good once they
+ * can.
+ */
+static void
+test_key_lost_changes_nothing(void **state)
+{
+	struct tpmiot_buf before = TPMIOT_BUF_INIT, after = TPMIOT_BUF_INIT;
+	struct kit *kit = *state;
+	struct kit_answer first, answer;
+	char path[160], aside[180];
+	json_t *body;
+
+	kit_secret(kit, &kit_a, "", "a", CA_SECRET_DATA, text(VALUE));
+	snprintf(path, sizeof(path), "%s/" CA_VAULT_FILE, kit->dir);
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	assert_int_equal(rename(path, aside), 0);
+	kit_snapshot(kit, &before);
+	begin(kit, true, &first);
+	body = kit_issue(&kit_a, first.doc);
+	kit_set(body, "parent", kit_public(&kit_a.srk));
+	kit_post(kit, "/v1/certificates", json_incref(body), &answer);
+	assert_string_equal(answer.type, "server-error");
+	assert_null(json_object_get(answer.doc, "certificate"));
+	kit_answer_free(&answer);
+	kit_snapshot(kit, &after);
+	assert_string_equal(tpmiot_buf_cstr(&before), tpmiot_buf_cstr(&after));
+	assert_int_equal(
+	    kit_count(kit, "SELECT count(*) FROM audit WHERE decision = 'accepted'"), 0);
+	assert_int_equal(rename(aside, path), 0);
+	kit_post(kit, "/v1/certificates", body, &answer);
+	assert_string_equal(answer.type, "");
+	assert_secret(&answer, 0, "a", "data", VALUE, strlen(VALUE));
+	kit_answer_free(&answer);
+	kit_answer_free(&first);
+	tpmiot_buf_free(&before);
+	tpmiot_buf_free(&after);
+}
+
 static int
 group_setup(void **state)
 {
@@ -235,6 +284,7 @@ main(void)
 		TEST(test_kept_back),
 		TEST(test_parent_refused),
 		TEST(test_at_rest),
+		TEST(test_key_lost_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, kit_group_teardown);

@@ -8,7 +8,7 @@
 #include "softtpm.h"
 
 /* Keys are made once: RSA takes its time. */
-static struct softkey ek_rsa, ak_ecc, ak_rsa, key_ecc, key_rsa;
+static struct softkey srk, ek_rsa, ak_ecc, ak_rsa, key_ecc, key_rsa;
 
 typedef enum tpmiot_rc check_fn(const struct tpmiot_public *pub, struct tpmiot_err *err);
 
@@ -28,6 +28,12 @@ static enum tpmiot_rc
 check_key(const struct tpmiot_public *pub, struct tpmiot_err *err)
 {
 	return tpmiot_keyrules_check_key(NULL, pub, err);
+}
+
+static enum tpmiot_rc
+check_srk(const struct tpmiot_public *pub, struct tpmiot_err *err)
+{
+	return tpmiot_keyrules_check_srk(NULL, pub, err);
 }
 
 /* A changed area is refused, for the reason that `word` tells. */
@@ -283,6 +289,27 @@ test_check_ak_strength(void **state)
 	refuse_keyedhash(check_ak, &ak_ecc);
 }
 
+/* ---- storage root key ------------------------------------------------------- */
+
+static void
+test_check_srk(void **state)
+{
+	TPMT_PUBLIC area = srk.pub.area;
+
+	(void)state;
+	accept(check_srk, &srk.pub);
+	refuse_not_resident(check_srk, &srk);
+	refuse_flipped(check_srk, &srk, TPMA_OBJECT_RESTRICTED, "restricted must be set");
+	refuse_flipped(check_srk, &srk, TPMA_OBJECT_DECRYPT, "decrypt must be set");
+	refuse_flipped(check_srk, &srk, TPMA_OBJECT_SIGN_ENCRYPT, "sign must not be set");
+	refuse_weak_ecc(check_srk, &srk);
+	area.parameters.eccDetail.symmetric.mode.aes = TPM2_ALG_CBC;
+	refuse_area(check_srk, &area, TPMIOT_E_UNSUPPORTED, "not AES in CFB mode");
+	area = srk.pub.area;
+	area.parameters.eccDetail.symmetric.algorithm = TPM2_ALG_CAMELLIA;
+	refuse_area(check_srk, &area, TPMIOT_E_UNSUPPORTED, "not AES in CFB mode");
+}
+
 /* ---- device key ------------------------------------------------------------ */
 
 static void
@@ -346,6 +373,8 @@ make_keys(void **state)
 	softkey_make_ek(&ek_rsa, "L-1");
 	tpmiot_template_ak_ecc(&area);
 	softkey_make(&ak_ecc, &area);
+	tpmiot_template_srk_ecc(&area);
+	softkey_make(&srk, &area);
 	tpmiot_template_ak_rsa(&area);
 	softkey_make(&ak_rsa, &area);
 	tpmiot_template_key(TPMIOT_KEY_EC_P256, &area);
@@ -361,6 +390,7 @@ free_keys(void **state)
 	(void)state;
 	softkey_free(&ek_rsa);
 	softkey_free(&ak_ecc);
+	softkey_free(&srk);
 	softkey_free(&ak_rsa);
 	softkey_free(&key_ecc);
 	softkey_free(&key_rsa);
@@ -381,6 +411,7 @@ main(void)
 		cmocka_unit_test(test_check_ak_attributes),
 		cmocka_unit_test(test_check_ak_scheme),
 		cmocka_unit_test(test_check_ak_strength),
+		cmocka_unit_test(test_check_srk),
 		cmocka_unit_test(test_check_key_kinds),
 		cmocka_unit_test(test_check_key_attributes),
 		cmocka_unit_test(test_check_key_scheme),
