@@ -70,10 +70,17 @@ typedef enum tpmiot_rc ca_cli_remove(struct ca_store *store, int64_t id, struct 
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_remove_rows(struct ca_cli *cli, int argc, char **argv,
     const char *what, ca_cli_remove *remove_row, struct tpmiot_err *err);
 
+/* A command without options and operands that shows rows of the store: `fetch` appends them. */
+typedef enum tpmiot_rc ca_cli_fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc ca_cli_show_rows(struct ca_cli *cli, int argc, char **argv,
+    const struct ca_column *columns, ca_cli_fetch *fetch, struct tpmiot_err *err);
+
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_config(
     const struct ca_cli *cli, struct ca_config *out, struct tpmiot_err *err);
 /* Opens DIR's store as cli->store; ca_cli_main() closes it. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err);
+/* The same, and a transaction: ca_cli_end() it if this succeeds. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cli_begin(struct ca_cli *cli, struct tpmiot_err *err);
 
 /*
  * Audits what this command did; call it in the transaction that does it.

@@ -153,6 +153,14 @@ ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err)
 	return rc;
 }
 
+enum tpmiot_rc
+ca_cli_begin(struct ca_cli *cli, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_cli_store(cli, err);
+
+	return rc == TPMIOT_OK ? ca_store_begin(cli->store, err) : rc;
+}
+
 /* Who ran it, for the log: the account, and before sudo. */
 static void
 who(char out[CA_PEER_MAX])
@@ -216,12 +224,28 @@ ca_cli_remove_rows(struct ca_cli *cli, int argc, char **argv, const char *what,
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, argc, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
+		rc = ca_cli_begin(cli, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	for (int i = first; i < argc && rc == TPMIOT_OK; i++)
 		rc = remove_row_of(cli, what, argv[i], remove_row, err);
 	return ca_cli_end(cli, rc, err);
+}
+
+enum tpmiot_rc
+ca_cli_show_rows(struct ca_cli *cli, int argc, char **argv, const struct ca_column *columns,
+    ca_cli_fetch *fetch, struct tpmiot_err *err)
+{
+	json_t *rows = json_array();
+	int first;
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
+
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_store(cli, err);
+	if (rc == TPMIOT_OK)
+		rc = fetch(cli, &rows, err);
+	if (rc == TPMIOT_OK)
+		return ca_out_rows(stdout, cli->json, rows, columns, err);
+	json_decref(rows);
+	return rc;
 }

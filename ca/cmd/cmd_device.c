@@ -29,6 +29,12 @@ device_row(void *arg, const struct ca_device *dev)
 	return ca_out_append(arg, device_json(dev));
 }
 
+static enum tpmiot_rc
+fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err)
+{
+	return ca_device_list(cli->store, device_row, rows, err);
+}
+
 enum tpmiot_rc
 ca_cmd_device_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -42,18 +48,8 @@ ca_cmd_device_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err 
 		{ "version", "VERSION" },
 		{ NULL, NULL },
 	};
-	json_t *rows = json_array();
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_device_list(cli->store, device_row, &rows, err);
-	if (rc == TPMIOT_OK)
-		return ca_out_rows(stdout, cli->json, rows, columns, err);
-	json_decref(rows);
-	return rc;
+	return ca_cli_show_rows(cli, argc, argv, columns, fetch, err);
 }
 
 enum tpmiot_rc
@@ -168,10 +164,8 @@ enum tpmiot_rc
 ca_cmd_begin_with_device(
     struct ca_cli *cli, const char *id, struct ca_device *out, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = ca_cli_store(cli, err);
+	enum tpmiot_rc rc = ca_cli_begin(cli, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	rc = ca_cmd_find_device(cli, id, out, err);

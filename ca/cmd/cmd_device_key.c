@@ -245,9 +245,7 @@ ca_cmd_device_add(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *
 	if (rc == TPMIOT_OK)
 		rc = read_add(cli, &add, id, group, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
+		rc = ca_cli_begin(cli, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_end(cli, add_key(cli, &add, group, err), err);
 	if (rc == TPMIOT_OK) {
@@ -292,9 +290,7 @@ ca_cmd_device_drop_key(struct ca_cli *cli, int argc, char **argv, struct tpmiot_
 		    "%.80s: the 64 hexadecimal digits of the key's SHA-256 are wanted",
 		    argv[first]);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
+		rc = ca_cli_begin(cli, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_end(cli, drop(cli, spki, err), err);
 	return rc;

@@ -18,7 +18,7 @@
 
 struct listing {
 	struct ca_cli *cli;
-	json_t *rows;
+	json_t **rows;
 	struct tpmiot_err *err;
 	enum tpmiot_rc rc;
 };
@@ -42,9 +42,18 @@ add_row(void *arg, const struct ca_dps *dps)
 	list->rc = ca_device_find(list->cli->store, dps->ek_spki, &device, list->err);
 	if (list->rc == TPMIOT_E_NOT_FOUND)
 		list->rc = TPMIOT_OK; /* a key that was set before the device came */
-	more = list->rc == TPMIOT_OK && ca_out_append(&list->rows, to_json(dps, device.id));
+	more = list->rc == TPMIOT_OK && ca_out_append(list->rows, to_json(dps, device.id));
 	tpmiot_buf_free(&device.ek_cert);
 	return more;
+}
+
+static enum tpmiot_rc
+fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err)
+{
+	struct listing list = { cli, rows, err, TPMIOT_OK };
+	enum tpmiot_rc rc = ca_dps_list(cli->store, add_row, &list, err);
+
+	return rc == TPMIOT_OK ? list.rc : rc;
 }
 
 enum tpmiot_rc
@@ -57,20 +66,8 @@ ca_cmd_dps_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *er
 		{ "registered", "REGISTERED" },
 		{ NULL, NULL },
 	};
-	struct listing list = { cli, json_array(), err, TPMIOT_OK };
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_dps_list(cli->store, add_row, &list, err);
-	if (rc == TPMIOT_OK)
-		rc = list.rc;
-	if (rc == TPMIOT_OK)
-		return ca_out_rows(stdout, cli->json, list.rows, columns, err);
-	json_decref(list.rows);
-	return rc;
+	return ca_cli_show_rows(cli, argc, argv, columns, fetch, err);
 }
 
 /* The file holds base64, as Azure's tools print keys. */
@@ -168,9 +165,7 @@ ca_cmd_dps_remove(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
+		rc = ca_cli_begin(cli, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	rc = find(cli, argv[first], &dps, err);

@@ -49,9 +49,7 @@ make_store(struct ca_init *in, struct tpmiot_err *err)
 		rc = ca_store_create(tpmiot_buf_cstr(&path), err);
 	tpmiot_buf_free(&path);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(in->cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(in->cli->store, err);
+		rc = ca_cli_begin(in->cli, err);
 	return rc == TPMIOT_OK ? ca_cli_end(in->cli, fill_store(in, err), err) : rc;
 }
 

@@ -135,6 +135,12 @@ add_row(void *arg, const struct ca_token *token)
 	return ca_out_append(arg, to_json(token));
 }
 
+static enum tpmiot_rc
+fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err)
+{
+	return ca_token_list(cli->store, add_row, rows, err);
+}
+
 enum tpmiot_rc
 ca_cmd_join_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -147,18 +153,8 @@ ca_cmd_join_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 		{ "note", "NOTE" },
 		{ NULL, NULL },
 	};
-	json_t *rows = json_array();
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_token_list(cli->store, add_row, &rows, err);
-	if (rc == TPMIOT_OK)
-		return ca_out_rows(stdout, cli->json, rows, columns, err);
-	json_decref(rows);
-	return rc;
+	return ca_cli_show_rows(cli, argc, argv, columns, fetch, err);
 }
 
 enum tpmiot_rc

@@ -158,6 +158,12 @@ add_row(void *arg, const struct ca_pcr *row)
 	return ca_out_append(arg, to_json(row));
 }
 
+static enum tpmiot_rc
+fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err)
+{
+	return ca_pcr_list(cli->store, add_row, rows, err);
+}
+
 enum tpmiot_rc
 ca_cmd_pcr_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -169,18 +175,8 @@ ca_cmd_pcr_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *er
 		{ "pcrs", "PCRS" },
 		{ NULL, NULL },
 	};
-	json_t *rows = json_array();
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_pcr_list(cli->store, add_row, &rows, err);
-	if (rc == TPMIOT_OK)
-		return ca_out_rows(stdout, cli->json, rows, columns, err);
-	json_decref(rows);
-	return rc;
+	return ca_cli_show_rows(cli, argc, argv, columns, fetch, err);
 }
 
 enum tpmiot_rc

@@ -226,6 +226,12 @@ add_row(void *arg, const struct ca_secret *secret)
 	             "group", ca_out_text(secret->group), "added", ca_out_time(secret->added)));
 }
 
+static enum tpmiot_rc
+fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err)
+{
+	return ca_secret_list(cli->store, add_row, rows, err);
+}
+
 enum tpmiot_rc
 ca_cmd_secret_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -238,18 +244,8 @@ ca_cmd_secret_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err 
 		{ "added", "ADDED" },
 		{ NULL, NULL },
 	};
-	json_t *rows = json_array();
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_secret_list(cli->store, add_row, &rows, err);
-	if (rc == TPMIOT_OK)
-		return ca_out_rows(stdout, cli->json, rows, columns, err);
-	json_decref(rows);
-	return rc;
+	return ca_cli_show_rows(cli, argc, argv, columns, fetch, err);
 }
 
 enum tpmiot_rc

@@ -211,9 +211,7 @@ ca_cmd_trust_add(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_text("label", label, checked, sizeof(checked), err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(cli->store, err);
+		rc = ca_cli_begin(cli, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (bundle)
@@ -239,6 +237,12 @@ add_row(void *arg, const struct ca_root *root)
 	             "added", ca_out_time(root->added)));
 }
 
+static enum tpmiot_rc
+fetch(struct ca_cli *cli, json_t **rows, struct tpmiot_err *err)
+{
+	return ca_root_list(cli->store, add_row, rows, err);
+}
+
 enum tpmiot_rc
 ca_cmd_trust_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -250,18 +254,8 @@ ca_cmd_trust_list(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *
 		{ "subject", "SUBJECT" },
 		{ NULL, NULL },
 	};
-	json_t *rows = json_array();
-	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
-	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_root_list(cli->store, add_row, &rows, err);
-	if (rc == TPMIOT_OK)
-		return ca_out_rows(stdout, cli->json, rows, columns, err);
-	json_decref(rows);
-	return rc;
+	return ca_cli_show_rows(cli, argc, argv, columns, fetch, err);
 }
 
 enum tpmiot_rc

@@ -59,28 +59,17 @@ find_generation(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_j
 
 /* ---- What is recorded ------------------------------------------------------------------- */
 
+/* What a certificate says, and itself, only if somebody who is trusted signed it. */
 static enum tpmiot_rc
-record_device(struct ca_api *api, const struct ca_exchange *x, struct ca_dps_job *job,
+record_device(struct ca_api *api, const struct ca_exchange *x, const struct ca_dps_job *job,
     const struct ca_admission *as, struct tpmiot_err *err)
 {
+	static const struct tpmiot_ekcert_info unknown = { "", "", "" };
 	const bool trusted = job->ek.has_cert && job->ek.cert_problem.type == CA_PROBLEM_NONE;
-	struct ca_device d = { .last_seen = x->now };
-	enum tpmiot_rc rc;
 
-	memcpy(d.ek_spki, job->ek.spki, sizeof(d.ek_spki));
-	snprintf(d.id, sizeof(d.id), "%s", as->device_id);
-	snprintf(d.group, sizeof(d.group), "%s", as->group);
-	if (trusted) {
-		snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", job->ek.info.manufacturer);
-		snprintf(d.model, sizeof(d.model), "%s", job->ek.info.model);
-		snprintf(d.version, sizeof(d.version), "%s", job->ek.info.version);
-		tpmiot_buf_put(&d.ek_cert, job->ek.cert.data, job->ek.cert.len);
-	}
-	rc = tpmiot_buf_done(&d.ek_cert, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_device_enrol(api->store, &d, err);
-	tpmiot_buf_free(&d.ek_cert);
-	return rc;
+	return ca_steps_record_device(api, x->now, job->ek.spki, as,
+	    trusted ? &job->ek.info : &unknown,
+	    (struct tpmiot_bytes){ job->ek.cert.data, trusted ? job->ek.cert.len : 0 }, err);
 }
 
 /* The device's key for good: as it has one already, else a new one. */

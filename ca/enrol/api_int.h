@@ -78,6 +78,14 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_steps_seal(struct ca_api *api, const struct ca
 TPMIOT_MUST_USE bool ca_steps_unseal(struct ca_api *api, struct ca_exchange *x,
     const struct tpmiot_buf *session, struct ca_ticket *out);
 
+/*
+ * The device's row, as let in. `tpm` and `ek_cert` (DER; empty: none) are what a trusted EK
+ * certificate said and was; what is empty leaves what was known before.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_steps_record_device(struct ca_api *api, int64_t now,
+    const uint8_t *ek_spki, const struct ca_admission *as, const struct tpmiot_ekcert_info *tpm,
+    struct tpmiot_bytes ek_cert, struct tpmiot_err *err);
+
 /* ---- client.c ---- */
 
 /*

@@ -10,21 +10,10 @@ static enum tpmiot_rc
 record_device(struct ca_api *api, const struct ca_exchange *x, const struct ca_proven *p,
     const struct ca_admission *as, struct tpmiot_err *err)
 {
-	struct ca_device d = { .last_seen = x->now };
-	enum tpmiot_rc rc;
+	const struct ca_ticket *t = &p->ticket;
 
-	memcpy(d.ek_spki, p->ticket.ek_spki, sizeof(d.ek_spki));
-	snprintf(d.id, sizeof(d.id), "%s", as->device_id);
-	snprintf(d.group, sizeof(d.group), "%s", as->group);
-	snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", p->ticket.info.manufacturer);
-	snprintf(d.model, sizeof(d.model), "%s", p->ticket.info.model);
-	snprintf(d.version, sizeof(d.version), "%s", p->ticket.info.version);
-	tpmiot_buf_put(&d.ek_cert, p->ticket.ek_cert, p->ticket.ek_cert_len);
-	rc = tpmiot_buf_done(&d.ek_cert, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_device_enrol(api->store, &d, err);
-	tpmiot_buf_free(&d.ek_cert);
-	return rc;
+	return ca_steps_record_device(api, x->now, t->ek_spki, as, &t->info,
+	    (struct tpmiot_bytes){ t->ek_cert, t->ek_cert_len }, err);
 }
 
 static enum tpmiot_rc

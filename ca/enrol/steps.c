@@ -131,3 +131,25 @@ ca_steps_unseal(struct ca_api *api, struct ca_exchange *x, const struct tpmiot_b
 		    "the session expired %lld seconds ago", (long long)(x->now - out->expires));
 	return true;
 }
+
+enum tpmiot_rc
+ca_steps_record_device(struct ca_api *api, int64_t now, const uint8_t *ek_spki,
+    const struct ca_admission *as, const struct tpmiot_ekcert_info *tpm,
+    struct tpmiot_bytes ek_cert, struct tpmiot_err *err)
+{
+	struct ca_device d = { .last_seen = now };
+	enum tpmiot_rc rc;
+
+	memcpy(d.ek_spki, ek_spki, sizeof(d.ek_spki));
+	snprintf(d.id, sizeof(d.id), "%s", as->device_id);
+	snprintf(d.group, sizeof(d.group), "%s", as->group);
+	snprintf(d.manufacturer, sizeof(d.manufacturer), "%s", tpm->manufacturer);
+	snprintf(d.model, sizeof(d.model), "%s", tpm->model);
+	snprintf(d.version, sizeof(d.version), "%s", tpm->version);
+	tpmiot_buf_put(&d.ek_cert, ek_cert.data, ek_cert.len);
+	rc = tpmiot_buf_done(&d.ek_cert, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_device_enrol(api->store, &d, err);
+	tpmiot_buf_free(&d.ek_cert);
+	return rc;
+}

@@ -2,11 +2,7 @@
 /* The AK of the first step and the device key of the second. */
 #include "attack.h"
 
-#include <openssl/bn.h>
-
 #include <tpmiot/template.h>
-
-#include "../unit/roca_modulus.h"
 
 /* ---- Edits that both can have ------------------------------------------------------------- */
 
@@ -53,29 +49,6 @@ keyed_hash(TPMT_PUBLIC *a)
 	memset(&a->parameters, 0, sizeof(a->parameters));
 	memset(&a->unique, 0, sizeof(a->unique));
 	a->parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
-}
-
-static void
-rsa_1024(TPMT_PUBLIC *a)
-{
-	a->parameters.rsaDetail.keyBits = 1024;
-}
-
-static void
-exponent_3(TPMT_PUBLIC *a)
-{
-	a->parameters.rsaDetail.exponent = 3;
-}
-
-static void
-modulus_roca(TPMT_PUBLIC *a)
-{
-	BIGNUM *n = NULL;
-
-	assert_true(BN_hex2bn(&n, ROCA_MODULUS) > 0);
-	a->unique.rsa.size = 256;
-	assert_int_equal(BN_bn2binpad(n, a->unique.rsa.buffer, 256), 256);
-	BN_free(n);
 }
 
 static void
@@ -154,9 +127,9 @@ static const struct attack aks[] = {
 	AK("a point off its curve", .edit = off_curve),
 	AK("P-192", .edit = curve_p192),
 	AK("an HMAC key", .edit = keyed_hash),
-	{ "RSA of 1024 bits", claim_rsa_ak, REFUSED_AK, .edit = rsa_1024 },
-	{ "RSA with exponent 3", claim_rsa_ak, REFUSED_AK, .edit = exponent_3 },
-	{ "RSA with a ROCA modulus", claim_rsa_ak, REFUSED_AK, .edit = modulus_roca },
+	{ "RSA of 1024 bits", claim_rsa_ak, REFUSED_AK, .edit = attack_rsa_1024 },
+	{ "RSA with exponent 3", claim_rsa_ak, REFUSED_AK, .edit = attack_exponent_3 },
+	{ "RSA with a ROCA modulus", claim_rsa_ak, REFUSED_AK, .edit = attack_modulus_roca },
 	{ "the EK", other_ak, REFUSED_AK, .text = "ek" },
 	{ "a key that signs anything", other_ak, REFUSED_AK, .text = "key" },
 	{ "another device's", other_ak, 409, "ak-bound", .text = "victim" },
@@ -218,9 +191,9 @@ static const struct attack keys[] = {
 	KEY("a point off its curve", .edit = off_curve),
 	KEY("P-192", .edit = curve_p192),
 	KEY("an HMAC key", .edit = keyed_hash),
-	{ "RSA of 1024 bits", claim_rsa_key, REFUSED_KEY, .edit = rsa_1024 },
-	{ "RSA with exponent 3", claim_rsa_key, REFUSED_KEY, .edit = exponent_3 },
-	{ "RSA with a ROCA modulus", claim_rsa_key, REFUSED_KEY, .edit = modulus_roca },
+	{ "RSA of 1024 bits", claim_rsa_key, REFUSED_KEY, .edit = attack_rsa_1024 },
+	{ "RSA with exponent 3", claim_rsa_key, REFUSED_KEY, .edit = attack_exponent_3 },
+	{ "RSA with a ROCA modulus", claim_rsa_key, REFUSED_KEY, .edit = attack_modulus_roca },
 	{ "the AK itself", other_key, REFUSED_KEY, .text = "ak" },
 	{ "the EK", other_key, REFUSED_KEY, .text = "ek" },
 	{ "another device's", other_key, 409, "key-already-certified", .second = true,

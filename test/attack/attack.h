@@ -107,11 +107,12 @@ void attack_hook_accepts(struct attack_env *env);
 
 /* ---- for the tables ---- */
 
-/* A device's public area, in the form that the wire has. */
-json_t *attack_public(const struct softkey *key);
-json_t *attack_cert(const X509 *cert);
 /* The same key under another public area: its attributes flipped, then edited. */
 struct softkey attack_claim(const struct softkey *key, const struct attack *row);
+/* RSA public areas that are too weak. */
+void attack_rsa_1024(TPMT_PUBLIC *a);
+void attack_exponent_3(TPMT_PUBLIC *a);
+void attack_modulus_roca(TPMT_PUBLIC *a);
 /* Takes the binary member at `path`, changes it, puts it back. */
 void attack_edit(json_t *body, const char *path, void (*change)(struct tpmiot_buf *buf));
 /* Runs the operator's command; *out is what it printed. */

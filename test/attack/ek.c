@@ -4,8 +4,6 @@
 
 #include <openssl/bn.h>
 
-#include "../unit/roca_modulus.h"
-
 /* The device's request with another EK's area and a certificate for its key, if it is one. */
 static json_t *
 attest_as(struct attack_env *env, const struct kit_device *as, const struct softkey *ek)
@@ -177,18 +175,6 @@ curve_bn(TPMT_PUBLIC *a)
 }
 
 static void
-rsa_1024(TPMT_PUBLIC *a)
-{
-	a->parameters.rsaDetail.keyBits = 1024;
-}
-
-static void
-exponent_3(TPMT_PUBLIC *a)
-{
-	a->parameters.rsaDetail.exponent = 3;
-}
-
-static void
 exponent_even(TPMT_PUBLIC *a)
 {
 	a->parameters.rsaDetail.exponent = 65536;
@@ -198,16 +184,6 @@ static void
 exponent_1(TPMT_PUBLIC *a)
 {
 	a->parameters.rsaDetail.exponent = 1;
-}
-
-static void
-modulus_roca(TPMT_PUBLIC *a)
-{
-	BIGNUM *n = NULL;
-
-	assert_true(BN_hex2bn(&n, ROCA_MODULUS) > 0);
-	assert_int_equal(BN_bn2binpad(n, a->unique.rsa.buffer, 256), 256);
-	BN_free(n);
 }
 
 static void
@@ -277,11 +253,11 @@ static const struct attack templates[] = {
 };
 
 static const struct attack strength[] = {
-	{ "RSA of 1024 bits", make_rsa, REFUSED, .edit = rsa_1024 },
-	RSA("exponent 3", .edit = exponent_3),
+	{ "RSA of 1024 bits", make_rsa, REFUSED, .edit = attack_rsa_1024 },
+	RSA("exponent 3", .edit = attack_exponent_3),
 	RSA("exponent 65536", .edit = exponent_even),
 	RSA("exponent 1", .edit = exponent_1),
-	RSA("a ROCA modulus", .edit = modulus_roca),
+	RSA("a ROCA modulus", .edit = attack_modulus_roca),
 	RSA("an even modulus", .edit = modulus_even),
 	RSA("a modulus of half the size", .edit = modulus_short),
 	RSA("no modulus", .edit = modulus_none),

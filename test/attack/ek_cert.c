@@ -10,7 +10,7 @@ attest_with(struct attack_env *env, X509 *cert, json_t *chain)
 {
 	json_t *body = kit_attest(&env->dev);
 
-	kit_set(body, "ek.certificate", attack_cert(cert));
+	kit_set(body, "ek.certificate", kit_cert(cert));
 	if (chain != NULL)
 		kit_set(body, "ek.chain", chain);
 	X509_free(cert);
@@ -56,7 +56,7 @@ by_link(struct attack_env *env, const struct attack *row, const json_t *challeng
 	spec.issuer_key = kit_root_key;
 	link = certkit_issue(&spec);
 	cert = issue_for(env, &sound, link, key);
-	body = attest_with(env, cert, json_pack("[o]", attack_cert(link)));
+	body = attest_with(env, cert, json_pack("[o]", kit_cert(link)));
 	X509_free(link);
 	EVP_PKEY_free(key);
 	return body;
@@ -78,11 +78,11 @@ by_whom(struct attack_env *env, const struct attack *row, const json_t *challeng
 	if (row->text[0] == 'd')
 		return attest_with(env,
 		    issue_for(env, &sound, env->victim.ek_cert, env->victim.ek.pkey),
-		    json_pack("[o, o]", attack_cert(env->victim.ek_cert), attack_cert(kit_link)));
+		    json_pack("[o, o]", kit_cert(env->victim.ek_cert), kit_cert(kit_link)));
 	fake.key = EVP_EC_gen("P-256");
 	root = certkit_issue(&fake);
 	body = attest_with(
-	    env, issue_for(env, &sound, root, fake.key), json_pack("[o]", attack_cert(root)));
+	    env, issue_for(env, &sound, root, fake.key), json_pack("[o]", kit_cert(root)));
 	X509_free(root);
 	EVP_PKEY_free(fake.key);
 	return body;
@@ -108,7 +108,7 @@ looping(struct attack_env *env, const struct attack *row, const json_t *challeng
 	a.issuer_key = b_key;
 	a_by_b = certkit_issue(&a);
 	body = attest_with(env, issue_for(env, &sound, b_by_a, b_key),
-	    json_pack("[o, o]", attack_cert(a_by_b), attack_cert(b_by_a)));
+	    json_pack("[o, o]", kit_cert(a_by_b), kit_cert(b_by_a)));
 	X509_free(a_self);
 	X509_free(b_by_a);
 	X509_free(a_by_b);
@@ -167,7 +167,7 @@ too_deep(struct attack_env *env, const struct attack *row, const json_t *challen
 	low.issuer_key = top.key;
 	low_cert = certkit_issue(&low);
 	body = attest_with(env, issue_for(env, &sound, low_cert, low.key),
-	    json_pack("[o, o]", attack_cert(top_cert), attack_cert(low_cert)));
+	    json_pack("[o, o]", kit_cert(top_cert), kit_cert(low_cert)));
 	X509_free(top_cert);
 	X509_free(low_cert);
 	EVP_PKEY_free(top.key);

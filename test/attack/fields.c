@@ -185,7 +185,7 @@ whole(struct attack_env *env, enum attack_server server, const struct kit_device
 		fail_msg("no first step");
 	body = kit_issue(dev, first.doc);
 	kit_measure(&values, "sha256:0,7");
-	kit_set(body, "parent", attack_public(&dev->srk));
+	kit_set(body, "parent", kit_public(&dev->srk));
 	kit_set(body, "quote", kit_quote(&dev->ak, first.doc, &values, NULL));
 	wire_answer_free(&first);
 	return body;

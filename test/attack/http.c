@@ -169,7 +169,7 @@ void
 attack_renewals(struct attack_env *env)
 {
 	X509 *forged = forge_certificate(env);
-	json_t *other_ak = json_pack("{s:{s:o}}", "ak", "public", attack_public(&env->dev.ak));
+	json_t *other_ak = json_pack("{s:{s:o}}", "ak", "public", kit_public(&env->dev.ak));
 
 	renew(env, "without a certificate", 403, "client-certificate-required", json_object(), NULL,
 	    NULL, AT_OPEN);

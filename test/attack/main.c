@@ -11,7 +11,10 @@
 #include <signal.h>
 #include <time.h>
 
+#include <openssl/bn.h>
 #include <openssl/pem.h>
+
+#include "../unit/roca_modulus.h"
 
 static unsigned tests, failures;
 static const char *doing; /* NULL: all is done */
@@ -197,28 +200,27 @@ run_tables(struct attack_env *env, const struct attack_table *tables)
 
 /* ---- What the rows use --------------------------------------------------------------------- */
 
-json_t *
-attack_public(const struct softkey *key)
+void
+attack_rsa_1024(TPMT_PUBLIC *a)
 {
-	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
-	json_t *v;
-
-	tpmiot_public_put(&key->pub, &buf);
-	v = kit_b64(buf.data, buf.len);
-	tpmiot_buf_free(&buf);
-	return v;
+	a->parameters.rsaDetail.keyBits = 1024;
 }
 
-json_t *
-attack_cert(const X509 *cert)
+void
+attack_exponent_3(TPMT_PUBLIC *a)
 {
-	struct tpmiot_buf der = TPMIOT_BUF_INIT;
-	json_t *v;
+	a->parameters.rsaDetail.exponent = 3;
+}
 
-	certkit_put(cert, &der);
-	v = kit_b64(der.data, der.len);
-	tpmiot_buf_free(&der);
-	return v;
+void
+attack_modulus_roca(TPMT_PUBLIC *a)
+{
+	BIGNUM *n = NULL;
+
+	assert_true(BN_hex2bn(&n, ROCA_MODULUS) > 0);
+	a->unique.rsa.size = 256;
+	assert_int_equal(BN_bn2binpad(n, a->unique.rsa.buffer, 256), 256);
+	BN_free(n);
 }
 
 struct softkey

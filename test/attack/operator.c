@@ -26,8 +26,8 @@ of_plant(struct attack_env *env, const struct attack *row, const json_t *challen
 	spec.issuer_key = kit_link_key;
 	spec.extensions = CERTKIT_EK_ECC;
 	cert = certkit_issue(&spec);
-	kit_set(body, "ek.certificate", attack_cert(cert));
-	kit_set(body, "ek.chain", json_pack("[o]", attack_cert(plant)));
+	kit_set(body, "ek.certificate", kit_cert(cert));
+	kit_set(body, "ek.chain", json_pack("[o]", kit_cert(plant)));
 	X509_free(plant);
 	X509_free(cert);
 	return body;

@@ -18,7 +18,7 @@ shown(struct attack_env *env, const struct attack *row, const json_t *challenge)
 	                                                                      : &env->dev.key;
 	json_t *body = kit_issue(&env->dev, challenge);
 
-	kit_set(body, "parent", attack_public(parent));
+	kit_set(body, "parent", kit_public(parent));
 	return body;
 }
 
@@ -31,7 +31,7 @@ under(struct attack_env *env, const json_t *challenge, struct softkey parent)
 
 	dev.srk = parent;
 	body = kit_issue(&dev, challenge);
-	kit_set(body, "parent", attack_public(&parent));
+	kit_set(body, "parent", kit_public(&parent));
 	return body;
 }
 
@@ -75,7 +75,7 @@ forged(struct attack_env *env, const struct attack *row, const json_t *challenge
 	softkey_sign_own(&env->dev.ak, content.data, content.len, &sig);
 	kit_set(body, "key.attest", kit_b64(attest.data, attest.len));
 	kit_set(body, "key.signature", kit_b64(sig.data, sig.len));
-	kit_set(body, "parent", attack_public(&env->dev.srk));
+	kit_set(body, "parent", kit_public(&env->dev.srk));
 	tpmiot_buf_free(&nonce);
 	tpmiot_buf_free(&content);
 	tpmiot_buf_free(&attest);
@@ -178,7 +178,7 @@ second(struct attack_env *env, const struct kit_device *dev, bool with_parent,
 		fail_msg("the CA does not ask for the parent");
 	body = kit_issue(dev, first.doc);
 	if (with_parent)
-		kit_set(body, "parent", attack_public(&dev->srk));
+		kit_set(body, "parent", kit_public(&dev->srk));
 	if (!attack_send(env, AT_OPEN, "/v1/certificates", body, answer))
 		answer->status = 0;
 	wire_answer_free(&first);

@@ -302,8 +302,8 @@ kit_public(const struct softkey *key)
 	return v;
 }
 
-static json_t *
-cert_b64(const X509 *cert)
+json_t *
+kit_cert(const X509 *cert)
 {
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	json_t *v;
@@ -320,8 +320,8 @@ kit_attest(const struct kit_device *dev)
 	json_t *body = json_pack("{s:{s:o}, s:{s:o}}", "ek", "public", kit_public(&dev->ek), "ak",
 	    "public", kit_public(&dev->ak));
 
-	kit_set(body, "ek.certificate", cert_b64(dev->ek_cert));
-	kit_set(body, "ek.chain", json_pack("[o]", cert_b64(kit_link)));
+	kit_set(body, "ek.certificate", kit_cert(dev->ek_cert));
+	kit_set(body, "ek.chain", json_pack("[o]", kit_cert(kit_link)));
 	return body;
 }
 
@@ -467,6 +467,18 @@ kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token, stru
 	kit_post(kit, "/v1/certificates", body, out);
 	expect_ok(out);
 	kit_answer_free(&first);
+}
+
+X509 *
+kit_enrolled(struct kit *kit, const struct kit_device *dev)
+{
+	struct kit_answer answer;
+	X509 *cert;
+
+	kit_enrol(kit, dev, NULL, &answer, NULL);
+	cert = kit_leaf(&answer, "certificate");
+	kit_answer_free(&answer);
+	return cert;
 }
 
 /* ---- The store, from behind -------------------------------------------------------------- */

@@ -88,12 +88,16 @@ json_t *kit_quote(const struct softkey *ak, const json_t *challenge,
 void kit_set(json_t *body, const char *path, json_t *value);
 json_t *kit_b64(const void *data, size_t len);
 json_t *kit_public(const struct softkey *key);
+json_t *kit_cert(const X509 *cert);
 void kit_unb64(const json_t *value, struct tpmiot_buf *out);
 
 /* Both steps; fails the test unless they succeed. The second answer, and its request if asked for.
  */
 void kit_enrol(struct kit *kit, const struct kit_device *dev, const char *token,
     struct kit_answer *out, json_t **request);
+
+/* The same; the device's certificate, which the caller owns. */
+X509 *kit_enrolled(struct kit *kit, const struct kit_device *dev);
 
 /* All that the store holds but the audit log, as text. */
 void kit_snapshot(const struct kit *kit, struct tpmiot_buf *out);

@@ -52,18 +52,6 @@ count(struct kit *kit, int64_t number)
 	return n > 0 ? n : 0;
 }
 
-static X509 *
-enrol(struct kit *kit, const struct kit_device *dev)
-{
-	struct kit_answer answer;
-	X509 *cert;
-
-	kit_enrol(kit, dev, NULL, &answer, NULL);
-	cert = kit_leaf(&answer, "certificate");
-	kit_answer_free(&answer);
-	return cert;
-}
-
 static enum tpmiot_rc
 revoke_cert(struct kit *kit, const X509 *cert, const char *reason, struct tpmiot_err *err)
 {
@@ -125,7 +113,7 @@ static void
 test_crl_revoked(void **state)
 {
 	struct kit *kit = *state;
-	X509 *a = enrol(kit, &kit_a), *b = enrol(kit, &kit_b);
+	X509 *a = kit_enrolled(kit, &kit_a), *b = kit_enrolled(kit, &kit_b);
 	X509_REVOKED *entry = NULL;
 	ASN1_ENUMERATED *reason;
 	struct tpmiot_err err = { 0 };
@@ -156,7 +144,7 @@ static void
 test_revoke_twice_and_unknown(void **state)
 {
 	struct kit *kit = *state;
-	X509 *a = enrol(kit, &kit_a);
+	X509 *a = kit_enrolled(kit, &kit_a);
 	struct tpmiot_err err = { 0 };
 
 	assert_ok(revoke_cert(kit, a, "superseded", &err));
@@ -204,7 +192,7 @@ test_crl_expired_certificate_leaves(void **state)
 	X509 *a;
 
 	kit->config.validity = 86400;
-	a = enrol(kit, &kit_a);
+	a = kit_enrolled(kit, &kit_a);
 	assert_ok(revoke_cert(kit, a, "superseded", &err));
 	assert_int_equal(count(kit, 1), 1);
 	kit_now += 4 * 86400;
@@ -242,12 +230,12 @@ test_issue_names_crl(void **state)
 	char url[] = "http://ca.example/a,b.crl", *none = kit->config.crl_url;
 	CRL_DIST_POINTS *points;
 	GENERAL_NAME *name;
-	X509 *cert = enrol(kit, &kit_b);
+	X509 *cert = kit_enrolled(kit, &kit_b);
 
 	assert_int_equal(X509_get_ext_by_NID(cert, NID_crl_distribution_points, -1), -1);
 	X509_free(cert);
 	kit->config.crl_url = url;
-	cert = enrol(kit, &kit_a);
+	cert = kit_enrolled(kit, &kit_a);
 	kit->config.crl_url = none;
 	points = X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL, NULL);
 	assert_int_equal(sk_DIST_POINT_num(points), 1);
@@ -264,7 +252,8 @@ static void
 test_revoke_device(void **state)
 {
 	struct kit *kit = *state;
-	X509 *a = enrol(kit, &kit_a), *again = enrol(kit, &kit_a), *b = enrol(kit, &kit_b);
+	X509 *a = kit_enrolled(kit, &kit_a), *again = kit_enrolled(kit, &kit_a),
+	     *b = kit_enrolled(kit, &kit_b);
 	struct tpmiot_err err = { 0 };
 	int64_t n = 0;
 
@@ -332,7 +321,7 @@ static void
 test_store_of_version_1(void **state)
 {
 	struct kit *kit = *state;
-	X509 *a = enrol(kit, &kit_a);
+	X509 *a = kit_enrolled(kit, &kit_a);
 	struct tpmiot_err err = { 0 };
 
 	ca_api_free(&kit->api);

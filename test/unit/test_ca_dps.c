@@ -75,22 +75,10 @@ teardown(void **state)
 /* ---- A device ------------------------------------------------------------------------- */
 
 static json_t *
-public_of(const struct softkey *key)
-{
-	struct tpmiot_buf tpm2b = TPMIOT_BUF_INIT;
-	json_t *v;
-
-	tpmiot_public_put(&key->pub, &tpm2b);
-	v = kit_b64(tpm2b.data, tpm2b.len);
-	tpmiot_buf_free(&tpm2b);
-	return v;
-}
-
-static json_t *
 request(const struct softkey *ek, const struct softkey *storage)
 {
-	return json_pack("{s:{s:o, s:o}}", "tpm", "endorsementKey", public_of(ek), "storageRootKey",
-	    public_of(storage));
+	return json_pack("{s:{s:o, s:o}}", "tpm", "endorsementKey", kit_public(ek),
+	    "storageRootKey", kit_public(storage));
 }
 
 static void

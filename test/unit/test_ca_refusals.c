@@ -162,23 +162,11 @@ without_chain(const struct ask *a)
 }
 
 static json_t *
-public_of(const struct softkey *key)
-{
-	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
-	json_t *v;
-
-	tpmiot_public_put(&key->pub, &buf);
-	v = kit_b64(buf.data, buf.len);
-	tpmiot_buf_free(&buf);
-	return v;
-}
-
-static json_t *
 with_public(const struct ask *a)
 {
 	json_t *body = kit_attest(&kit_a);
 
-	kit_set(body, a->row->path, public_of(a->row->key));
+	kit_set(body, a->row->path, kit_public(a->row->key));
 	return body;
 }
 

@@ -5,25 +5,13 @@
 /* A is enrolled, and so is B; these are their certificates. */
 static X509 *cert_a, *cert_b;
 
-static X509 *
-enrol(struct kit *kit, const struct kit_device *dev)
-{
-	struct kit_answer answer;
-	X509 *cert;
-
-	kit_enrol(kit, dev, NULL, &answer, NULL);
-	cert = kit_leaf(&answer, "certificate");
-	kit_answer_free(&answer);
-	return cert;
-}
-
 static int
 setup(void **state)
 {
 	if (kit_setup(state) != 0)
 		return -1;
-	cert_a = enrol(*state, &kit_a);
-	cert_b = enrol(*state, &kit_b);
+	cert_a = kit_enrolled(*state, &kit_a);
+	cert_b = kit_enrolled(*state, &kit_b);
 	kit_now += 86400;
 	return 0;
 }
@@ -37,21 +25,9 @@ teardown(void **state)
 }
 
 static json_t *
-public_of(const struct softkey *key)
-{
-	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
-	json_t *v;
-
-	tpmiot_public_put(&key->pub, &buf);
-	v = kit_b64(buf.data, buf.len);
-	tpmiot_buf_free(&buf);
-	return v;
-}
-
-static json_t *
 naming(const struct softkey *ak)
 {
-	return json_pack("{s:{s:o}}", "ak", "public", public_of(ak));
+	return json_pack("{s:{s:o}}", "ak", "public", kit_public(ak));
 }
 
 static void
@@ -160,7 +136,7 @@ test_renew_repeated(void **state)
 	tpmiot_buf_free(&after);
 }
 
-/* Whether it may enrol was decided when it did: blocking is how to end it. */
+/* Whether it may kit_enrolled was decided when it did: blocking is how to end it. */
 static void
 test_renew_asks_no_enrolment_policy(void **state)
 {
@@ -184,7 +160,7 @@ test_renew_by_earlier_ak(void **state)
 	struct kit_answer first, answer;
 
 	softkey_make(&fresh.ak, &kit_a.ak.pub.area);
-	X509_free(enrol(kit, &fresh));
+	X509_free(kit_enrolled(kit, &fresh));
 	kit_post_as(kit, cert_a, "/v1/renewals", naming(&kit_a.ak), &first);
 	expect_ok(&first);
 	kit_post_as(kit, cert_a, "/v1/certificates", kit_issue(&kit_a, first.doc), &answer);
@@ -192,7 +168,7 @@ test_renew_by_earlier_ak(void **state)
 	kit_answer_free(&first);
 	kit_answer_free(&answer);
 	kit_now++;
-	X509_free(enrol(kit, &fresh));
+	X509_free(kit_enrolled(kit, &fresh));
 	begin(kit, &first);
 	kit_post_as(kit, cert_a, "/v1/certificates", kit_issue(&kit_a, first.doc), &answer);
 	assert_string_equal(answer.type, "certify-invalid");

@@ -227,16 +227,6 @@ test_parse_refusal(void **state)
 /* ---- Kept ---------------------------------------------------------------------------------- */
 
 static void
-put_file(const char *file, const char *content)
-{
-	FILE *out = fopen(file, "w");
-
-	assert_non_null(out);
-	assert_true(fputs(content, out) >= 0);
-	assert_int_equal(fclose(out), 0);
-}
-
-static void
 test_record(void **state)
 {
 	static const char *const bad[] = { "", "{", "[]", "{}",

@@ -48,16 +48,6 @@ teardown(void **state)
 }
 
 static void
-put_file(const char *file, const char *content)
-{
-	FILE *out = fopen(file, "w");
-
-	assert_non_null(out);
-	assert_true(fputs(content, out) >= 0);
-	assert_int_equal(fclose(out), 0);
-}
-
-static void
 test_open_makes_and_sweeps(void **state)
 {
 	struct fixture *f = *state;

@@ -56,6 +56,16 @@ read_vector(const char *name, struct tpmiot_buf *out)
 	assert_int_not_equal(out->len, 0);
 }
 
+static inline void
+put_file(const char *file, const char *content)
+{
+	FILE *out = fopen(file, "w");
+
+	assert_non_null(out);
+	assert_true(fputs(content, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+}
+
 /*
  * An exact copy on the heap, so that the sanitizers see a parser that reads one
  * byte too far. Free it with free().
