@@ -90,8 +90,8 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_steps_record_device(struct ca_api *api, int64_
 
 /*
  * The certificate that the client showed in the TLS handshake: one that this CA recorded,
- * to the byte, in its validity, not revoked, and its device not blocked. *out as from
- * ca_cert_find().
+ * to the byte, in its validity, not revoked, nor its key with another one, and its device not
+ * blocked. *out as from ca_cert_find().
  */
 TPMIOT_MUST_USE bool ca_client(struct ca_api *api, struct ca_exchange *x, struct ca_cert *out);
 

@@ -64,10 +64,17 @@ check(struct ca_api *api, struct ca_exchange *x, const struct ca_cert *cert)
 {
 	struct ca_device device = { 0 };
 	struct tpmiot_err err = { 0 };
+	bool key_revoked;
 
 	if (cert->state != CA_CERT_GOOD)
 		return ca_refuse(&x->problem, CA_PROBLEM_CERTIFICATE_REVOKED,
 		    "the client certificate was revoked");
+	if (ca_cert_key_revoked(api->store, cert->key_spki, &key_revoked, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
+	if (key_revoked)
+		return ca_refuse(&x->problem, CA_PROBLEM_KEY_REVOKED,
+		    "another certificate of the client certificate's key was revoked, so that "
+		    "nobody may rely on the key");
 	if (x->now < cert->not_before)
 		return invalid(x, "is not valid yet");
 	if (x->now >= cert->not_after)

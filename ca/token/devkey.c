@@ -10,17 +10,21 @@
 /* ---- From the store ------------------------------------------------------------------ */
 
 static enum tpmiot_rc
-from_cert(const struct ca_cert *cert, struct ca_devkey *out, struct tpmiot_err *err)
+from_cert(struct ca_store *store, const struct ca_cert *cert, struct ca_devkey *out,
+    struct tpmiot_err *err)
 {
 	const unsigned char *at = cert->der.data;
+	enum tpmiot_rc rc = ca_cert_key_revoked(store, cert->key_spki, &out->revoked, err);
 	X509 *x509 = d2i_X509(NULL, &at, (long)cert->der.len);
 	EVP_PKEY *key = x509 != NULL ? X509_get_pubkey(x509) : NULL;
 
 	X509_free(x509);
+	out->key = key;
+	if (rc != TPMIOT_OK)
+		return rc;
 	if (key == NULL)
 		return tpmiot_err_crypto(err, "a certificate in the store cannot be read");
-	out->key = key;
-	out->revoked = cert->state != CA_CERT_GOOD;
+	out->revoked = out->revoked || cert->state != CA_CERT_GOOD;
 	out->not_before = cert->not_before;
 	out->not_after = cert->not_after;
 	memcpy(out->device_id, cert->device_id, sizeof(out->device_id));
@@ -57,7 +61,10 @@ add_device(struct ca_store *store, struct ca_devkey *key, struct tpmiot_err *err
 	return rc;
 }
 
-/* A key that has a certificate is judged by that, registered or not: revoking it has to help. */
+/*
+ * A key that has a certificate is judged by that, registered or not: revoking it has to help. One
+ * that was revoked for a reason that may be the key's stays in the way of later ones.
+ */
 enum tpmiot_rc
 ca_devkey_find(struct ca_store *store, const uint8_t spki[CA_SHA256_LEN], struct ca_devkey *out,
     struct tpmiot_err *err)
@@ -69,7 +76,7 @@ ca_devkey_find(struct ca_store *store, const uint8_t spki[CA_SHA256_LEN], struct
 
 	memcpy(key.spki, spki, CA_SHA256_LEN);
 	if (rc == TPMIOT_OK) {
-		rc = from_cert(&cert, &key, err);
+		rc = from_cert(store, &cert, &key, err);
 	} else if (rc == TPMIOT_E_NOT_FOUND) {
 		rc = ca_device_key_find(store, spki, &row, err);
 		if (rc == TPMIOT_OK)
@@ -164,7 +171,7 @@ ca_devkey_usable(const struct ca_devkey *key, int64_t now, bool bare_keys, struc
 		    "it was signed with a key that is registered only, and bare_keys = no");
 	if (key->revoked)
 		return tpmiot_err_set(
-		    err, TPMIOT_E_POLICY, "the certificate of the key that signed it is revoked");
+		    err, TPMIOT_E_POLICY, "a certificate of the key that signed it is revoked");
 	if (key->not_after != 0 && key->not_after <= now)
 		return tpmiot_err_set(err, TPMIOT_E_POLICY,
 		    "%s of the key that signed it has ended",

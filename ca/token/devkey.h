@@ -19,8 +19,8 @@ struct ca_devkey {
 	enum ca_device_state state; /* of the device */
 	bool released;              /* its id is another device's now, or free */
 	EVP_PKEY *key;
-	bool bare; /* registered: no TPM was proved for it */
-	bool revoked;
+	bool bare;          /* registered: no TPM was proved for it */
+	bool revoked;       /* its last certificate, or an earlier one together with the key */
 	int64_t not_before; /* as the certificate says, the last one for this key */
 	int64_t not_after;  /* 0: no end */
 };
@@ -38,7 +38,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_list(struct ca_store *store, const char
 
 /*
  * Whether what it signed counts at `now`: TPMIOT_E_POLICY for a blocked or released device, a
- * revoked or ended certificate, a registered key where bare_keys says no.
+ * revoked or ended certificate or key, a registered key where bare_keys says no.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_devkey_usable(
     const struct ca_devkey *key, int64_t now, bool bare_keys, struct tpmiot_err *err);

@@ -178,7 +178,10 @@ verify_file "$T/pump.jwt" --json >"$T/json" 2>/dev/null
 check_is 'json' "$(python3 -c 'import json,sys; j=json.load(open(sys.argv[1])); print(j["accepted"], "blocked" in j["reason"])' "$T/json")" 'False True'
 check 'unblocked' ca device unblock pump-1
 accepted 'it counts again' "$T/pump.jwt"
-check 'its certificate is revoked' ca cert revoke "$(openssl x509 -in "$TPMIOT_STATE_DIR/device.crt" -noout -serial | cut -d= -f2)"
+first=$(openssl x509 -in "$TPMIOT_STATE_DIR/device.crt" -noout -serial | cut -d= -f2)
+check 'it renews, with the same key' "$ENROLL" renew --before=4000d
+accepted 'and counts' "$T/pump.jwt"
+check 'the certificate before is revoked, and the key with it' ca cert revoke "$first" --reason=keyCompromise
 refused 'revoked' 'and what its key signs' "$T/pump.jwt"
 accepted 'not what the other key signs' "$T/RS256.jwt"
 check_is 'the audit log has what the operator did' \

@@ -2,6 +2,8 @@
 /* Renewal over mTLS: with the certificate that the device has, for the same key or a new one. */
 #include "enrolkit.h"
 
+#include "ca/token/devkey.h"
+
 /* A is enrolled, and so is B; these are their certificates. */
 static X509 *cert_a, *cert_b;
 
@@ -227,6 +229,16 @@ revoke_all(struct kit *kit)
 	kit_sql(kit, "UPDATE certificates SET state = 1, revoked_at = 1");
 }
 
+/* A has another certificate for its key since, and loses faith in the key with the first. */
+static void
+compromise_earlier(struct kit *kit)
+{
+	X509_free(cert_a);
+	cert_a = enrol(kit, &kit_a);
+	kit_sql(kit, "UPDATE certificates SET state = 1, revoked_at = 1, reason = 1"
+	             " WHERE id = (SELECT min(id) FROM certificates)");
+}
+
 static void
 block(struct kit *kit)
 {
@@ -323,12 +335,33 @@ static const struct refusal first_step[] = {
 	{ "expired", expire, by_a, NULL, "client-certificate-invalid", 403 },
 	{ "not valid yet", too_early, by_a, NULL, "client-certificate-invalid", 403 },
 	{ "revoked", revoke_all, by_a, NULL, "certificate-revoked", 403 },
+	{ "its key revoked", compromise_earlier, by_a, NULL, "key-revoked", 403 },
 	{ "blocked", block, by_a, NULL, "device-blocked", 403 },
 	{ "another device's AK", NULL, by_a, others_ak, "ak-unknown", 403 },
 	{ "an AK nobody enrolled with", NULL, by_a, unknown_ak, "ak-unknown", 403 },
 	{ "the AK with other attributes", NULL, by_a, dressed_up_ak, "ak-unknown", 403 },
 	{ "an AK cut short", NULL, by_a, cut_ak, "ak-unsuitable", 422 },
 };
+
+/* What such a key signs counts no more either; another reason is not the key's. */
+static void
+test_devkey_revoked(void **state)
+{
+	struct kit *kit = *state;
+	struct ca_devkey key = { .key = NULL };
+	uint8_t spki[CA_SHA256_LEN];
+	struct tpmiot_err err;
+
+	assert_ok(tpmiot_public_spki_sha256(NULL, &kit_a.key.pub, spki, &err));
+	compromise_earlier(kit);
+	assert_ok(ca_devkey_find(kit->store, spki, &key, &err));
+	assert_fails(ca_devkey_usable(&key, kit_now, false, &err), TPMIOT_E_POLICY, "revoked");
+	ca_devkey_clear(&key);
+	kit_sql(kit, "UPDATE certificates SET reason = 4 WHERE state = 1");
+	assert_ok(ca_devkey_find(kit->store, spki, &key, &err));
+	assert_ok(ca_devkey_usable(&key, kit_now, false, &err));
+	ca_devkey_clear(&key);
+}
 
 static void
 test_first_step_refusals(void **state)
@@ -502,6 +535,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_second_step_evidence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_enrolment_needs_secret, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ek_revoked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_devkey_revoked, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("ca_renew", tests, kit_group_setup, kit_group_teardown);
