@@ -330,7 +330,7 @@ test_store_of_version_1(void **state)
 	             "pcr_policies; DROP TABLE quotes;"
 	             "ALTER TABLE audit DROP COLUMN pcrs; DROP TRIGGER certificates_revoked;"
 	             "DROP INDEX certificates_revoked; DROP INDEX certificates_end;"
-	             "DROP TABLE device_keys;"
+	             "DROP TABLE device_keys; DROP INDEX tokens_by_device_id;"
 	             "DELETE FROM counters WHERE name = 'revocations';"
 	             "ALTER TABLE certificates DROP COLUMN profile; PRAGMA user_version=1");
 	assert_ok(ca_store_open(kit->path, &kit->store, &err));
