@@ -234,7 +234,7 @@ static void
 compromise_earlier(struct kit *kit)
 {
 	X509_free(cert_a);
-	cert_a = enrol(kit, &kit_a);
+	cert_a = kit_enrolled(kit, &kit_a);
 	kit_sql(kit, "UPDATE certificates SET state = 1, revoked_at = 1, reason = 1"
 	             " WHERE id = (SELECT min(id) FROM certificates)");
 }
