@@ -9,6 +9,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include <openssl/ssl.h>
+
 static const char *
 method_name(struct evhttp_request *req)
 {
@@ -75,9 +77,23 @@ ca_http_describe(
 	out->peer_cert = peer_cert;
 }
 
+/*
+ * libevent has libssl make a record of each piece of its buffer, and the kernel a packet of each
+ * record: a head and then a body. Together they are written, sent and waited for once.
+ */
+static void
+join_pieces(struct evhttp_connection *evcon)
+{
+	struct evbuffer *out = bufferevent_get_output(evhttp_connection_get_bufferevent(evcon));
+
+	if (evbuffer_get_length(out) <= SSL3_RT_MAX_PLAIN_LENGTH)
+		(void)evbuffer_pullup(out, -1); /* if there is no memory, they stay apart */
+}
+
 void
 ca_http_send(struct evhttp_request *req, const struct ca_http_reply *reply, bool last)
 {
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	struct evbuffer *body = evbuffer_new();
 	char seconds[16];
@@ -98,6 +114,8 @@ ca_http_send(struct evhttp_request *req, const struct ca_http_reply *reply, bool
 	if (last)
 		evhttp_add_header(headers, "Connection", "close");
 	evhttp_send_reply(req, reply->status, NULL, body);
+	if (evcon != NULL) /* else the client has gone, and libevent freed the request */
+		join_pieces(evcon);
 out:
 	if (body != NULL)
 		evbuffer_free(body);

@@ -330,6 +330,24 @@ test_request_and_reply(void **state)
 }
 
 /* A reply waits until what it says is durable; if that fails, it says so instead. */
+/* Head and body: SSL_read() gives no more than one record. */
+static void
+test_reply_is_one_record(void **state)
+{
+	static const char post[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\ny";
+	SSL *ssl = client(*state);
+	char reply[4096];
+	int n;
+
+	assert_int_equal(SSL_write(ssl, post, sizeof(post) - 1), sizeof(post) - 1);
+	n = read_some(ssl, reply, sizeof(reply) - 1);
+	assert_true(n > 0);
+	reply[n] = '\0';
+	assert_has(reply, "HTTP/1.1 200 ");
+	assert_has(reply, "\r\n\r\nPOST /a ");
+	hang_up(ssl);
+}
+
 static void
 test_unsettled(void **state)
 {
@@ -774,6 +792,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_request_and_reply, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reply_is_one_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unsettled, setup_unsettled, teardown),
 		cmocka_unit_test_setup_teardown(test_unsettled_and_gone, setup_unsettled, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_connection_is_quick, setup, teardown),
