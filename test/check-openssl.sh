@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# make check-openssl OPENSSL_PREFIX=DIR: builds lib, tpm and provider into ./check-openssl
-# against the OpenSSL that is installed in DIR, runs the unit tests and the provider's scripts
-# with it, and prints what each came to. CONTRIBUTING.md says how to get one.
+# make check-openssl OPENSSL_PREFIX=DIR: builds lib, tpm and provider into ./check-openssl, a
+# folder for each version, against the OpenSSL that is installed in DIR, runs the unit tests
+# and the provider's scripts with it, and prints what each came to. CONTRIBUTING.md says how
+# to get one.
 set -eu
 SRC=$(cd "$(dirname "$0")/.." && pwd)
-DIR=$PWD/check-openssl
 PREFIX=${OPENSSL_PREFIX:?say where OpenSSL is installed: make check-openssl OPENSSL_PREFIX=DIR}
 
 LIB=
@@ -19,6 +19,7 @@ done
 export PATH=$PREFIX/bin:$PATH
 export LD_LIBRARY_PATH=$LIB PKG_CONFIG_PATH=$LIB/pkgconfig
 openssl version
+DIR=$PWD/check-openssl/$(openssl version | cut -d' ' -f2)
 
 # The CA's and the tool's libraries (libevent, libcurl) are linked to the system's OpenSSL.
 mkdir -p "$DIR"
