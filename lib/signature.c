@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
 
 #include <tpmiot/alg.h>
@@ -138,33 +137,86 @@ tpmiot_signature_put(const TPMT_SIGNATURE *sig, struct tpmiot_buf *out, struct t
 	return tpmiot_buf_done(out, err);
 }
 
+/*
+ * DER of two numbers: written here, because it is part of each signature that a device makes,
+ * and i2d_ECDSA_SIG() takes numbers, allocated, and goes through templates.
+ */
+#define DER_INTEGER 0x02
+#define DER_SEQUENCE 0x30
+
+/* Without leading zeros. */
+struct number {
+	const uint8_t *data;
+	size_t len;
+};
+
+static struct number
+number_of(const TPM2B_ECC_PARAMETER *parameter)
+{
+	struct number number = { parameter->buffer, parameter->size };
+
+	while (number.len > 0 && number.data[0] == 0) {
+		number.data++;
+		number.len--;
+	}
+	return number;
+}
+
+/* A first bit set would be a sign; and 0 is one byte. */
+static bool
+wants_a_zero(struct number number)
+{
+	return number.len == 0 || (number.data[0] & 0x80) != 0;
+}
+
+static size_t
+integer_len(struct number number)
+{
+	return number.len + wants_a_zero(number);
+}
+
+/* Up to 65535: more than two of TPM2B_ECC_PARAMETER take. */
+static void
+put_der_header(struct tpmiot_buf *out, uint8_t tag, size_t len)
+{
+	tpmiot_buf_put_u8(out, tag);
+	if (len > 0xff) {
+		tpmiot_buf_put_u8(out, 0x82);
+		tpmiot_buf_put_u16(out, (uint16_t)len);
+		return;
+	}
+	if (len > 0x7f)
+		tpmiot_buf_put_u8(out, 0x81);
+	tpmiot_buf_put_u8(out, (uint8_t)len);
+}
+
+static size_t
+der_header_len(size_t len)
+{
+	return len > 0xff ? 4 : len > 0x7f ? 3 : 2;
+}
+
+static void
+put_integer(struct tpmiot_buf *out, struct number number)
+{
+	put_der_header(out, DER_INTEGER, integer_len(number));
+	if (wants_a_zero(number))
+		tpmiot_buf_put_u8(out, 0);
+	tpmiot_buf_put(out, number.data, number.len);
+}
+
 static enum tpmiot_rc
 put_ecdsa_der(const TPMS_SIGNATURE_ECDSA *ecdsa, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	BIGNUM *r = BN_bin2bn(ecdsa->signatureR.buffer, ecdsa->signatureR.size, NULL);
-	BIGNUM *s = BN_bin2bn(ecdsa->signatureS.buffer, ecdsa->signatureS.size, NULL);
-	ECDSA_SIG *sig = ECDSA_SIG_new();
-	unsigned char *der = NULL;
-	enum tpmiot_rc rc;
-	int len;
+	struct number r = number_of(&ecdsa->signatureR);
+	struct number s = number_of(&ecdsa->signatureS);
+	size_t r_len = integer_len(r), s_len = integer_len(s);
 
-	if (r == NULL || s == NULL || sig == NULL || ECDSA_SIG_set0(sig, r, s) != 1) {
-		BN_free(r);
-		BN_free(s);
-		rc = tpmiot_err_memory(err);
-		goto out;
-	}
-	len = i2d_ECDSA_SIG(sig, &der);
-	if (len <= 0) {
-		rc = tpmiot_err_crypto(err, "ECDSA signature: encoding it");
-		goto out;
-	}
-	tpmiot_buf_put(out, der, (size_t)len);
-	rc = tpmiot_buf_done(out, err);
-out:
-	OPENSSL_free(der);
-	ECDSA_SIG_free(sig);
-	return rc;
+	put_der_header(
+	    out, DER_SEQUENCE, der_header_len(r_len) + r_len + der_header_len(s_len) + s_len);
+	put_integer(out, r);
+	put_integer(out, s);
+	return tpmiot_buf_done(out, err);
 }
 
 enum tpmiot_rc

@@ -271,6 +271,47 @@ test_signature_put_openssl_ecdsa(void **state)
 	unload(&v);
 }
 
+/* As OpenSSL writes it: numbers of every length, with the first bit set and not, and zeros before.
+ */
+static void
+test_signature_put_openssl_ecdsa_as_openssl(void **state)
+{
+	static const uint8_t FIRST[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
+	const size_t max = sizeof(((TPM2B_ECC_PARAMETER *)NULL)->buffer);
+
+	(void)state;
+	for (size_t len = 0; len <= max; len++)
+		for (size_t i = 0; i < sizeof(FIRST); i++) {
+			TPMT_SIGNATURE sig = { .sigAlg = TPM2_ALG_ECDSA,
+				.signature.ecdsa.hash = TPM2_ALG_SHA256 };
+			TPM2B_ECC_PARAMETER *r = &sig.signature.ecdsa.signatureR,
+			                    *s = &sig.signature.ecdsa.signatureS;
+			struct tpmiot_buf der = TPMIOT_BUF_INIT;
+			ECDSA_SIG *theirs = ECDSA_SIG_new();
+			unsigned char *wanted = NULL;
+			struct tpmiot_err err;
+			int wanted_len;
+
+			memset(r->buffer, 0x55, len);
+			if (len > 0)
+				r->buffer[0] = FIRST[i];
+			r->size = (UINT16)len;
+			s->size = (UINT16)(max - len);
+			memset(s->buffer, i == 0 ? 0 : 0xaa, s->size);
+			assert_int_equal(ECDSA_SIG_set0(theirs, BN_bin2bn(r->buffer, r->size, NULL),
+			                     BN_bin2bn(s->buffer, s->size, NULL)),
+			    1);
+			wanted_len = i2d_ECDSA_SIG(theirs, &wanted);
+			assert_true(wanted_len > 0);
+			assert_ok(tpmiot_signature_put_openssl(&sig, &der, &err), &err);
+			assert_int_equal(der.len, wanted_len);
+			assert_memory_equal(der.data, wanted, der.len);
+			tpmiot_buf_free(&der);
+			OPENSSL_free(wanted);
+			ECDSA_SIG_free(theirs);
+		}
+}
+
 static void
 test_signature_put_openssl_rsa(void **state)
 {
@@ -382,6 +423,7 @@ main(void)
 		cmocka_unit_test(test_signature_sizes_out_of_bounds),
 		cmocka_unit_test(test_signature_put_is_what_was_parsed),
 		cmocka_unit_test(test_signature_put_openssl_ecdsa),
+		cmocka_unit_test(test_signature_put_openssl_ecdsa_as_openssl),
 		cmocka_unit_test(test_signature_put_openssl_rsa),
 		cmocka_unit_test(test_signature_parse_truncated_and_trailing),
 		cmocka_unit_test(test_signature_parse_refused),
