@@ -73,6 +73,26 @@ accept_response(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmi
 	return rc;
 }
 
+static void
+get_ahead(const struct tpm_call *call)
+{
+	for (size_t i = 0; i < call->n_auth; i++)
+		if (call->auth[i]->session != NULL)
+			tpm_session_get_ahead(call->auth[i]->session);
+}
+
+/* Tss2_Sys_Execute() with something to do meanwhile. */
+static TSS2_RC
+execute(struct tpmiot_tpm *tpm, const struct tpm_call *call)
+{
+	TSS2_RC tss = Tss2_Sys_ExecuteAsync(tpm->sys);
+
+	if (tss != TSS2_RC_SUCCESS)
+		return tss;
+	get_ahead(call);
+	return Tss2_Sys_ExecuteFinish(tpm->sys, TSS2_TCTI_TIMEOUT_BLOCK);
+}
+
 enum tpmiot_rc
 tpm_exec(
     struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared, struct tpmiot_err *err)
@@ -84,7 +104,7 @@ tpm_exec(
 		rc = authorise(tpm, call, err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	tss = Tss2_Sys_Execute(tpm->sys);
+	tss = execute(tpm, call);
 	rc = tpm_rc(call->what, tss, err);
 	/* After a broken or unreadable response nobody knows what comes next on this connection. */
 	if (rc != TPMIOT_OK && (tss & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER &&

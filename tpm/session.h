@@ -18,6 +18,7 @@ struct tpmiot_session {
 	TPM2B_DIGEST key; /* sessionKey */
 	TPM2B_NONCE nonce_tpm;
 	TPM2B_NONCE nonce_caller;
+	TPM2B_NONCE ahead; /* the caller's next one, if it has been drawn already; else empty */
 	bool last;
 	bool auth_value; /* the HMAC's key includes the entity's authorisation value */
 	/* Kept from command to command (sessionauth.c); NULL until needed: */
@@ -45,6 +46,12 @@ tpm_session_authenticates(const struct tpmiot_session *session)
 /* The caller's next nonce. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_session_nonce(
     struct tpmiot_session *session, struct tpmiot_err *err);
+
+/*
+ * Does for the session's next command what needs no response: for the time in which the TPM
+ * works. What fails here is tried again, and told of, by that command.
+ */
+void tpm_session_get_ahead(struct tpmiot_session *session);
 
 /*
  * As tpmiot_session_start(), with a hash of its own (a policy session has the

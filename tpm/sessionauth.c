@@ -13,14 +13,32 @@
 
 #define AES_BLOCK 16
 
+static enum tpmiot_rc
+draw_nonce(struct tpmiot_session *session, TPM2B_NONCE *out, struct tpmiot_err *err)
+{
+	size_t len = tpmiot_alg_md_size(session->hash);
+
+	if (RAND_bytes_ex(session->tpm->libctx, out->buffer, len, 0) != 1)
+		return tpmiot_err_crypto(err, "nonce for a session");
+	out->size = (UINT16)len;
+	return TPMIOT_OK;
+}
+
 enum tpmiot_rc
 tpm_session_nonce(struct tpmiot_session *session, struct tpmiot_err *err)
 {
-	session->nonce_caller.size = (UINT16)tpmiot_alg_md_size(session->hash);
-	if (RAND_bytes_ex(session->tpm->libctx, session->nonce_caller.buffer,
-	        session->nonce_caller.size, 0) != 1)
-		return tpmiot_err_crypto(err, "nonce for a session");
+	if (session->ahead.size == 0)
+		return draw_nonce(session, &session->nonce_caller, err);
+	session->nonce_caller = session->ahead;
+	session->ahead.size = 0;
 	return TPMIOT_OK;
+}
+
+void
+tpm_session_get_ahead(struct tpmiot_session *session)
+{
+	if (session->ahead.size == 0 && !session->last)
+		(void)draw_nonce(session, &session->ahead, NULL);
 }
 
 /* ---- parameter encryption ----------------------------------------------------- */
