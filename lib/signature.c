@@ -341,29 +341,67 @@ set_digest(EVP_PKEY_CTX *ctx, const TPMT_SIGNATURE *sig)
 	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
 }
 
+struct tpmiot_verifier {
+	EVP_PKEY_CTX *ctx;
+	TPMI_ALG_SIG_SCHEME scheme;
+	TPMI_ALG_HASH hash;
+};
+
+void
+tpmiot_verifier_free(struct tpmiot_verifier **verifier)
+{
+	if (*verifier == NULL)
+		return;
+	EVP_PKEY_CTX_free((*verifier)->ctx);
+	OPENSSL_free(*verifier);
+	*verifier = NULL;
+}
+
+static enum tpmiot_rc
+set_up(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_SIGNATURE *sig, struct tpmiot_verifier **out,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_verifier *verifier = OPENSSL_zalloc(sizeof(*verifier));
+
+	if (verifier == NULL)
+		return tpmiot_err_memory(err);
+	verifier->scheme = sig->sigAlg;
+	verifier->hash = sig->signature.any.hashAlg;
+	verifier->ctx = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+	if (verifier->ctx == NULL || EVP_PKEY_verify_init(verifier->ctx) != 1 ||
+	    !set_padding(verifier->ctx, sig->sigAlg) || !set_digest(verifier->ctx, sig)) {
+		tpmiot_verifier_free(&verifier);
+		return tpmiot_err_crypto(err, "signature: preparing to verify it");
+	}
+	*out = verifier;
+	return TPMIOT_OK;
+}
+
+static bool
+is_for(const struct tpmiot_verifier *verifier, const TPMT_SIGNATURE *sig)
+{
+	return verifier->scheme == sig->sigAlg && verifier->hash == sig->signature.any.hashAlg;
+}
+
 enum tpmiot_rc
 tpmiot_signature_verify_digest(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const TPMT_SIGNATURE *sig,
-    const TPM2B_DIGEST *digest, struct tpmiot_err *err)
+    const TPM2B_DIGEST *digest, struct tpmiot_verifier **kept, struct tpmiot_err *err)
 {
 	struct tpmiot_buf octets = TPMIOT_BUF_INIT;
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
 	enum tpmiot_rc rc = tpmiot_signature_put_openssl(sig, &octets, err);
 
-	if (rc != TPMIOT_OK)
-		goto out;
-	if (EVP_PKEY_is_a(key, "EC") != (sig->sigAlg == TPM2_ALG_ECDSA)) {
+	if (rc == TPMIOT_OK && EVP_PKEY_is_a(key, "EC") != (sig->sigAlg == TPM2_ALG_ECDSA))
 		rc = tpmiot_err_set(
 		    err, TPMIOT_E_VERIFY, "signature: it is for another type of key");
-	} else if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1 ||
-	           !set_padding(ctx, sig->sigAlg) || !set_digest(ctx, sig)) {
-		rc = tpmiot_err_crypto(err, "signature: preparing to verify it");
-	} else if (EVP_PKEY_verify(ctx, octets.data, octets.len, digest->buffer, digest->size) !=
-	           1) {
+	if (rc == TPMIOT_OK && *kept != NULL && !is_for(*kept, sig))
+		tpmiot_verifier_free(kept);
+	if (rc == TPMIOT_OK && *kept == NULL)
+		rc = set_up(libctx, key, sig, kept, err);
+	if (rc == TPMIOT_OK && EVP_PKEY_verify((*kept)->ctx, octets.data, octets.len,
+	                           digest->buffer, digest->size) != 1) {
 		tpmiot_err_forget();
 		rc = tpmiot_err_set(err, TPMIOT_E_VERIFY, "signature: it does not hold");
 	}
-out:
-	EVP_PKEY_CTX_free(ctx);
 	tpmiot_buf_free(&octets);
 	return rc;
 }

@@ -99,6 +99,7 @@ void
 tpmiot_key_unref(struct tpmiot_key **key)
 {
 	struct tpmiot_key *old = *key, **at;
+	struct tpmiot_verifier *verifier;
 	struct tpmiot_tpm *tpm;
 
 	*key = NULL;
@@ -112,6 +113,8 @@ tpmiot_key_unref(struct tpmiot_key **key)
 		;
 	*at = old->next;
 	tpmiot_tpm_unlock(tpm);
+	verifier = atomic_load(&old->verifier);
+	tpmiot_verifier_free(&verifier);
 	EVP_PKEY_free(old->pkey);
 	tpmiot_buf_free(&old->auth);
 	tpmiot_buf_free(&old->parent_auth);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include <tpmiot/key.h>
+#include <tpmiot/signature.h>
 
 #include "assure.h"
 #include "conn.h"
@@ -27,6 +28,7 @@ struct tpmiot_key {
 	bool auth_set;
 	struct tpmiot_buf auth;
 	struct tpmiot_buf parent_auth;
+	_Atomic(struct tpmiot_verifier *) verifier; /* kept for the next signature; or NULL */
 	/* Below: guarded by the connection's lock. */
 	TPM2_HANDLE loaded;
 	bool proven; /* it has been used: the TPM takes its password and policy */

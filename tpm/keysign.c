@@ -60,6 +60,19 @@ sign_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_aut
 	return check_scheme(job->scheme, &job->made, err);
 }
 
+/* By what the last one was verified with, unless another thread is at it just now. */
+static enum tpmiot_rc
+verify(struct tpmiot_key *key, const struct to_sign *job, struct tpmiot_err *err)
+{
+	struct tpmiot_verifier *verifier = atomic_exchange(&key->verifier, NULL);
+	enum tpmiot_rc rc = tpmiot_signature_verify_digest(
+	    key->tpm->libctx, key->pkey, &job->made, job->digest, &verifier, err);
+
+	verifier = atomic_exchange(&key->verifier, verifier);
+	tpmiot_verifier_free(&verifier);
+	return rc;
+}
+
 static enum tpmiot_rc
 check_signature(struct tpmiot_key *key, void *arg, struct tpmiot_err *err)
 {
@@ -69,8 +82,7 @@ check_signature(struct tpmiot_key *key, void *arg, struct tpmiot_err *err)
 
 	if (job->authenticated && may_go_unverified(key))
 		return TPMIOT_OK;
-	rc = tpmiot_signature_verify_digest(
-	    key->tpm->libctx, key->pkey, &job->made, job->digest, err);
+	rc = verify(key, job, err);
 	if (rc == TPMIOT_OK)
 		tpm_assure_verified(&key->assure, tpm_assure_now() - start);
 	if (rc == TPMIOT_E_VERIFY)

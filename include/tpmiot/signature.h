@@ -33,8 +33,18 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify(OSSL_LIB_CTX *libctx,
     const struct tpmiot_public *key, const TPMT_SIGNATURE *sig, const void *msg, size_t len,
     struct tpmiot_err *err);
 
-/* The same over a digest, for a TPM's own answer: any scheme will do that the signature names. */
+/*
+ * The same over a digest, for a TPM's own answer: any scheme will do that the signature names.
+ *
+ * Setting OpenSSL up takes about as long as verifying an RSA signature, so it is kept: in *kept,
+ * for the caller to hand in again with this key, and with no other; NULL at first. The next one is
+ * made with it, or if that is of another scheme or hash, it is set up anew. By one thread at a
+ * time.
+ */
+struct tpmiot_verifier;
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_signature_verify_digest(OSSL_LIB_CTX *libctx, EVP_PKEY *key,
-    const TPMT_SIGNATURE *sig, const TPM2B_DIGEST *digest, struct tpmiot_err *err);
+    const TPMT_SIGNATURE *sig, const TPM2B_DIGEST *digest, struct tpmiot_verifier **kept,
+    struct tpmiot_err *err);
+void tpmiot_verifier_free(struct tpmiot_verifier **verifier); /* and NULLs it */
 
 #endif

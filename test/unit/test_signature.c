@@ -3,6 +3,7 @@
 
 #include <openssl/ecdsa.h>
 
+#include <tpmiot/alg.h>
 #include <tpmiot/signature.h>
 
 /* Signed by a TPM (test/vectors/README.md). */
@@ -208,6 +209,51 @@ test_signature_verify_damaged(void **state)
 }
 
 /* Sizes beyond their buffers, as Tss2_MU may hand them out. */
+static enum tpmiot_rc
+verify_digest(const struct vector *v, EVP_PKEY *key, bool spoiled, struct tpmiot_verifier **kept)
+{
+	TPM2B_DIGEST digest;
+	struct tpmiot_err err;
+
+	assert_ok(tpmiot_alg_digest(
+	              NULL, v->sig.signature.any.hashAlg, v->msg.data, v->msg.len, &digest, &err),
+	    &err);
+	if (spoiled)
+		digest.buffer[0] ^= 1;
+	return tpmiot_signature_verify_digest(NULL, key, &v->sig, &digest, kept, &err);
+}
+
+/* What is kept verifies the next one as well, and is no key to one of another scheme. */
+static void
+test_signature_verify_digest_kept(void **state)
+{
+	struct vector ssa = load(RSA_VECTOR), pss = load(RSA_VECTOR + 1), ecc = load(ECC_VECTOR);
+	struct tpmiot_verifier *kept = NULL, *first;
+	EVP_PKEY *key;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(tpmiot_public_to_pkey(NULL, &ssa.key, &key, &err), &err);
+	assert_int_equal(verify_digest(&ssa, key, false, &kept), TPMIOT_OK);
+	first = kept;
+	assert_non_null(first);
+	assert_int_equal(verify_digest(&ssa, key, true, &kept), TPMIOT_E_VERIFY);
+	assert_int_equal(verify_digest(&ssa, key, false, &kept), TPMIOT_OK);
+	assert_ptr_equal(kept, first);
+	assert_int_equal(verify_digest(&pss, key, false, &kept), TPMIOT_OK);
+	assert_int_equal(verify_digest(&pss, key, true, &kept), TPMIOT_E_VERIFY);
+	pss.sig.sigAlg = TPM2_ALG_RSASSA;
+	assert_int_equal(verify_digest(&pss, key, false, &kept), TPMIOT_E_VERIFY);
+	assert_int_equal(verify_digest(&ecc, key, false, &kept), TPMIOT_E_VERIFY);
+	assert_int_equal(verify_digest(&ssa, key, false, &kept), TPMIOT_OK);
+	tpmiot_verifier_free(&kept);
+	assert_null(kept);
+	EVP_PKEY_free(key);
+	unload(&ssa);
+	unload(&pss);
+	unload(&ecc);
+}
+
 static void
 test_signature_sizes_out_of_bounds(void **state)
 {
@@ -420,6 +466,7 @@ main(void)
 		cmocka_unit_test(test_signature_verify_other_scheme),
 		cmocka_unit_test(test_signature_verify_relabelled),
 		cmocka_unit_test(test_signature_verify_damaged),
+		cmocka_unit_test(test_signature_verify_digest_kept),
 		cmocka_unit_test(test_signature_sizes_out_of_bounds),
 		cmocka_unit_test(test_signature_put_is_what_was_parsed),
 		cmocka_unit_test(test_signature_put_openssl_ecdsa),
