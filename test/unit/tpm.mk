@@ -7,6 +7,7 @@ TPM_TESTS = \
 	test/unit/test_assure \
 	test/unit/test_keyuse \
 	test/unit/test_relay \
+	test/unit/test_session \
 	test/unit/test_statedir \
 	test/unit/test_tpm_conn
 check_PROGRAMS += $(TPM_TESTS)
@@ -15,6 +16,8 @@ test_unit_test_assure_LDADD = $(TPM_TEST_LIBS)
 test_unit_test_keyuse_SOURCES = test/unit/test_keyuse.c test/unit/script_tcti.c
 test_unit_test_keyuse_LDADD = $(TPM_TEST_LIBS)
 test_unit_test_relay_LDADD = $(TPM_TEST_LIBS)
+test_unit_test_session_SOURCES = test/unit/test_session.c test/unit/script_tcti.c
+test_unit_test_session_LDADD = $(TPM_TEST_LIBS)
 test_unit_test_statedir_LDADD = $(TPM_TEST_LIBS)
 test_unit_test_tpm_conn_SOURCES = test/unit/test_tpm_conn.c test/unit/script_tcti.c
 test_unit_test_tpm_conn_LDADD = $(TPM_TEST_LIBS)
