@@ -24,6 +24,7 @@ struct ca_api {
 	struct ca_metrics metrics;
 	ca_api_run *run; /* of the hook; NULL: there is nothing to run it with */
 	void *run_arg;
+	struct ca_asked *asked;  /* requests that wait for it; issue_hook.c */
 	struct ca_bucket audit;  /* how many refusals may be written */
 	uint64_t audit_left_out; /* refusals that were not */
 };
@@ -61,7 +62,8 @@ TPMIOT_MUST_USE bool ca_step_issue(struct ca_api *api, struct ca_exchange *x);
 /* Whether this address may begin now. */
 TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
 
-/* Whether this device may have another certificate today; inside the transaction that issues it. */
+/* Whether this device may have another certificate today; for good in the transaction that issues.
+ */
 TPMIOT_MUST_USE bool ca_steps_issue_limit(struct ca_api *api, struct ca_exchange *x);
 
 /* A group that a row of the store names: it has to be in the configuration. *out is borrowed. */
@@ -74,7 +76,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_steps_new_ticket(
 /* Sealed with the newest key. Appends. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_steps_seal(struct ca_api *api, const struct ca_ticket *ticket,
     struct tpmiot_buf *out, struct tpmiot_err *err);
-/* What a device brought back. */
+/* Whether the session has not ended at x->now. */
+TPMIOT_MUST_USE bool ca_steps_in_time(struct ca_exchange *x, const struct ca_ticket *ticket);
+/* What a device brought back, in time. */
 TPMIOT_MUST_USE bool ca_steps_unseal(struct ca_api *api, struct ca_exchange *x,
     const struct tpmiot_buf *session, struct ca_ticket *out);
 

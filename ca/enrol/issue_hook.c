@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ca/enrol/hook.h"
 
 /* A request that waits for the hook, with all that it needs of what will be gone by then. */
-struct asked {
+struct ca_asked {
+	struct ca_asked *next; /* of api->asked */
 	struct ca_api *api;
 	struct ca_exchange x;
 	struct ca_http_request req;
@@ -35,16 +37,77 @@ judge(const struct ca_child_result *result, struct ca_problem *problem)
 }
 
 static void
+forget(struct ca_asked *a)
+{
+	struct ca_asked **at = &a->api->asked;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	X509_free(a->req.peer_cert);
+	free(a);
+}
+
+static void
 answered(void *arg, const struct ca_child_result *result)
 {
-	struct asked *a = arg;
+	struct ca_asked *a = arg;
 
 	a->x.now = a->api->now();
 	if (judge(result, &a->x.problem))
 		(void)ca_issue_finish(a->api, &a->x, &a->p); /* a refusal stands in x.problem */
 	ca_api_resume(a->api, &a->x);
-	X509_free(a->req.peer_cert);
-	free(a);
+	forget(a);
+}
+
+static bool
+is_asked(const struct ca_api *api, const uint8_t ek_spki[CA_SHA256_LEN])
+{
+	for (const struct ca_asked *a = api->asked; a != NULL; a = a->next)
+		if (memcmp(a->p.ticket.ek_spki, ek_spki, CA_SHA256_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* NULL when out of memory. */
+static struct ca_asked *
+remember(struct ca_api *api, const struct ca_exchange *x, const struct ca_proven *p)
+{
+	struct ca_asked *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	*a = (struct ca_asked){ .next = api->asked, .api = api, .x = *x, .req = *x->req, .p = *p };
+	snprintf(a->peer_host, sizeof(a->peer_host), "%s", x->req->peer_host);
+	a->req.peer_host = a->peer_host;
+	a->req.method = "POST"; /* this step's, and */
+	a->req.path = "/v1/certificates";
+	a->req.content_type = NULL;
+	a->req.authorization = NULL;
+	a->req.body = NULL;
+	if (a->req.peer_cert != NULL && X509_up_ref(a->req.peer_cert) != 1)
+		a->req.peer_cert = NULL; /* then a renewal is refused */
+	a->x.req = &a->req;
+	api->asked = a;
+	return a;
+}
+
+static enum tpmiot_rc
+run(struct ca_api *api, const struct ca_exchange *x, const struct ca_proven *p,
+    const struct tpmiot_buf *input, struct tpmiot_err *err)
+{
+	struct ca_asked *a;
+	enum tpmiot_rc rc;
+
+	if (api->run == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED, "nothing can run the hook");
+	if ((a = remember(api, x, p)) == NULL)
+		return tpmiot_err_memory(err);
+	rc = api->run(api->run_arg, api->config->hook, input, (unsigned)api->config->hook_timeout,
+	    answered, a, err);
+	if (rc != TPMIOT_OK)
+		forget(a);
+	return rc;
 }
 
 bool
@@ -61,34 +124,18 @@ ca_ask(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p)
 		.peer = x->req->peer_host };
 	struct tpmiot_buf input = TPMIOT_BUF_INIT;
 	struct tpmiot_err err = { 0 };
-	struct asked *a = calloc(1, sizeof(*a));
-	enum tpmiot_rc rc = a != NULL ? ca_hook_put(&facts, &input, &err) : tpmiot_err_memory(&err);
+	enum tpmiot_rc rc;
 
-	if (rc == TPMIOT_OK) {
-		*a = (struct asked){ .api = api, .x = *x, .req = *x->req, .p = *p };
-		snprintf(a->peer_host, sizeof(a->peer_host), "%s", x->req->peer_host);
-		a->req.peer_host = a->peer_host;
-		a->req.method = "POST"; /* this step's, and */
-		a->req.path = "/v1/certificates";
-		a->req.content_type = NULL;
-		a->req.authorization = NULL;
-		a->req.body = NULL;
-		if (a->req.peer_cert != NULL && X509_up_ref(a->req.peer_cert) != 1)
-			a->req.peer_cert = NULL; /* then a renewal is refused */
-		a->x.req = &a->req;
-		rc = api->run != NULL
-		         ? api->run(api->run_arg, api->config->hook, &input,
-		               (unsigned)api->config->hook_timeout, answered, a, &err)
-		         : tpmiot_err_set(&err, TPMIOT_E_UNSUPPORTED, "nothing can run the hook");
+	if (is_asked(api, p->ticket.ek_spki)) {
+		ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED,
+		    "the operator's program is being asked about this device already");
+		x->problem.retry_after = (unsigned)api->config->hook_timeout;
+		return false;
 	}
+	rc = ca_hook_put(&facts, &input, &err);
+	if (rc == TPMIOT_OK)
+		rc = run(api, x, p, &input, &err);
 	tpmiot_buf_free(&input);
-	if (rc != TPMIOT_OK) {
-		if (a != NULL)
-			X509_free(a->req.peer_cert);
-		free(a);
-		return ca_fail(&x->problem, &err);
-	}
-	x->later = true;
-	/* cppcheck-suppress memleak ; answered() frees it */
-	return true;
+	x->later = rc == TPMIOT_OK;
+	return x->later || ca_fail(&x->problem, &err);
 }

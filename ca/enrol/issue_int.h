@@ -40,7 +40,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_record(struct ca_api *api, const struct ca_exc
 
 /* ---- issue_hook.c ---- */
 
-/* Has the hook run; ca_issue_finish() follows when it has allowed it. Takes p over if it succeeds.
+/*
+ * Has the hook run; ca_issue_finish() follows when it has allowed it. Takes p over if it succeeds.
+ * Once at a time for one device: else a single one could keep it busy for all.
  */
 TPMIOT_MUST_USE bool ca_ask(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p);
 

@@ -135,6 +135,10 @@ issue(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p, struct ca_
 	struct tpmiot_err err = { 0 };
 	struct ca_group group;
 
+	/* While the hook was asked the session may have ended, so that its being spent is
+	 * forgotten. */
+	if (!ca_steps_in_time(x, &p->ticket))
+		return false;
 	/* What it stands on may have been revoked while the evidence was looked at. */
 	if (ca_is_renewal(p) && !ca_prove_client(api, x, p))
 		return false;
@@ -236,9 +240,27 @@ ca_issue_finish(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p)
 }
 
 /*
- * The hook is asked last, about devices that are what they say only: strangers cannot have it
- * run. It is asked before the store is locked, so what it allows is decided on once more after.
+ * The hook is asked last, about devices that are what they say only, and only where a certificate
+ * could come of it: strangers cannot have it run, nor can a device with what it has sent before. It
+ * is asked before the store is locked, so what it allows is decided on once more after.
  */
+static bool
+ask_and_finish(struct ca_api *api, struct ca_exchange *x, struct ca_proven *p)
+{
+	struct ca_session spent;
+	struct tpmiot_err err = { 0 };
+	enum tpmiot_rc rc;
+
+	if (api->config->hook[0] == '\0')
+		return ca_issue_finish(api, x, p);
+	rc = ca_session_find(api->store, p->ticket.id, &spent, &err);
+	if (rc == TPMIOT_OK)
+		return ca_issue_finish(api, x, p);
+	if (rc != TPMIOT_E_NOT_FOUND)
+		return ca_fail(&x->problem, &err);
+	return ca_steps_issue_limit(api, x) && ca_ask(api, x, p);
+}
+
 bool
 ca_step_issue(struct ca_api *api, struct ca_exchange *x)
 {
@@ -247,8 +269,7 @@ ca_step_issue(struct ca_api *api, struct ca_exchange *x)
 	bool ok;
 
 	ok = ca_issue_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
-	     ca_prove(api, x, &req, &p) &&
-	     (api->config->hook[0] != '\0' ? ca_ask(api, x, &p) : ca_issue_finish(api, x, &p));
+	     ca_prove(api, x, &req, &p) && ask_and_finish(api, x, &p);
 	ca_issue_request_free(&req);
 	return ok;
 }

@@ -106,6 +106,15 @@ ca_steps_seal(struct ca_api *api, const struct ca_ticket *ticket, struct tpmiot_
 }
 
 bool
+ca_steps_in_time(struct ca_exchange *x, const struct ca_ticket *ticket)
+{
+	if (ticket->expires > x->now)
+		return true;
+	return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,
+	    "the session expired %lld seconds ago", (long long)(x->now - ticket->expires));
+}
+
+bool
 ca_steps_unseal(struct ca_api *api, struct ca_exchange *x, const struct tpmiot_buf *session,
     struct ca_ticket *out)
 {
@@ -126,10 +135,7 @@ ca_steps_unseal(struct ca_api *api, struct ca_exchange *x, const struct tpmiot_b
 	OPENSSL_cleanse(&key, sizeof(key));
 	if (rc != TPMIOT_OK)
 		return ca_refuse_err(&x->problem, CA_PROBLEM_SESSION_INVALID, &err);
-	if (out->expires <= x->now)
-		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_EXPIRED,
-		    "the session expired %lld seconds ago", (long long)(x->now - out->expires));
-	return true;
+	return ca_steps_in_time(x, out);
 }
 
 enum tpmiot_rc

@@ -229,6 +229,60 @@ test_hook_meanwhile(void **state)
 	}
 }
 
+/* One request with this body, which is borrowed. */
+static void
+post(struct kit *kit, json_t *body, const char *type)
+{
+	struct kit_answer got;
+
+	kit_post(kit, "/v1/certificates", json_incref(body), &got);
+	if (strcmp(got.type, type) != 0)
+		fail_msg("%s instead of %s", got.type, type);
+	kit_answer_free(&got);
+}
+
+/* The program is asked where a certificate could come of it, and once at a time for a device. */
+static void
+test_hook_asked_seldom(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer first, other;
+	char *const before = kit->config.hook;
+	const int64_t limit = kit->config.issue_limit;
+	json_t *body, *next;
+
+	kit->config.hook = (char *)(uintptr_t) "/hook";
+	ca_api_set_run(kit->api, ask, NULL);
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_a), &first);
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_a), &other);
+	body = kit_issue(&kit_a, first.doc);
+	next = kit_issue(&kit_a, other.doc);
+	post_and_wait(kit, json_incref(body), NULL);
+	post(kit, body,
+	    "rate-limited"); /* both would be answered at once if they were asked about */
+	post(kit, next, "rate-limited");
+	answer("{\"decision\": \"allow\"}");
+	assert_int_equal(asked.status, 200);
+	post(kit, body, ""); /* again: nobody is asked, and the certificate is the same one */
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM certificates"), 1);
+	kit->config.issue_limit = 1;
+	post(kit, next, "rate-limited");
+	kit->config.issue_limit = limit;
+	post_and_wait(kit, json_incref(next), NULL);
+	answer("{\"decision\": \"deny\"}");
+	assert_int_equal(asked.status, 403);
+	post_and_wait(kit, next, NULL);
+	/* It took until the session had ended, and longer than what was spent is remembered. */
+	kit_now += kit->config.session_lifetime;
+	answer("{\"decision\": \"allow\"}");
+	assert_int_equal(asked.status, 410);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM certificates"), 1);
+	json_decref(body);
+	kit_answer_free(&first);
+	kit_answer_free(&other);
+	kit->config.hook = before;
+}
+
 int
 main(void)
 {
@@ -237,6 +291,7 @@ main(void)
 		cmocka_unit_test(test_hook_put),
 		cmocka_unit_test_setup_teardown(test_hook_without_runner, kit_setup, kit_teardown),
 		cmocka_unit_test(test_hook_meanwhile),
+		cmocka_unit_test_setup_teardown(test_hook_asked_seldom, kit_setup, kit_teardown),
 	};
 
 	return cmocka_run_group_tests_name("ca_hook", tests, kit_group_setup, kit_group_teardown);
