@@ -51,7 +51,11 @@ wrapped_ctrl(BIO *bio, int cmd, long num, void *ptr)
 static int
 wrapped_destroy(BIO *bio)
 {
-	OPENSSL_free(BIO_get_data(bio));
+	struct wrapped *w = BIO_get_data(bio);
+
+	if (w != NULL)
+		(void)w->prov->up.bio_free(w->core);
+	OPENSSL_free(w);
 	BIO_set_data(bio, NULL);
 	return 1;
 }
@@ -78,7 +82,8 @@ prov_bio_new(struct prov_ctx *prov, OSSL_CORE_BIO *core)
 	struct wrapped *w = OPENSSL_zalloc(sizeof(*w));
 	BIO *bio = w == NULL ? NULL : BIO_new(prov->bio_method);
 
-	if (bio == NULL) {
+	if (bio == NULL || !prov->up.bio_up_ref(core)) {
+		BIO_free(bio);
 		OPENSSL_free(w);
 		return NULL;
 	}

@@ -10,7 +10,10 @@
 /* One per provider context: reads and writes go to the core's functions. */
 BIO_METHOD *prov_bio_method_new(void);
 
-/* A BIO over `core`, which is borrowed. NULL when out of memory. */
+/*
+ * A BIO over `core`, of which it holds a reference: libcrypto's store gives up its own right
+ * after attach (provider-storemgmt(7) does not say so). NULL when out of memory.
+ */
 BIO *prov_bio_new(struct prov_ctx *prov, OSSL_CORE_BIO *core);
 
 /* Longest file, or object in a file, that is read. */

@@ -46,6 +46,10 @@ take_upcall(struct prov_ctx *prov, const OSSL_DISPATCH *d)
 		TAKE(bio_puts, OSSL_FUNC_BIO_puts_fn);
 	case OSSL_FUNC_BIO_CTRL:
 		TAKE(bio_ctrl, OSSL_FUNC_BIO_ctrl_fn);
+	case OSSL_FUNC_BIO_UP_REF:
+		TAKE(bio_up_ref, OSSL_FUNC_BIO_up_ref_fn);
+	case OSSL_FUNC_BIO_FREE:
+		TAKE(bio_free, OSSL_FUNC_BIO_free_fn);
 	default:
 		break;
 	}
@@ -56,7 +60,8 @@ has_upcalls(const struct prov_upcalls *up)
 {
 	return up->get_params != NULL && up->new_error != NULL && up->set_error_debug != NULL &&
 	       up->vset_error != NULL && up->bio_read_ex != NULL && up->bio_write_ex != NULL &&
-	       up->bio_gets != NULL && up->bio_puts != NULL && up->bio_ctrl != NULL;
+	       up->bio_gets != NULL && up->bio_puts != NULL && up->bio_ctrl != NULL &&
+	       up->bio_up_ref != NULL && up->bio_free != NULL;
 }
 
 static bool

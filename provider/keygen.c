@@ -146,7 +146,7 @@ set_name(const OSSL_PARAM *p, char out[KEYGEN_NAME_LEN])
 {
 	const char *name = NULL;
 
-	return OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
+	return OSSL_PARAM_get_utf8_string_ptr(p, &name) && name != NULL &&
 	       OPENSSL_strlcpy(out, name, KEYGEN_NAME_LEN) < KEYGEN_NAME_LEN;
 }
 
@@ -188,7 +188,8 @@ static int
 set_auth(struct keygen *gen, const OSSL_PARAM *p, struct tpmiot_buf *out)
 {
 	gen->in_tpm = true;
-	if (p->data_type != OSSL_PARAM_UTF8_STRING && p->data_type != OSSL_PARAM_OCTET_STRING)
+	if ((p->data_type != OSSL_PARAM_UTF8_STRING && p->data_type != OSSL_PARAM_OCTET_STRING) ||
+	    (p->data == NULL && p->data_size != 0))
 		return 0;
 	tpmiot_buf_reset(out);
 	tpmiot_buf_put(out, p->data, p->data_size);

@@ -158,6 +158,27 @@ restrict_to_pss(struct prov_ctx *prov, TPMI_ALG_HASH hash, const EVP_PKEY *plain
 	return soft;
 }
 
+static TPMI_ALG_ASYM_SCHEME
+scheme_of(const TPMT_PUBLIC *area)
+{
+	return area->type == TPM2_ALG_RSA ? area->parameters.rsaDetail.scheme.scheme
+	                                  : area->parameters.eccDetail.scheme.scheme;
+}
+
+static TPMI_ALG_HASH
+hash_of(const TPMT_PUBLIC *area)
+{
+	switch (scheme_of(area)) {
+	case TPM2_ALG_RSASSA:
+	case TPM2_ALG_RSAPSS:
+		return area->parameters.rsaDetail.scheme.details.anySig.hashAlg;
+	case TPM2_ALG_ECDSA:
+		return area->parameters.eccDetail.scheme.details.anySig.hashAlg;
+	default:
+		return TPM2_ALG_NULL;
+	}
+}
+
 EVP_PKEY *
 prov_soft_from_area(struct prov_ctx *prov, const TPMT_PUBLIC *area, EVP_PKEY *plain)
 {
@@ -167,9 +188,15 @@ prov_soft_from_area(struct prov_ctx *prov, const TPMT_PUBLIC *area, EVP_PKEY *pl
 		(void)prov_raise(prov, TPMIOT_E_UNSUPPORTED, PROV_NO_HMAC_KEYS);
 		return NULL;
 	}
+	if (hash_of(area) != TPM2_ALG_NULL && tpmiot_alg_md_name(hash_of(area)) == NULL) {
+		(void)prov_raise(prov, TPMIOT_E_UNSUPPORTED,
+		    "this key signs with the hash 0x%04x only, which is not known here: make "
+		    "another key, for SHA256",
+		    hash_of(area));
+		return NULL;
+	}
 	if (prov_type_of(area, &type) && type == PROV_RSA_PSS)
-		return restrict_to_pss(
-		    prov, area->parameters.rsaDetail.scheme.details.anySig.hashAlg, plain);
+		return restrict_to_pss(prov, hash_of(area), plain);
 	return EVP_PKEY_up_ref(plain) ? plain : NULL;
 }
 
@@ -184,10 +211,7 @@ prov_pkey_fixed_scheme(const struct prov_pkey *key)
 {
 	const TPMT_PUBLIC *area = area_of(key);
 
-	if (area == NULL)
-		return TPM2_ALG_NULL;
-	return area->type == TPM2_ALG_RSA ? area->parameters.rsaDetail.scheme.scheme
-	                                  : area->parameters.eccDetail.scheme.scheme;
+	return area == NULL ? TPM2_ALG_NULL : scheme_of(area);
 }
 
 TPMI_ALG_HASH
@@ -195,15 +219,7 @@ prov_pkey_fixed_hash(const struct prov_pkey *key)
 {
 	const TPMT_PUBLIC *area = area_of(key);
 
-	switch (prov_pkey_fixed_scheme(key)) {
-	case TPM2_ALG_RSASSA:
-	case TPM2_ALG_RSAPSS:
-		return area->parameters.rsaDetail.scheme.details.anySig.hashAlg;
-	case TPM2_ALG_ECDSA:
-		return area->parameters.eccDetail.scheme.details.anySig.hashAlg;
-	default:
-		return TPM2_ALG_NULL;
-	}
+	return area == NULL ? TPM2_ALG_NULL : hash_of(area);
 }
 
 bool

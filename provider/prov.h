@@ -32,6 +32,8 @@ struct prov_upcalls {
 	OSSL_FUNC_BIO_gets_fn *bio_gets;
 	OSSL_FUNC_BIO_puts_fn *bio_puts;
 	OSSL_FUNC_BIO_ctrl_fn *bio_ctrl;
+	OSSL_FUNC_BIO_up_ref_fn *bio_up_ref;
+	OSSL_FUNC_BIO_free_fn *bio_free;
 };
 
 struct prov_ctx {

@@ -115,9 +115,22 @@ is_pss(const OSSL_PARAM *p)
 	int mode = 0;
 
 	if (p->data_type == OSSL_PARAM_UTF8_STRING)
-		return OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
+		return OSSL_PARAM_get_utf8_string_ptr(p, &name) && name != NULL &&
 		       strcmp(name, OSSL_PKEY_RSA_PAD_MODE_PSS) == 0;
 	return OSSL_PARAM_get_int(p, &mode) && mode == RSA_PKCS1_PSS_PADDING;
+}
+
+/* OpenSSL from 3.2 on has nonces by RFC 6979 as a setting; a TPM's ECDSA takes its own. */
+static bool
+takes_nonce(struct prov_sig *sig, const OSSL_PARAM params[])
+{
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, "nonce-type");
+	unsigned int type = 0;
+
+	return p == NULL || !prov_sig_in_tpm(sig) || sig->key->type != PROV_EC ||
+	       (OSSL_PARAM_get_uint(p, &type) && type == 0) ||
+	       prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
+	           "the TPM takes a random nonce for each signature: leave out nonce-type");
 }
 
 bool
@@ -128,7 +141,9 @@ prov_scheme_takes(struct prov_sig *sig, const OSSL_PARAM params[])
 	const char *name = NULL;
 
 	if (p != NULL && OSSL_PARAM_get_utf8_string_ptr(p, &name) &&
-	    !prov_scheme_takes_digest(sig, name))
+	    (name == NULL || !prov_scheme_takes_digest(sig, name)))
+		return false;
+	if (!takes_nonce(sig, params))
 		return false;
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
 	if (p == NULL || !prov_sig_in_tpm(sig) || fixed == TPM2_ALG_NULL)

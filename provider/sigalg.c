@@ -113,7 +113,7 @@ alg_set_params(void *vsig, const OSSL_PARAM params[])
 
 	if (p == NULL)
 		return 1;
-	if (p->data_type != OSSL_PARAM_OCTET_STRING)
+	if (p->data_type != OSSL_PARAM_OCTET_STRING || (p->data == NULL && p->data_size != 0))
 		return 0;
 	tpmiot_buf_reset(&sig->to_verify);
 	tpmiot_buf_put(&sig->to_verify, p->data, p->data_size);

@@ -282,7 +282,8 @@ changes_digest(const struct prov_sig *sig, const OSSL_PARAM params[])
 		return false;
 	if (prov_sig_get_string(sig, OSSL_SIGNATURE_PARAM_DIGEST, current))
 		md = EVP_MD_fetch(prov_libctx(sig->prov), current, NULL);
-	same = md != NULL && OSSL_PARAM_get_utf8_string_ptr(p, &name) && EVP_MD_is_a(md, name);
+	same = md != NULL && OSSL_PARAM_get_utf8_string_ptr(p, &name) && name != NULL &&
+	       EVP_MD_is_a(md, name);
 	EVP_MD_free(md);
 	return !same;
 }

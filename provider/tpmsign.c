@@ -76,14 +76,21 @@ raise_salt(struct prov_sig *sig)
 	    "use rsa_pss_saltlen:digest, or :max with a TPM that knows only that");
 }
 
-/* Digests of any length as the number that ECDSA signs: leftmost bytes, or zeros before. */
+/*
+ * A digest of any length as one of `size` bytes, of which the TPM takes the leftmost that the
+ * curve's order has: the number that ECDSA signs stands there, with zeros before it where the
+ * digest is shorter (FIPS 186-4, section 6.4).
+ */
 static void
-fit_ecdsa(const unsigned char *digest, size_t len, size_t size, unsigned char *out)
+fit_ecdsa(const struct prov_pkey *key, const unsigned char *digest, size_t len, size_t size,
+    unsigned char *out)
 {
-	size_t pad = len < size ? size - len : 0;
+	size_t order =
+	    tpmiot_alg_group_size(tpmiot_key_public(key->tpm)->area.parameters.eccDetail.curveID);
+	size_t number = order < size ? order : size, take = len < number ? len : number;
 
-	memset(out, 0, pad);
-	memcpy(out + pad, digest, size - pad);
+	memset(out, 0, size);
+	memcpy(out + number - take, digest, take);
 }
 
 static int
@@ -109,7 +116,7 @@ sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t ou
 		return 0;
 	size = tpmiot_alg_md_size(scheme.details.any.hashAlg);
 	if (sig->key->type == PROV_EC && prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL) {
-		fit_ecdsa(digest, len, size, fitted);
+		fit_ecdsa(sig->key, digest, len, size, fitted);
 		tbs = fitted;
 	} else if (len != size) {
 		return prov_raise(sig->prov, TPMIOT_E_USAGE, "a %s digest has %zu bytes, not %zu",

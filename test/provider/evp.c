@@ -196,6 +196,51 @@ refuse_short_buffer(void)
 	return ok;
 }
 
+/* Whether a signature by the key is begun, and this setting then refused. */
+static bool
+refuses_setting(OSSL_PARAM setting)
+{
+	OSSL_PARAM params[] = { setting, OSSL_PARAM_END };
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(user.libctx, key, NULL);
+	bool ok = EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_CTX_set_params(ctx, params) <= 0;
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+/* And a setting for a new key of its type. */
+static bool
+refuses_to_make(OSSL_PARAM setting)
+{
+	OSSL_PARAM params[] = { setting, OSSL_PARAM_END };
+	EVP_PKEY_CTX *ctx =
+	    EVP_PKEY_CTX_new_from_name(user.libctx, EVP_PKEY_get0_type_name(key), TPMIOT);
+	bool ok = EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_CTX_set_params(ctx, params) <= 0;
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+static bool
+refuse_settings_of_nothing(void)
+{
+	return refuses_setting(OSSL_PARAM_construct_utf8_string("digest", NULL, 0)) &&
+	       (is("EC") ||
+	           refuses_setting(OSSL_PARAM_construct_utf8_string("pad-mode", NULL, 0))) &&
+	       refuses_to_make(OSSL_PARAM_construct_utf8_string("digest", NULL, 0)) &&
+	       refuses_to_make(OSSL_PARAM_construct_octet_string("user-auth", NULL, 5)) &&
+	       (!is("EC") || refuses_to_make(OSSL_PARAM_construct_utf8_string("group", NULL, 0)));
+}
+
+/* A nonce by RFC 6979, which a TPM does not make. */
+static bool
+refuse_nonce_type(void)
+{
+	unsigned int by_rfc6979 = 1;
+
+	return refuses_setting(OSSL_PARAM_construct_uint("nonce-type", &by_rfc6979));
+}
+
 #if OPENSSL_VERSION_PREREQ(3, 4)
 static EVP_SIGNATURE *
 fetch_sigalg(const char *type)
@@ -478,6 +523,8 @@ static const struct {
 	{ "sign a bare digest, and from a copy", sign_digest, ANY | UNRESTRICTED },
 	{ "verify a bare digest", verify_digest, ANY },
 	{ "refuse a buffer that is too short", refuse_short_buffer, ANY },
+	{ "refuse settings that say nothing", refuse_settings_of_nothing, ANY },
+	{ "refuse another nonce than the TPM's", refuse_nonce_type, EC_ONLY },
 #if OPENSSL_VERSION_PREREQ(3, 4)
 	{ "sign and verify by an algorithm with its digest", sign_by_sigalg, ANY | NOT_PSS },
 	{ "the same with a bare digest", sign_digest_by_sigalg, ANY | NOT_PSS | UNRESTRICTED },

@@ -61,6 +61,10 @@ for key in "$T/ec.key" "$T/ec384.key" "$T/rsa.key" "$T/rsa3072.key" "$T/owner.ke
     "object:$T/0x81000010.object" "object:$T/rsa.key"; do
 	check "openssl req with ${key//$T\//}" new_request "$key"
 done
+from_stdin() { openssl pkey -provider tpmiot "${@:2}" <"$1" >"$T/out" 2>&1; }
+check 'a key file on stdin' from_stdin "$T/ec.key" -noout -text
+check 'a key file in DER on stdin' from_stdin "$T/rsa.der" -noout -text
+check 'a public key on stdin' from_stdin "$T/ec.pub" -pubin -noout -text
 check 'the same with the default provider loaded' \
 	new_request "$T/ec.key" -provider default
 check 'a key behind a certificate, read by the default provider' \

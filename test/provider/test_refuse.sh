@@ -49,6 +49,15 @@ check_fails '*' 'SHA384 digest has 48 bytes, not 32' 'a digest of another size t
 	utl -inkey "$T/rsa.key" -pkeyopt digest:sha384
 check_fails '*' 'signs SHA256 only' 'another digest than the key is made for' \
 	dgst -sha384 -sign "$T/fixed.key"
+# The scheme's hash in its public area, SHA-256, becomes SM3.
+openssl pkey -provider tpmiot -in "$T/fixed.key" -outform DER -out "$T/fixed.der"
+{
+	echo '-----BEGIN TSS2 PRIVATE KEY-----'
+	LC_ALL=C sed 's/\x00\x14\x00\x0b\x08\x00/\x00\x14\x00\x12\x08\x00/' "$T/fixed.der" | base64
+	echo '-----END TSS2 PRIVATE KEY-----'
+} >"$T/sm3.key"
+check_fails '*' 'hash 0x0012 only.*SHA256' 'a key for a hash that is not known' \
+	openssl pkey -provider tpmiot -in "$T/sm3.key" -noout
 check_fails '*' 'does not sign with PSS' 'another padding than the key is made for' \
 	dgst -sha256 "${PSS[@]}" -sign "$T/fixed.key"
 check_fails '*' 'PSS padding only' 'PKCS#1 padding with a PSS key' \

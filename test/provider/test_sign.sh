@@ -45,6 +45,15 @@ for key in ec ec384; do
 		check "$key signs a bare $digest digest" sign_digest "$T/$key.key" "$T/$key.pub" "$digest"
 	done
 done
+# Digests longer and shorter than what the curve signs.
+for curve in P-192 P-224; do
+	genpkey "$T/$curve.key" -algorithm EC -pkeyopt "group:$curve"
+	pubkey "$T/$curve.key" "$T/$curve.pub"
+	for digest in sha1 sha224 sha256; do
+		check "$curve signs $digest" \
+			sign_message "$T/$curve.key" "$T/$curve.pub" "$T/message" "-$digest"
+	done
+done
 PSS='-sigopt rsa_padding_mode:pss'
 for key in rsa rsa3072; do
 	for digest in sha1 sha256 sha384 sha512; do
