@@ -16,7 +16,10 @@
  *
  *	cc -shared -fPIC -O2 -o tpmiot_mqtt_auth.so tpmiot_mqtt_auth.c
  */
+#define _GNU_SOURCE /* pipe2() */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +35,9 @@
 extern char **environ;
 
 #define RECHECK_DEFAULT 60
+#define TOKEN_MAX 8192 /* what is longer is not asked about, nor what has no dot */
+#define PATIENCE 5     /* seconds for one answer */
+#define STEP 2000000L  /* nanoseconds between two looks */
 
 /* A login that was let in. */
 struct connection {
@@ -70,8 +76,6 @@ start(const struct plugin *plugin, const char *user, int pipe_fds[2], pid_t *pid
 		return -1;
 	rc = posix_spawn_file_actions_adddup2(&actions, pipe_fds[0], STDIN_FILENO);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_addclose(&actions, pipe_fds[1]);
-	if (rc == 0)
 		rc = posix_spawn(pid, plugin->command, &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return rc == 0 ? 0 : -1;
@@ -95,30 +99,6 @@ send_token(int fd, const char *token)
 	}
 }
 
-/* Whether the token is this device's. Nothing but exit code 0 is a yes. */
-static int
-verify(const struct plugin *plugin, const char *user, const char *token)
-{
-	int pipe_fds[2], status = -1, started;
-	pid_t pid = -1;
-
-	if (pipe(pipe_fds) != 0)
-		return 0;
-	started = start(plugin, user, pipe_fds, &pid);
-	(void)close(pipe_fds[0]);
-	if (started == 0)
-		send_token(pipe_fds[1], token);
-	(void)close(pipe_fds[1]);
-	if (started != 0)
-		return 0;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return 0;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/* ---- Connections ----------------------------------------------------------------- */
-
 static time_t
 now(void)
 {
@@ -127,6 +107,44 @@ now(void)
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec;
 }
+
+/* Its exit code; -1: killed, by whomever. */
+static int
+end_of(pid_t pid)
+{
+	const struct timespec step = { 0, STEP };
+	const time_t until = now() + PATIENCE;
+	int status = 0;
+	pid_t got;
+
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now() <= until)
+		(void)nanosleep(&step, NULL);
+	if (got == 0) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, &status, 0);
+	}
+	return got == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Whether the token is this device's. Nothing but exit code 0 is a yes. */
+static int
+verify(const struct plugin *plugin, const char *user, const char *token)
+{
+	int pipe_fds[2], started;
+	pid_t pid = -1;
+
+	if (strlen(token) > TOKEN_MAX || strchr(token, '.') == NULL ||
+	    pipe2(pipe_fds, O_CLOEXEC) != 0)
+		return 0;
+	started = start(plugin, user, pipe_fds, &pid);
+	(void)close(pipe_fds[0]);
+	if (started == 0)
+		send_token(pipe_fds[1], token);
+	(void)close(pipe_fds[1]);
+	return started == 0 && end_of(pid) == 0;
+}
+
+/* ---- Connections ----------------------------------------------------------------- */
 
 /* Where the connection stands in the list, or the list's end. */
 static struct connection **
@@ -202,9 +220,10 @@ basic_auth(int event, void *data, void *userdata)
 }
 
 /*
- * Which topics are the device's is the acl_file's to say, which was asked before. Who is not in the
- * list did not log in here: with a certificate, or not now (a session that messages are kept for,
- * and who fetches them logs in).
+ * Which topics are the device's is the acl_file's to say, which mosquitto asks only where the
+ * plugin leaves that to others: a yes from here would be the last word. Who is not in the list did
+ * not log in here: with a certificate, or not now (a session that messages are kept for, and who
+ * fetches them logs in).
  */
 static int
 acl_check(int event, void *data, void *userdata)
@@ -213,7 +232,7 @@ acl_check(int event, void *data, void *userdata)
 	struct connection *c = *find(userdata, acl->client);
 
 	(void)event;
-	return c == NULL || is_good(userdata, c) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
+	return c == NULL || is_good(userdata, c) ? MOSQ_ERR_PLUGIN_DEFER : MOSQ_ERR_ACL_DENIED;
 }
 
 static int
