@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 static enum tpmiot_rc
 read_all(int fd, size_t max, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
@@ -32,6 +34,7 @@ read_all(int fd, size_t max, struct tpmiot_buf *out, struct tpmiot_err *err)
 		tpmiot_buf_put(out, data.data, data.len);
 		rc = tpmiot_buf_done(out, err);
 	}
+	OPENSSL_cleanse(chunk, sizeof(chunk));
 	tpmiot_buf_free(&data);
 	return rc;
 }

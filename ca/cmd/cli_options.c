@@ -161,7 +161,7 @@ ca_cli_begin(struct ca_cli *cli, struct tpmiot_err *err)
 	return rc == TPMIOT_OK ? ca_store_begin(cli->store, err) : rc;
 }
 
-/* Who ran it, for the log: the account, and before sudo. */
+/* Who ran it, for the log: the real account. */
 static void
 who(char out[CA_PEER_MAX])
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tpmiot-ca allow import: an allow-list as a factory delivers it, CSV (RFC 4180), all or nothing.
+/*
+ * tpmiot-ca allow import: an allow-list as a factory delivers it, all or nothing. CSV (RFC 4180),
+ * and each record is one line.
  */
 #include "ca/cmd/cli.h"
 
@@ -10,6 +12,7 @@
 
 #define FILE_MAX (64 * 1024 * 1024)
 #define COLUMNS_MAX 16
+#define BOM "\xef\xbb\xbf" /* spreadsheets write it in front of UTF-8 */
 
 enum column { EK, DEVICE_ID, GROUP, SERIAL_NUMBER, MODEL, NOTE, COLUMNS };
 
@@ -162,8 +165,8 @@ import_line(struct import *im, char *text, bool header, struct tpmiot_err *err)
 	enum tpmiot_rc rc;
 
 	if (!take_line(text, &line))
-		return tpmiot_err_set(
-		    err, TPMIOT_E_FORMAT, "not CSV: quotes that do not close, or too many columns");
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "not CSV: quotes that do not close in this line, or too many columns");
 	if (header)
 		return read_header(im, &line, err);
 	rc = read_entry(im, &line, &allow, err);
@@ -176,6 +179,8 @@ import_text(struct import *im, char *text, const char *path, struct tpmiot_err *
 	enum tpmiot_rc rc = TPMIOT_OK;
 	bool header = true;
 
+	if (strncmp(text, BOM, strlen(BOM)) == 0)
+		text += strlen(BOM);
 	for (int64_t n = 1; text != NULL && rc == TPMIOT_OK; n++) {
 		char *end = strchr(text, '\n'), *next = end != NULL ? end + 1 : NULL;
 

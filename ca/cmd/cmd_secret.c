@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include <tpmiot/uri.h>
 
 #include "ca/cmd/ekarg.h"
@@ -100,6 +102,7 @@ read_stdin(struct tpmiot_buf *out, struct tpmiot_err *err)
 
 	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) > 0 && out->len <= CA_SECRET_MAX)
 		tpmiot_buf_put(out, chunk, (size_t)n);
+	OPENSSL_cleanse(chunk, sizeof(chunk));
 	return n < 0 ? tpmiot_err_errno(err, "standard input") : tpmiot_buf_done(out, err);
 }
 

@@ -139,7 +139,7 @@ bool ca_config_group(const struct ca_config *config, const char *name, struct ca
  */
 void ca_config_path(const char *dir, const char *value, struct tpmiot_buf *out);
 
-/* "90", "15m", "12h", "30d", "2y" (years of 365 days) in seconds. */
+/* "90", "15m", "12h", "30d", "2y" (years of 365 days) in seconds; 10,000 years at most. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_duration_parse(
     const char *str, int64_t *seconds, struct tpmiot_err *err);
 

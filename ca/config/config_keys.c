@@ -211,6 +211,10 @@ parse_number(const char *str, const char **end, int64_t *out)
 	return true;
 }
 
+/* A time of today and this, or less, can be added without overflow, and it is past any certificate.
+ */
+#define LONGEST (10000 * 365 * DAY)
+
 enum tpmiot_rc
 ca_duration_parse(const char *str, int64_t *seconds, struct tpmiot_err *err)
 {
@@ -223,8 +227,9 @@ ca_duration_parse(const char *str, int64_t *seconds, struct tpmiot_err *err)
 		goto bad;
 	if (end[0] != '\0' && ((unit = strchr(units, end[0])) == NULL || end[1] != '\0'))
 		goto bad;
-	if (__builtin_mul_overflow(value, factors[unit - units], &value))
+	if (value > LONGEST / factors[unit - units])
 		goto bad;
+	value *= factors[unit - units];
 	*seconds = value;
 	return TPMIOT_OK;
 bad:

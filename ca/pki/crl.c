@@ -106,11 +106,13 @@ set_number(X509_CRL *crl, int64_t number)
 	return ok;
 }
 
+/* thisUpdate is set back as notBefore of a certificate is, for those whose clock is behind. */
 static enum tpmiot_rc
-set_fields(
-    X509_CRL *crl, const struct ca_signer *signer, const struct ca_crl *row, struct tpmiot_err *err)
+set_fields(const struct ca_config *config, X509_CRL *crl, const struct ca_signer *signer,
+    const struct ca_crl *row, struct tpmiot_err *err)
 {
-	ASN1_TIME *this_update = ASN1_TIME_set(NULL, (time_t)row->this_update);
+	ASN1_TIME *this_update =
+	    ASN1_TIME_set(NULL, (time_t)(row->this_update - config->clock_skew));
 	ASN1_TIME *next_update = ASN1_TIME_set(NULL, (time_t)row->next_update);
 	AUTHORITY_KEYID *aki = NULL;
 	enum tpmiot_rc rc = ca_x509_authority(signer->cert, &aki, err);
@@ -156,7 +158,7 @@ build(const struct ca_config *config, const struct ca_signer *signer, struct ca_
 
 	if (fill.crl == NULL)
 		return tpmiot_err_memory(err);
-	if ((rc = set_fields(fill.crl, signer, row, err)) == TPMIOT_OK &&
+	if ((rc = set_fields(config, fill.crl, signer, row, err)) == TPMIOT_OK &&
 	    (rc = ca_cert_list_revoked(store, row->this_update - config->crl_lifetime, add_entry,
 	         &fill, err)) == TPMIOT_OK &&
 	    (rc = fill.rc) == TPMIOT_OK)

@@ -161,8 +161,8 @@ test_path(void **state)
 static void
 test_duration_parse(void **state)
 {
-	static const char *const bad[] = { "", "d", "-1d", "+1", " 1", "1 d", "1dd", "1.5h",
-		"0x10" };
+	static const char *const bad[] = { "", "d", "-1d", "+1", " 1", "1 d", "1dd", "1.5h", "0x10",
+		"10001y", "9223372036854775807" };
 	struct tpmiot_err err = { 0 };
 	int64_t s = 7;
 
@@ -172,6 +172,8 @@ test_duration_parse(void **state)
 	assert_int_equal(s, 7);
 	assert_ok(ca_duration_parse("90", &s, &err));
 	assert_int_equal(s, 90);
+	assert_ok(ca_duration_parse("10000y", &s, &err));
+	assert_int_equal(s, 315360000000);
 	assert_ok(ca_duration_parse("15m", &s, &err));
 	assert_int_equal(s, 900);
 	assert_ok(ca_duration_parse("1y", &s, &err));

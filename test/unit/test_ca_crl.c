@@ -76,8 +76,12 @@ test_crl_empty(void **state)
 	    sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)), -1); /* absent, not empty */
 	assert_int_equal(
 	    X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(kit->signer.cert)), 0);
-	assert_int_equal(
-	    X509_cmp_time(X509_CRL_get0_lastUpdate(crl), &(time_t){ kit_now + 1 }), -1);
+	assert_int_equal(X509_cmp_time(X509_CRL_get0_lastUpdate(crl),
+	                     &(time_t){ kit_now - kit->config.clock_skew + 1 }),
+	    -1);
+	assert_int_equal(X509_cmp_time(X509_CRL_get0_lastUpdate(crl),
+	                     &(time_t){ kit_now - kit->config.clock_skew - 1 }),
+	    1);
 	assert_int_equal(
 	    X509_cmp_time(X509_CRL_get0_nextUpdate(crl), &(time_t){ kit_now + 7 * 86400 - 1 }), 1);
 	aki = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, NULL, NULL);
