@@ -13,7 +13,12 @@
 #define ATTR_RESIDENT                                                                              \
 	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN)
 
-/* Part 2, clause 8.3.2. */
+/*
+ * Part 2, clause 8.3.2: what is reserved "shall be zero". Bits 8 and 9 are firmwareLimited and
+ * svnLimited since version 1.83.
+ */
+#define ATTR_RESERVED ((TPMA_OBJECT)0xfff0f009)
+
 static const struct {
 	TPMA_OBJECT bit;
 	const char *name;
@@ -32,6 +37,9 @@ check_attributes(const struct tpmiot_public *pub, const char *what, TPMA_OBJECT 
 {
 	TPMA_OBJECT has = pub->area.objectAttributes;
 
+	if ((has & ATTR_RESERVED) != 0)
+		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
+		    "%s: reserved attribute bits are set (0x%08x)", what, has & ATTR_RESERVED);
 	for (size_t i = 0; i < COUNT(ATTRIBUTES); i++) {
 		TPMA_OBJECT bit = ATTRIBUTES[i].bit;
 

@@ -32,6 +32,7 @@ static const struct option_spec specs[] = {
 	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll dps" },
 	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew secret token dps" },
 	{ "endorsement-auth-file", 0, VALUE, AT(endorsement_auth_file), "enroll ek dps" },
+	{ "key-auth-file", 0, VALUE, AT(key_auth_file), "token:jwt token:jws" },
 	{ "name", 0, VALUE, AT(name), "enroll renew reset token dps" },
 	{ "key", 0, VALUE, AT(key), "enroll" },
 	{ "device-id", 0, VALUE, AT(device_id), "enroll" },

@@ -32,6 +32,7 @@ struct enroll_opts {
 	/* those that may need it: of the owner and of the endorsement hierarchy */
 	const char *owner_auth_file;
 	const char *endorsement_auth_file;
+	const char *key_auth_file;
 	/* enroll */
 	const char *server;
 	const char *ca_file;

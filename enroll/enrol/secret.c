@@ -68,61 +68,70 @@ enroll_secret_read(const char *option, const char *what, const char *file,
 	return rc;
 }
 
-/* ---- Hierarchies ------------------------------------------------------------------ */
+/* ---- Where a password comes from --------------------------------------------------- */
 
-struct hierarchy {
-	TPM2_HANDLE handle;
-	TPMA_PERMANENT is_set;
+struct source {
 	const char *option;
 	const char *variable;
 	const char *prompt;
 };
 
-static const struct hierarchy hierarchies[] = {
-	{ TPM2_RH_OWNER, TPMA_PERMANENT_OWNERAUTHSET, "owner-auth-file", "TPMIOT_OWNER_AUTH",
-	    "Password of the TPM's owner hierarchy (empty: none): " },
-	{ TPM2_RH_ENDORSEMENT, TPMA_PERMANENT_ENDORSEMENTAUTHSET, "endorsement-auth-file",
-	    "TPMIOT_ENDORSEMENT_AUTH",
-	    "Password of the TPM's endorsement hierarchy (empty: none): " },
-};
-
 static enum tpmiot_rc
-ask(const struct hierarchy *hierarchy, struct tpmiot_buf *out, struct tpmiot_err *err)
+ask(const struct source *source, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	char text[sizeof(TPMU_HA) + 1] = "";
 
-	if (EVP_read_pw_string(text, sizeof(text), hierarchy->prompt, 0) == 0)
+	if (EVP_read_pw_string(text, sizeof(text), source->prompt, 0) == 0)
 		tpmiot_buf_put_str(out, text);
 	OPENSSL_cleanse(text, sizeof(text));
 	return tpmiot_buf_done(out, err);
 }
 
+/* From the file (NULL: none), else the environment, else, if `asking`, from the terminal. */
 static enum tpmiot_rc
-find_value(const struct enroll_env *env, const struct hierarchy *hierarchy, const char *file,
-    const char *variable, TPMA_PERMANENT set, struct tpmiot_buf *out, struct tpmiot_err *err)
+find_value(const struct enroll_env *env, const struct source *source, const char *file, bool asking,
+    struct tpmiot_buf *out, struct tpmiot_err *err)
 {
+	const char *variable = getenv(source->variable);
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (file != NULL)
-		rc = enroll_secret_read(
-		    hierarchy->option, "TPM's password", file, &env->ui, out, err);
+		rc = enroll_secret_read(source->option, "TPM's password", file, &env->ui, out, err);
 	else if (variable != NULL)
 		tpmiot_buf_put_str(out, variable);
-	else if ((set & hierarchy->is_set) != 0)
-		rc = ask(hierarchy, out, err);
+	else if (asking)
+		rc = ask(source, out, err);
 	if (rc == TPMIOT_OK && out->len > sizeof(TPMU_HA))
 		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "--%s, %s: a TPM's password has at most %zu bytes", hierarchy->option,
-		    hierarchy->variable, sizeof(TPMU_HA));
+		    "--%s, %s: a TPM's password has at most %zu bytes", source->option,
+		    source->variable, sizeof(TPMU_HA));
 	return rc == TPMIOT_OK ? tpmiot_buf_done(out, err) : rc;
 }
 
+/* ---- Hierarchies ------------------------------------------------------------------ */
+
+struct hierarchy {
+	TPM2_HANDLE handle;
+	TPMA_PERMANENT is_set;
+	struct source source;
+};
+
+static const struct hierarchy hierarchies[] = {
+	{ TPM2_RH_OWNER, TPMA_PERMANENT_OWNERAUTHSET,
+	    { "owner-auth-file", "TPMIOT_OWNER_AUTH",
+	        "Password of the TPM's owner hierarchy (empty: none): " } },
+	{ TPM2_RH_ENDORSEMENT, TPMA_PERMANENT_ENDORSEMENTAUTHSET,
+	    { "endorsement-auth-file", "TPMIOT_ENDORSEMENT_AUTH",
+	        "Password of the TPM's endorsement hierarchy (empty: none): " } },
+};
+
 static enum tpmiot_rc
 set_value(const struct enroll_env *env, struct tpmiot_tpm *tpm, const struct hierarchy *hierarchy,
-    const char *file, const char *variable, TPMA_PERMANENT set, struct tpmiot_err *err)
+    const char *file, TPMA_PERMANENT set, struct tpmiot_err *err)
 {
 	struct tpmiot_buf value = TPMIOT_BUF_INIT;
-	enum tpmiot_rc rc = find_value(env, hierarchy, file, variable, set, &value, err);
+	enum tpmiot_rc rc =
+	    find_value(env, &hierarchy->source, file, (set & hierarchy->is_set) != 0, &value, err);
 
 	if (rc == TPMIOT_OK && value.len > 0)
 		rc = tpmiot_tpm_set_hierarchy_auth(
@@ -136,8 +145,6 @@ enroll_secret_open_tpm(
     const struct enroll_env *env, struct tpmiot_tpm **out, struct tpmiot_err *err)
 {
 	const char *files[] = { env->opts->owner_auth_file, env->opts->endorsement_auth_file };
-	const char *variables[] = { getenv("TPMIOT_OWNER_AUTH"),
-		getenv("TPMIOT_ENDORSEMENT_AUTH") };
 	struct tpmiot_tpm *tpm = NULL;
 	TPMA_PERMANENT set = 0;
 	enum tpmiot_rc rc;
@@ -147,11 +154,34 @@ enroll_secret_open_tpm(
 	if (rc == TPMIOT_OK && isatty(STDIN_FILENO) == 1)
 		rc = tpmiot_tpm_property(tpm, TPM2_PT_PERMANENT, &set, err);
 	for (i = 0; rc == TPMIOT_OK && i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++)
-		rc = set_value(env, tpm, &hierarchies[i], files[i], variables[i], set, err);
+		rc = set_value(env, tpm, &hierarchies[i], files[i], set, err);
 	if (rc == TPMIOT_OK)
 		*out = tpm;
 	else
 		tpmiot_tpm_free(&tpm);
+	return rc;
+}
+
+/* ---- Keys -------------------------------------------------------------------------- */
+
+enum tpmiot_rc
+enroll_secret_give_key(const struct enroll_env *env, struct tpmiot_key *key, struct tpmiot_err *err)
+{
+	static const struct source source = { "key-auth-file", "TPMIOT_KEY_AUTH",
+		"Password of the key: " };
+	struct tpmiot_buf value = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	if (!tpmiot_key_needs_auth(key))
+		return TPMIOT_OK;
+	rc = find_value(
+	    env, &source, env->opts->key_auth_file, isatty(STDIN_FILENO) == 1, &value, err);
+	if (rc == TPMIOT_OK && value.len == 0)
+		rc = tpmiot_err_set(err, TPMIOT_E_AUTH,
+		    "the key has a password; give it with --key-auth-file=FILE or TPMIOT_KEY_AUTH");
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_key_set_auth(key, (struct tpmiot_bytes){ value.data, value.len }, err);
+	tpmiot_buf_free(&value);
 	return rc;
 }
 

@@ -3,6 +3,8 @@
 #ifndef ENROLL_SECRET_H
 #define ENROLL_SECRET_H
 
+#include <tpmiot/key.h>
+
 #include "enroll/cmd/cli.h"
 
 #define ENROLL_SECRET_MAX 1024
@@ -21,6 +23,13 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_secret_read(const char *option, const char
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_secret_open_tpm(
     const struct enroll_env *env, struct tpmiot_tpm **out, struct tpmiot_err *err);
+
+/*
+ * Gives a key that has a password that password: from --key-auth-file, else TPMIOT_KEY_AUTH, else
+ * from whoever sits at the terminal. TPMIOT_E_AUTH: there is none of them. No command.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_secret_give_key(
+    const struct enroll_env *env, struct tpmiot_key *key, struct tpmiot_err *err);
 
 /* Adds to TPMIOT_E_AUTH how a value is given. Returns rc. */
 enum tpmiot_rc enroll_secret_explain(enum tpmiot_rc rc, struct tpmiot_err *err);

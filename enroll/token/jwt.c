@@ -57,7 +57,7 @@ enroll_token_jwt(struct enroll_env *env, struct enroll_token *token, struct tpmi
 	enroll_signer_close(&signer);
 	json_decref(more);
 	tpmiot_buf_free(&payload);
-	return enroll_secret_explain(rc, err);
+	return enroll_signer_explain(&signer, rc, err);
 }
 
 static enum tpmiot_rc
@@ -91,5 +91,5 @@ enroll_token_jws(struct enroll_env *env, struct enroll_token *token, struct tpmi
 	enroll_signer_close(&signer);
 	json_decref(more);
 	tpmiot_buf_free(&message);
-	return enroll_secret_explain(rc, err);
+	return enroll_signer_explain(&signer, rc, err);
 }

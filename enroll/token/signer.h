@@ -14,6 +14,7 @@
 struct enroll_signer {
 	struct tpmiot_tpm *tpm;
 	struct tpmiot_key *key;
+	bool has_password;                        /* the key; it was given */
 	X509 *leaf;                               /* NULL: it has no certificate */
 	char device_id[TPMIOT_DEVICE_ID_MAX + 1]; /* by the certificate; "" if it does not say */
 };
@@ -25,6 +26,9 @@ struct enroll_signer {
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_signer_open(const struct enroll_env *env, const char *name,
     struct enroll_signer *out, struct tpmiot_err *err);
+/* enroll_secret_explain(), unless it is the key's password that the TPM refused. */
+enum tpmiot_rc enroll_signer_explain(
+    const struct enroll_signer *signer, enum tpmiot_rc rc, struct tpmiot_err *err);
 void enroll_signer_close(struct enroll_signer *signer);
 
 #endif

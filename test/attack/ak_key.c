@@ -119,6 +119,7 @@ static const struct attack aks[] = {
 	AK("decrypts as well", .flip = TPMA_OBJECT_DECRYPT),
 	AK("not fixed to its TPM", .flip = TPMA_OBJECT_FIXEDTPM),
 	AK("not fixed to its parent", .flip = TPMA_OBJECT_FIXEDPARENT),
+	AK("with a reserved attribute bit", .flip = 0x8000),
 	AK("made outside", .flip = TPMA_OBJECT_SENSITIVEDATAORIGIN),
 	AK("no scheme", .edit = no_scheme),
 	AK("scheme of SHA-1", .edit = scheme_sha1),
@@ -182,6 +183,7 @@ other_key(struct attack_env *env, const struct attack *row, const json_t *challe
 	}
 
 static const struct attack keys[] = {
+	KEY("with a reserved attribute bit", .flip = 0x8000),
 	KEY("made outside", .flip = TPMA_OBJECT_SENSITIVEDATAORIGIN),
 	KEY("not fixed to its TPM", .flip = TPMA_OBJECT_FIXEDTPM),
 	KEY("not fixed to its parent", .flip = TPMA_OBJECT_FIXEDPARENT),

@@ -376,6 +376,14 @@ start_abrmd() {
 # What is left in the TPM: handles of one kind, on one line
 tpm_handles() { tpm2_getcap "handles-$1" | tr -d '\n -'; }
 
+# killed_at N COMMAND…: kill -9 of it when the TPM has carried out its N-th command
+killed_at() {
+	local n=$1
+	shift
+	TPMIOT_TCTI=$BUILD/test/tcti/.libs/libtss2-tcti-fault.so:n=$n,fault=kill,$TPMIOT_TCTI "$@" >/dev/null 2>&1
+	[ $? -eq 137 ]
+}
+
 # ---- The CA -----------------------------------------------------------------
 
 CADIR=$T/ca

@@ -79,6 +79,14 @@ start_ca "${SERVE[@]}"
 sas --resource='hub/devices/it'"'"'s!*()' >"$T/odd"
 check_grep '^SharedAccessSignature sr=hub%2Fdevices%2Fit%27s%21%2a%28%29&' "$T/odd" 'what only hubs have encoded is in lower case'
 
+# What killed runs left gives way, as in the provider: it has the Name of the key in hand.
+for n in 1 2; do
+	check "a token is killed between TPM2_Load and TPM2_FlushContext, $n" killed_at 1 "$ENROLL" token sas
+done
+check_is 'which fills the TPM: it needs a slot for the parent' "$(tpm2_getcap handles-transient | wc -l)" 2
+check 'a token all the same' sas
+tpm2_flushcontext -Q -t
+
 # ---- Persistent, again --------------------------------------------------------------
 count_tpm "$T/count" dps --again --persistent >"$T/out" 2>&1
 check_is 'to where Microsoft looks for it' "$?" 0

@@ -60,6 +60,15 @@ check_fails 1 'never gives out' 'the HMAC key is not shown' secret show signing
 check_is 'secret use --exec' "$(secret use wifi --exec sh -c 'printf "%s" "$TPMIOT_SECRET"')" "$(cat "$T/wifi")"
 check_fails 2 'exec' 'data are used by a program' secret use wifi
 TPMIOT_TCTI=pcap:$plain TCTI_PCAP_FILE=$T/show.pcap secret show wifi >/dev/null
+"$TPMCOUNT" "$T/show.pcap" >"$T/show.count"
+unsealed=$(grep -n Unseal "$T/show.count" | head -n 1 | cut -d: -f1)
+for n in 1 2; do
+	check "a run is killed between TPM2_Load and TPM2_FlushContext, $n" killed_at "$unsealed" "$ENROLL" secret show wifi
+done
+check_is 'which fills the TPM: it needs a slot for the parent' "$(tpm2_getcap handles-transient | wc -l)" 2
+check_is 'what they left gives way' "$(secret show wifi)" "$(cat "$T/wifi")"
+tpm2_flushcontext -Q -t
+tpm2_flushcontext -Q -l
 check_is 'no value crossed the bus in the clear' \
 	"$(cat "$T/enrol.pcap" "$T/show.pcap" | grep -caF -e "$(cat "$T/wifi")" -e "$(cat "$T/large.head")" -e "$(cat "$T/hmac")")" 0
 check_is 'nor stands in the state directory' \

@@ -92,6 +92,18 @@ count_tpm "$T/count" jwt --name=ec-p256 >"$T/jwt"
 check_is 'a token costs three TPM commands' "$(awk '{ print $NF }' "$T/count" | tr '\n' ' ')" \
     "$(printf '%s\n' Load Sign FlushContext | tr '\n' ' ')"
 
+# ---- A key that has a password -----------------------------------------------------
+locked() { jwt --name=locked "$@"; }
+printf 'sesame\n' >"$T/sesame" && printf 'barley' >"$T/barley" && chmod 600 "$T/sesame" "$T/barley"
+check 'a key with a password' openssl genpkey -provider tpmiot -propquery provider=tpmiot -algorithm EC -pkeyopt group:P-256 \
+    -pkeyopt user-auth:sesame -out "$TPMIOT_STATE_DIR/locked.key"
+check_fails '*' 'has a password.*--key-auth-file' 'which is not given' locked
+check 'from a file' locked --key-auth-file="$T/sesame"
+check 'from the environment' env TPMIOT_KEY_AUTH=sesame "$ENROLL" token jwt --aud=example --name=locked
+check_fails '*' "the key's password.*wrong" 'another one' locked --key-auth-file="$T/barley"
+check 'a key without one does not mind' jwt --name=ec-p256 --key-auth-file="$T/sesame"
+rm "$TPMIOT_STATE_DIR/locked.key"
+
 # ---- A program with it ----------------------------------------------------------------
 # shellcheck disable=SC2016  # the program's shell expands it
 check 'a program gets it' jwt --name=ec-p256 --exec sh -c 'echo "$TPMIOT_TOKEN" >"$1"; exit 0' sh "$T/got"

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -169,6 +170,8 @@ receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t timeout
 		rc = Tss2_Tcti_Receive(fault->real, &len, whole, timeout);
 		if (rc != TSS2_RC_SUCCESS)
 			return rc;
+		if (fault->now == FAULT_KILL)
+			(void)raise(SIGKILL);
 		if (fault->now == FAULT_LOST)
 			return TSS2_TCTI_RC_IO_ERROR;
 		len = mangle(fault->now, whole, len);
@@ -204,7 +207,7 @@ static enum fault_kind
 kind_named(const char *name)
 {
 	static const char *const NAMES[] = { "none", "code", "truncate", "cut", "trail", "size",
-		"flip", "closed", "lost", "hang", "sleep" };
+		"flip", "closed", "lost", "kill", "hang", "sleep" };
 
 	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++)
 		if (strcmp(name, NAMES[i]) == 0)

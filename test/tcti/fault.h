@@ -27,6 +27,7 @@ enum fault_kind {
 	FAULT_FLIP,     /* bit `arg` of the response is the other way round */
 	FAULT_CLOSED,   /* the connection breaks before the command is sent */
 	FAULT_LOST,     /* it breaks after the TPM has carried the command out */
+	FAULT_KILL,     /* the process is killed after the TPM has carried the command out */
 	FAULT_HANG,     /* no answer: the time limit passes at once */
 	FAULT_SLEEP     /* no answer, for real: polls and waits until the time limit */
 };
