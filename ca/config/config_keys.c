@@ -89,11 +89,11 @@ static const struct ca_key config_keys[] = {
 	{ "session_lifetime", CA_KEY_DURATION, AT(session_lifetime), "5m",
 	    "Time that a device has between the first and the second step.", 10, HOUR },
 	{ "clock_skew", CA_KEY_DURATION, AT(clock_skew), "2m",
-	    "By how much clocks may differ: certificates begin that much earlier, and spent\n"
-	    "sessions are remembered that much longer.",
-	    0, DAY },
+	    "By how much clocks may differ: certificates begin that much earlier.", 0, DAY },
 	{ "seal_key_lifetime", CA_KEY_DURATION, AT(seal_key_lifetime), "1d",
-	    "How long sessions are sealed with the same key.", HOUR, 365 * DAY },
+	    "How long sessions are sealed with the same key. Those that were spent are\n"
+	    "remembered until it is gone, up to twice as long.",
+	    HOUR, 365 * DAY },
 	{ "rate_limit", CA_KEY_LIMIT, AT(rate_limit), "60",
 	    "Enrolments that one address may begin in a minute, or off.", 1, 1000000 },
 	{ "issue_limit", CA_KEY_LIMIT, AT(issue_limit), "1000",

@@ -36,7 +36,10 @@ system_now(void)
 
 /* ---- Sealing keys ------------------------------------------------------------------ */
 
-/* Sees to it that there is a sealing key, and a young one; old ones go when no session needs them.
+/*
+ * Sees to it that there is a sealing key, and a young one; old ones go when no session needs them,
+ * and with them what is remembered of the sessions. One of the future was made before the clock was
+ * set back: it goes at once, for its sessions would be good for as long.
  */
 static enum tpmiot_rc
 renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
@@ -45,10 +48,12 @@ renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
 	struct ca_seal_key newest = { 0 };
 	uint8_t key[CA_SEAL_KEY_LEN];
 	enum tpmiot_rc rc = ca_seal_key_newest(api->store, &newest, err);
-	const bool old = rc == TPMIOT_OK && newest.added + config->seal_key_lifetime <= now;
+	const int64_t after = now + config->clock_skew;
+	const bool good = rc == TPMIOT_OK && newest.added + config->seal_key_lifetime > now &&
+	                  newest.added <= after;
 
 	OPENSSL_cleanse(&newest, sizeof(newest));
-	if (rc == TPMIOT_OK && !old)
+	if (good)
 		return TPMIOT_OK;
 	if (rc != TPMIOT_OK && rc != TPMIOT_E_NOT_FOUND)
 		return rc;
@@ -59,7 +64,9 @@ renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = ca_seal_key_purge(api->store,
 		    now - config->seal_key_lifetime - config->session_lifetime - config->clock_skew,
-		    err);
+		    after, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_session_purge(api->store, err);
 	return rc;
 }
 
@@ -69,8 +76,7 @@ ca_api_tick(struct ca_api *api)
 	const int64_t now = api->now();
 	struct tpmiot_err err = { 0 };
 
-	if (renew_seal_key(api, now, &err) != TPMIOT_OK ||
-	    ca_session_purge(api->store, now, &err) != TPMIOT_OK)
+	if (renew_seal_key(api, now, &err) != TPMIOT_OK)
 		ca_log(CA_LOG_ERROR, "housekeeping: %s", err.text);
 }
 

@@ -40,7 +40,7 @@ record_cert(struct ca_api *api, const struct ca_proven *p, const struct ca_cert 
     struct tpmiot_err *err)
 {
 	struct ca_session spent = {
-		.expires = p->ticket.expires + api->config->clock_skew,
+		.seal_key = p->ticket.seal_key,
 		.serial_len = cert->serial_len,
 	};
 	enum tpmiot_rc rc;

@@ -100,6 +100,17 @@ ca_seal_key_id(const uint8_t *sealed, size_t len, uint32_t *out, struct tpmiot_e
 	return TPMIOT_OK;
 }
 
+static enum tpmiot_rc
+parse(OSSL_LIB_CTX *libctx, const struct tpmiot_buf *plain, uint32_t seal_key,
+    struct ca_ticket *out, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_ticket_parse(libctx, plain->data, plain->len, out, err);
+
+	if (rc == TPMIOT_OK)
+		out->seal_key = seal_key;
+	return rc;
+}
+
 enum tpmiot_rc
 ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *sealed, size_t len,
     struct ca_ticket *out, struct tpmiot_err *err)
@@ -122,7 +133,7 @@ ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *se
 	    (rc = tpmiot_gcm(libctx, false, derived, sealed + HEAD_LEN + SALT_LEN,
 	         (struct tpmiot_bytes){ sealed, HEAD_LEN }, buf.data, buf.len, tag, err)) ==
 	        TPMIOT_OK)
-		rc = ca_ticket_parse(libctx, buf.data, buf.len, out, err);
+		rc = parse(libctx, &buf, id, out, err);
 	else if (rc == TPMIOT_E_VERIFY)
 		rc = tpmiot_err_set(
 		    err, rc, "the session was not sealed by this CA, or was changed");

@@ -35,6 +35,7 @@ struct ca_ticket {
 	char group[CA_GROUP_MAX + 1];
 	char profile[CA_GROUP_MAX + 1];
 	struct tpmiot_pcrset pcrs; /* what is to be quoted; without values */
+	uint32_t seal_key;         /* which one opened it: seal.h fills it; not among the bytes */
 };
 
 /* Appends it. */

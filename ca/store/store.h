@@ -449,7 +449,7 @@ struct ca_session {
 	uint8_t key_spki[CA_SHA256_LEN]; /* the device key it was spent on */
 	uint8_t serial[CA_SERIAL_MAX];
 	size_t serial_len;
-	int64_t expires; /* row may go then: the session's expiry and a margin */
+	uint32_t seal_key; /* that the session was sealed with */
 };
 
 /* TPMIOT_E_CONFLICT: spent already. */
@@ -457,8 +457,11 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_session_spend(
     struct ca_store *store, const struct ca_session *session, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_session_find(struct ca_store *store,
     const uint8_t id[CA_SESSION_ID_LEN], struct ca_session *out, struct tpmiot_err *err);
-TPMIOT_MUST_USE enum tpmiot_rc ca_session_purge(
-    struct ca_store *store, int64_t now, struct tpmiot_err *err);
+/*
+ * Removes those that nothing can open any more, because their sealing key is gone. Not those that
+ * ended: a clock that is set back would begin them again.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_session_purge(struct ca_store *store, struct tpmiot_err *err);
 
 /* ---- how much there is of everything ---- */
 
@@ -486,9 +489,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_seal_key_newest(
     struct ca_store *store, struct ca_seal_key *out, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_seal_key_find(
     struct ca_store *store, uint32_t id, struct ca_seal_key *out, struct tpmiot_err *err);
-/* Removes keys added before `before`, the newest excepted. */
+/* Removes keys added before `before` or after `after`, the newest excepted. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_seal_key_purge(
-    struct ca_store *store, int64_t before, struct tpmiot_err *err);
+    struct ca_store *store, int64_t before, int64_t after, struct tpmiot_err *err);
 
 /* ---- audit log: append-only, the database itself refuses to change it ---- */
 

@@ -191,14 +191,14 @@ enum tpmiot_rc
 ca_session_spend(struct ca_store *store, const struct ca_session *session, struct tpmiot_err *err)
 {
 	struct ca_stmt st =
-	    ca_stmt_start(store, "INSERT INTO sessions (id, ek_spki, key_spki, serial, expires)"
+	    ca_stmt_start(store, "INSERT INTO sessions (id, ek_spki, key_spki, serial, seal_key)"
 	                         " VALUES (?, ?, ?, ?, ?)");
 
 	ca_bind_blob(&st, session->id, CA_SESSION_ID_LEN);
 	ca_bind_blob(&st, session->ek_spki, CA_SHA256_LEN);
 	ca_bind_blob(&st, session->key_spki, CA_SHA256_LEN);
 	ca_bind_blob(&st, session->serial, session->serial_len);
-	ca_bind_int(&st, session->expires);
+	ca_bind_int(&st, session->seal_key);
 	return ca_stmt_run(&st, "session", err);
 }
 
@@ -207,8 +207,8 @@ ca_session_find(struct ca_store *store, const uint8_t id[CA_SESSION_ID_LEN], str
     struct tpmiot_err *err)
 {
 	struct ca_stmt st = ca_stmt_start(
-	    store, "SELECT id, ek_spki, key_spki, serial, expires FROM sessions WHERE id = ?");
-	struct ca_session session = { .expires = 0 };
+	    store, "SELECT id, ek_spki, key_spki, serial, seal_key FROM sessions WHERE id = ?");
+	struct ca_session session = { .seal_key = 0 };
 	enum tpmiot_rc rc;
 	bool found;
 
@@ -219,7 +219,7 @@ ca_session_find(struct ca_store *store, const uint8_t id[CA_SESSION_ID_LEN], str
 		ca_col_blob(&st, session.ek_spki, sizeof(session.ek_spki));
 		ca_col_blob(&st, session.key_spki, sizeof(session.key_spki));
 		session.serial_len = ca_col_bytes(&st, session.serial, sizeof(session.serial));
-		session.expires = ca_col_int(&st);
+		session.seal_key = (uint32_t)ca_col_int(&st);
 	}
 	rc = ca_stmt_end(&st, "session", err);
 	if (rc == TPMIOT_OK && !found)
@@ -230,10 +230,10 @@ ca_session_find(struct ca_store *store, const uint8_t id[CA_SESSION_ID_LEN], str
 }
 
 enum tpmiot_rc
-ca_session_purge(struct ca_store *store, int64_t now, struct tpmiot_err *err)
+ca_session_purge(struct ca_store *store, struct tpmiot_err *err)
 {
-	struct ca_stmt st = ca_stmt_start(store, "DELETE FROM sessions WHERE expires <= ?");
+	struct ca_stmt st = ca_stmt_start(
+	    store, "DELETE FROM sessions WHERE seal_key NOT IN (SELECT id FROM seal_keys)");
 
-	ca_bind_int(&st, now);
 	return ca_stmt_run(&st, "sessions", err);
 }

@@ -164,7 +164,18 @@ static const char *const steps[] = {
 	"CREATE UNIQUE INDEX secrets_by_target ON secrets("
 	"  coalesce(ek_spki, x''), coalesce(grp, ''), name);",
 	/* 9: an id that a device chose is looked up among those that tokens are kept for */
-	"CREATE INDEX tokens_by_device_id ON tokens(device_id) WHERE device_id IS NOT NULL;"
+	"CREATE INDEX tokens_by_device_id ON tokens(device_id) WHERE device_id IS NOT NULL;",
+	/* 10: spent sessions stay as long as the key that opens them */
+	"ALTER TABLE sessions RENAME TO sessions_by_time;"
+	"CREATE TABLE sessions ("
+	"  id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+	"  ek_spki BLOB NOT NULL,"
+	"  key_spki BLOB NOT NULL,"
+	"  serial BLOB NOT NULL REFERENCES certificates(serial),"
+	"  seal_key INTEGER NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO sessions SELECT id, ek_spki, key_spki, serial,"
+	"  (SELECT coalesce(max(id), 0) FROM seal_keys) FROM sessions_by_time;"
+	"DROP TABLE sessions_by_time;"
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

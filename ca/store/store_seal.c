@@ -58,12 +58,14 @@ ca_seal_key_find(
 }
 
 enum tpmiot_rc
-ca_seal_key_purge(struct ca_store *store, int64_t before, struct tpmiot_err *err)
+ca_seal_key_purge(struct ca_store *store, int64_t before, int64_t after, struct tpmiot_err *err)
 {
-	struct ca_stmt st = ca_stmt_start(store,
-	    "DELETE FROM seal_keys WHERE added < ? AND id < (SELECT max(id) FROM seal_keys)");
+	struct ca_stmt st =
+	    ca_stmt_start(store, "DELETE FROM seal_keys WHERE (added < ? OR added > ?)"
+	                         " AND id < (SELECT max(id) FROM seal_keys)");
 
 	ca_bind_int(&st, before);
+	ca_bind_int(&st, after);
 	return ca_stmt_run(&st, "session sealing keys", err);
 }
 

@@ -219,6 +219,52 @@ test_second_step_after_new_seal_key(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM sessions"), 0);
 }
 
+/* Once more with the session of `first`, for another key; ends as `type` says. */
+static void
+spend_again(struct kit *kit, const struct kit_answer *first, const char *type)
+{
+	struct kit_device other = kit_a;
+	struct kit_answer answer;
+
+	other.key = kit_b.key;
+	kit_post(kit, "/v1/certificates", kit_issue(&other, first->doc), &answer);
+	assert_string_equal(answer.type, type);
+	kit_answer_free(&answer);
+}
+
+/* The clock goes on for long enough that everything is tidied away, and is set back. */
+static void
+test_session_never_twice(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer first, answer;
+	const int64_t begun = kit_now;
+	const int64_t day = kit->config.seal_key_lifetime;
+
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_a), &first);
+	kit_post(kit, "/v1/certificates", kit_issue(&kit_a, first.doc), &answer);
+	assert_int_equal(answer.status, 200);
+	kit_answer_free(&answer);
+	kit_now = begun + day / 2;
+	ca_api_tick(kit->api);
+	kit_now = begun;
+	spend_again(kit, &first, "session-spent");
+	kit_now = begun + 3 * day;
+	ca_api_tick(kit->api);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM sessions"), 0);
+	kit_now = begun;
+	spend_again(kit, &first, "session-invalid");
+	kit_answer_free(&first);
+	/* Nor are those of the future good for as long as it takes. */
+	kit_now = begun + 3 * day;
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_a), &first);
+	kit_now = begun;
+	ca_api_tick(kit->api);
+	spend_again(kit, &first, "session-invalid");
+	kit_answer_free(&first);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM seal_keys"), 1);
+}
+
 static void
 test_enrol_again_new_keys(void **state)
 {
@@ -362,6 +408,7 @@ main(void)
 		    test_second_step_by_another_instance, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_second_step_after_new_seal_key, kit_setup, kit_teardown),
+		cmocka_unit_test_setup_teardown(test_session_never_twice, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_enrol_again_new_keys, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_token_counts_devices, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_token_raced_for, kit_setup, kit_teardown),

@@ -375,18 +375,25 @@ test_session_is_spent_once(void **state)
 {
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
-	struct ca_session session = { .serial_len = 16, .expires = NOW + 10 }, got = { 0 };
+	struct ca_session session = { .serial_len = 16 }, got = { 0 };
+	struct ca_seal_key key = { 0 };
 
 	memset(session.serial, 7, 16);
 	assert_int_equal(ca_session_spend(f->store, &session, &err), TPMIOT_E_CONFLICT);
 	enrol(f, 1, "one");
 	add_cert(f, 7, 1);
+	assert_ok(ca_seal_key_add(f->store, key.key, NOW, &err));
+	assert_ok(ca_seal_key_newest(f->store, &key, &err));
+	session.seal_key = key.id;
 	assert_ok(ca_session_spend(f->store, &session, &err));
 	assert_int_equal(ca_session_spend(f->store, &session, &err), TPMIOT_E_CONFLICT);
-	assert_ok(ca_session_purge(f->store, NOW + 9, &err));
+	assert_ok(ca_session_purge(f->store, &err));
 	assert_ok(ca_session_find(f->store, session.id, &got, &err));
 	assert_int_equal(got.serial_len, 16);
-	assert_ok(ca_session_purge(f->store, NOW + 10, &err));
+	assert_int_equal(got.seal_key, key.id);
+	assert_ok(ca_seal_key_add(f->store, key.key, NOW + 2, &err));
+	assert_ok(ca_seal_key_purge(f->store, NOW + 1, NOW + 9, &err));
+	assert_ok(ca_session_purge(f->store, &err));
 	assert_int_equal(ca_session_find(f->store, session.id, &got, &err), TPMIOT_E_NOT_FOUND);
 }
 
@@ -498,15 +505,20 @@ test_seal_keys_rotate(void **state)
 	assert_ok(ca_seal_key_add(f->store, key, NOW, &err));
 	assert_ok(ca_seal_key_newest(f->store, &first, &err));
 	assert_true(first.id != 0);
-	assert_ok(ca_seal_key_purge(f->store, NOW + 99, &err)); /* the newest stays */
+	assert_ok(ca_seal_key_purge(f->store, NOW + 99, NOW + 99, &err)); /* the newest stays */
 	key[0] = 2;
 	assert_ok(ca_seal_key_add(f->store, key, NOW + 1, &err));
 	assert_ok(ca_seal_key_newest(f->store, &second, &err));
 	assert_int_equal(second.key[0], 2);
 	assert_ok(ca_seal_key_find(f->store, first.id, &first, &err));
 	assert_int_equal(first.key[0], 1);
-	assert_ok(ca_seal_key_purge(f->store, NOW + 1, &err));
+	assert_ok(ca_seal_key_purge(f->store, NOW, NOW, &err));
+	assert_ok(ca_seal_key_find(f->store, first.id, &first, &err));
+	assert_ok(ca_seal_key_purge(f->store, NOW + 1, NOW + 1, &err));
 	assert_int_equal(ca_seal_key_find(f->store, first.id, &first, &err), TPMIOT_E_NOT_FOUND);
+	assert_ok(ca_seal_key_add(f->store, key, NOW, &err)); /* the clock was set back */
+	assert_ok(ca_seal_key_purge(f->store, NOW - 9, NOW, &err));
+	assert_int_equal(ca_seal_key_find(f->store, second.id, &second, &err), TPMIOT_E_NOT_FOUND);
 }
 
 static void
