@@ -31,6 +31,8 @@ static const struct form SPKI_DER = { "DER", "SubjectPublicKeyInfo" };
 static const struct form SPKI_PEM = { "PEM", "SubjectPublicKeyInfo" };
 static const struct form PRIVATE_DER = { "DER", "PrivateKeyInfo" };
 static const struct form PRIVATE_PEM = { "PEM", "PrivateKeyInfo" };
+static const struct form PKCS1_DER = { "DER", "pkcs1" };
+static const struct form PKCS1_PEM = { "PEM", "pkcs1" };
 static const struct form TEXT = { "TEXT", NULL };
 
 static OSSL_FUNC_encoder_newctx_fn encoder_new;
@@ -39,7 +41,7 @@ static OSSL_FUNC_encoder_set_ctx_params_fn encoder_set_params;
 static OSSL_FUNC_encoder_settable_ctx_params_fn encoder_settable;
 static OSSL_FUNC_encoder_does_selection_fn public_selection, private_selection;
 static OSSL_FUNC_encoder_encode_fn encode_spki_der, encode_spki_pem, encode_private_der,
-    encode_private_pem, encode_text;
+    encode_private_pem, encode_pkcs1_der, encode_pkcs1_pem, encode_text;
 
 static void *
 encoder_new(void *provctx)
@@ -207,6 +209,8 @@ ENCODE(encode_spki_der, SPKI_DER)
 ENCODE(encode_spki_pem, SPKI_PEM)
 ENCODE(encode_private_der, PRIVATE_DER)
 ENCODE(encode_private_pem, PRIVATE_PEM)
+ENCODE(encode_pkcs1_der, PKCS1_DER)
+ENCODE(encode_pkcs1_pem, PKCS1_PEM)
 ENCODE(encode_text, TEXT)
 
 #define COMMON                                                                                     \
@@ -239,6 +243,21 @@ const OSSL_DISPATCH prov_encoder_private_pem[] = {
 	COMMON,
 	PROV_FN(ENCODER_DOES_SELECTION, private_selection),
 	PROV_FN(ENCODER_ENCODE, encode_private_pem),
+	{ 0, NULL },
+};
+
+/* RSAPublicKey (RFC 8017, annex A.1.1): `openssl rsa -RSAPublicKey_out`. */
+const OSSL_DISPATCH prov_encoder_pkcs1_der[] = {
+	COMMON,
+	PROV_FN(ENCODER_DOES_SELECTION, public_selection),
+	PROV_FN(ENCODER_ENCODE, encode_pkcs1_der),
+	{ 0, NULL },
+};
+
+const OSSL_DISPATCH prov_encoder_pkcs1_pem[] = {
+	COMMON,
+	PROV_FN(ENCODER_DOES_SELECTION, public_selection),
+	PROV_FN(ENCODER_ENCODE, encode_pkcs1_pem),
 	{ 0, NULL },
 };
 

@@ -76,6 +76,8 @@ static const OSSL_ALGORITHM rands[] = {
 
 static const OSSL_ALGORITHM encoders[] = {
 	ENCODERS("RSA"),
+	{ "RSA", PROPS ",output=der,structure=pkcs1", prov_encoder_pkcs1_der, NULL },
+	{ "RSA", PROPS ",output=pem,structure=pkcs1", prov_encoder_pkcs1_pem, NULL },
 	ENCODERS("RSA-PSS"),
 	ENCODERS("EC"),
 	{ NULL, NULL, NULL, NULL },

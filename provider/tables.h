@@ -38,6 +38,8 @@ extern const OSSL_DISPATCH prov_encoder_spki_der[];
 extern const OSSL_DISPATCH prov_encoder_spki_pem[];
 extern const OSSL_DISPATCH prov_encoder_private_der[];
 extern const OSSL_DISPATCH prov_encoder_private_pem[];
+extern const OSSL_DISPATCH prov_encoder_pkcs1_der[];
+extern const OSSL_DISPATCH prov_encoder_pkcs1_pem[];
 extern const OSSL_DISPATCH prov_encoder_text[];
 
 extern const OSSL_DISPATCH prov_decoder_pem[];

@@ -50,6 +50,7 @@ tpm_key 0x81000011 rsa2048:null:null || die 'no persistent RSA key'
 cp "$T/ec.key" "$TPMIOT_STATE_DIR/device.key"
 cp "$T/rsa.key" "$TPMIOT_STATE_DIR/other.key"
 pubkey "$T/ec.key" "$T/ec.pub"
+pubkey "$T/rsa.key" "$T/rsa.pub"
 SPKI=$(openssl pkey -pubin -in "$T/ec.pub" -outform DER | sha256sum | cut -d' ' -f1)
 openssl pkey -provider tpmiot -in "$T/rsa.key" -outform DER -out "$T/rsa.der"
 openssl req -x509 -new -key "$T/soft.key" -subj /CN=soft -out "$T/soft.crt"
@@ -98,6 +99,11 @@ check 'the public half is the one in the request' cmp "$T/ec.pub" "$T/req.pub"
 check 'the key is valid' openssl pkey -provider tpmiot -provider default -in "$T/ec.key" -check -noout
 openssl pkey -provider tpmiot -in "$T/rsa.der" -out "$T/back.key"
 check 'PEM to DER and back is the same key' cmp "$T/back.key" "$T/rsa.key"
+for form in PEM DER; do
+	openssl rsa -provider tpmiot -in "$T/rsa.key" -RSAPublicKey_out -outform "$form" -out "$T/pkcs1" 2>"$T/err"
+	openssl rsa -RSAPublicKey_in -inform "$form" -in "$T/pkcs1" -pubout -out "$T/pkcs1.pub" 2>>"$T/err"
+	check "the public half by PKCS #1, $form" cmp "$T/pkcs1.pub" "$T/rsa.pub"
+done
 openssl pkey -provider tpmiot -in handle:0x81000010 -out "$T/reference.key"
 check_grep '^-----BEGIN TPMIOT KEY REFERENCE-----' "$T/reference.key" \
 	'a persistent key is written as a reference'
