@@ -66,6 +66,7 @@ fork_prepare(void)
 	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
 		tpmiot_tpm_lock(tpm);
 		tpm->shared = is_exclusive(tpm);
+		tpm->crowded = tpm_is_open_to_others(tpm);
 		if (tpm->shared)
 			let_go(tpm);
 	}
@@ -260,6 +261,8 @@ tpmiot_tpm_unlock(struct tpmiot_tpm *tpm)
 {
 	if (tpm->depth == 1 && tpm->shared)
 		let_go(tpm);
+	if (tpm->depth == 1 && tpm->crowded)
+		tpmiot_session_end(&tpm->auth_session);
 	tpm->depth--;
 	(void)pthread_mutex_unlock(&tpm->lock);
 }

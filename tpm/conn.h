@@ -22,7 +22,8 @@
 struct tpmiot_tpm {
 	pthread_mutex_t lock; /* recursive */
 	unsigned int depth;   /* how often the holder has locked it */
-	bool shared; /* the TPM is one that only one process can have open, and we forked */
+	bool shared;  /* the TPM is one that only one process can have open, and we forked */
+	bool crowded; /* it is open to others, and we forked: no session is kept, it has few */
 	OSSL_LIB_CTX *libctx;     /* borrowed */
 	char *conf;               /* TCTI configuration, NULL for the default search */
 	TSS2_TCTI_CONTEXT *given; /* the tests' TCTI, borrowed; NULL otherwise */

@@ -37,7 +37,7 @@ start_auth_session(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 
 /*
  * The same for a key that could do without: an object is not made for it, nor room, and if there
- * is none the key is used as before. Where the connection is given up after each use
+ * is none the key is used as before. Where connection or session is given up after each use
  * it would have to be started each time.
  */
 static enum tpmiot_rc
@@ -48,7 +48,7 @@ try_auth_session(struct tpmiot_key *key, struct tpmiot_err *err)
 	struct tpmiot_public pub;
 	enum tpmiot_rc rc;
 
-	if (tpm->auth_session != NULL || tpm->shared)
+	if (tpm->auth_session != NULL || tpm->shared || tpm->crowded)
 		return TPMIOT_OK;
 	rc = tpm_begin(tpm, err);
 	if (rc != TPMIOT_OK)
