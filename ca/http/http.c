@@ -43,6 +43,7 @@ struct conn {
 	struct ca_http *http;
 	SSL *ssl;
 	struct event *deadline;
+	bool ours;          /* it waits for our answer: not in the list */
 	time_t since;       /* when it was accepted, or its last request was done */
 	uint64_t read_mark; /* bytes received when the last request was done; 0 before that */
 };
@@ -55,8 +56,8 @@ struct ca_http {
 	struct evconnlistener *listener;   /* owned by bound */
 	struct event *sigterm, *sigint, *sighup, *tick;
 	struct ca_hold *hold;
-	TAILQ_HEAD(, conn) conns; /* by `since`, the oldest first */
-	int conns_n;
+	TAILQ_HEAD(, conn) conns; /* whose turn it is themselves, by `since`, the oldest first */
+	int conns_n;              /* of all */
 	bool stopping;
 	char url[96];
 };
@@ -115,11 +116,35 @@ conn_rearm(struct conn *c)
 {
 	const struct timeval tv = { c->http->opt.timeout, 0 };
 
-	c->since = monotonic();
-	TAILQ_REMOVE(&c->http->conns, c, link);
-	TAILQ_INSERT_TAIL(&c->http->conns, c, link);
 	evtimer_add(c->deadline, &tv);
 	make_way(c->http);
+}
+
+static void
+conn_leave(struct conn *c)
+{
+	if (!c->ours)
+		TAILQ_REMOVE(&c->http->conns, c, link);
+}
+
+/* It is our turn, and not the client that does nothing. */
+static void
+conn_ours(struct conn *c)
+{
+	conn_leave(c);
+	c->ours = true;
+	conn_rearm(c);
+}
+
+/* It is the client's turn, from now on. */
+static void
+conn_theirs(struct conn *c)
+{
+	conn_leave(c);
+	c->ours = false;
+	c->since = monotonic();
+	TAILQ_INSERT_TAIL(&c->http->conns, c, link);
+	conn_rearm(c);
 }
 
 static void
@@ -132,7 +157,7 @@ conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void 
 	if (c == NULL)
 		return;
 	http = c->http;
-	TAILQ_REMOVE(&http->conns, c, link);
+	conn_leave(c);
 	http->conns_n--;
 	if (c->deadline != NULL)
 		event_free(c->deadline);
@@ -159,10 +184,10 @@ conn_new(struct ca_http *http, SSL *ssl)
 		free(c);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&http->conns, c, link);
+	c->ours = true; /* not in the list yet */
 	if (++http->conns_n >= http->opt.max_connections)
 		evconnlistener_disable(http->listener);
-	conn_rearm(c);
+	conn_theirs(c);
 	return true;
 }
 
@@ -194,7 +219,7 @@ request_done(struct evhttp_request *req, void *arg)
 
 	(void)req;
 	c->read_mark = BIO_number_read(SSL_get_rbio(c->ssl));
-	conn_rearm(c);
+	conn_theirs(c);
 	if (c->http->stopping)
 		hang_up(c);
 }
@@ -240,7 +265,7 @@ serve(struct evhttp_request *req, void *arg)
 	evhttp_request_set_on_complete_cb(req, request_done, c);
 	http->opt.handler(http->opt.arg, &in, &reply);
 	if (reply.status == CA_HTTP_LATER) {
-		conn_rearm(c); /* it is our turn, and not the client that is slow */
+		conn_ours(c);
 	} else {
 		ca_hold_send(http->hold, req, &reply, http->stopping);
 		free(turn);

@@ -31,6 +31,7 @@ struct server {
 	int settled;                  /* how often */
 	bool broken;                  /* nothing can be made durable */
 	struct ca_children *children; /* NULL: every request is answered at once */
+	unsigned program_timeout;     /* seconds */
 	char program[128];
 };
 
@@ -61,8 +62,8 @@ answer_later(struct server *s, const struct ca_http_request *req, struct ca_http
 
 	w->turn = req->turn;
 	tpmiot_buf_put(&input, req->body, req->body_len);
-	if (ca_children_run(s->children, s->program, &input, 1, program_ended, w, &err) ==
-	    TPMIOT_OK) {
+	if (ca_children_run(s->children, s->program, &input, s->program_timeout, program_ended, w,
+	        &err) == TPMIOT_OK) {
 		reply->status = CA_HTTP_LATER;
 	} else {
 		reply->status = 503;
@@ -638,13 +639,13 @@ script(struct server *s, const char *text)
 }
 
 static int
-setup_children(void **state)
+setup_children_limited(void **state, int max_connections, unsigned program_timeout)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	struct ca_http_options options = { .listen = "127.0.0.1:0",
 		.tls = server_tls,
 		.max_body = MAX_BODY,
-		.max_connections = 100,
+		.max_connections = max_connections,
 		.timeout = 10 * TIMEOUT, /* a program may take long on a busy machine */
 		.handler = echo,
 		.tick = tick,
@@ -653,6 +654,7 @@ setup_children(void **state)
 	int fd;
 
 	assert_non_null(s);
+	s->program_timeout = program_timeout;
 	snprintf(s->program, sizeof(s->program), "/tmp/tpmiot-program.XXXXXX");
 	fd = mkstemp(s->program);
 	assert_true(fd >= 0);
@@ -663,6 +665,18 @@ setup_children(void **state)
 	assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
 	*state = s;
 	return 0;
+}
+
+static int
+setup_children(void **state)
+{
+	return setup_children_limited(state, 100, 1);
+}
+
+static int
+setup_children_few(void **state)
+{
+	return setup_children_limited(state, 4, 10);
 }
 
 static void
@@ -726,6 +740,27 @@ test_child_early_request(void **state)
 	request(ssl, "POST", 5, reply, sizeof(reply));
 	assert_has(reply, "status 0: yyyyy");
 	hang_up(ssl);
+}
+
+/* Whoever opens all the connections there are ends none that waits for us. */
+static void
+test_child_hoarded(void **state)
+{
+	static const char one[] = POST_OF("a");
+	struct server *s = *state;
+	SSL *ssl = client(s);
+	char reply[4096];
+	int fds[8];
+
+	script(s, "sleep 4; cat"); /* longer than others have patience with */
+	assert_int_equal(SSL_write(ssl, one, sizeof(one) - 1), sizeof(one) - 1);
+	for (size_t i = 0; i < 8; i++)
+		fds[i] = dial(s);
+	receive(ssl, reply, sizeof(reply));
+	assert_has(reply, "status 0: a");
+	hang_up(ssl);
+	for (size_t i = 0; i < 8; i++)
+		close(fds[i]);
 }
 
 /* More than may run at the same time, and the end while they do. */
@@ -809,6 +844,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_new_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_child_answers, setup_children, teardown),
 		cmocka_unit_test_setup_teardown(test_child_early_request, setup_children, teardown),
+		cmocka_unit_test_setup_teardown(test_child_hoarded, setup_children_few, teardown),
 		cmocka_unit_test_setup_teardown(test_child_many_and_stop, setup_children, teardown),
 	};
 
