@@ -189,28 +189,60 @@ prepare(const char *path, int64_t now, struct tpmiot_err *err)
 	return rc;
 }
 
-/* What was there goes aside, its log with it. */
+/* PATH and what SQLite keeps beside it under its name. */
+static const char *const parts[] = { "", "-wal", "-shm" };
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* One part of a former store; there need not be one. */
+static enum tpmiot_rc
+drop_part(const char *old, const char *part, struct tpmiot_err *err)
+{
+	struct tpmiot_buf name = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	tpmiot_buf_printf(&name, "%s%s", old, part);
+	rc = tpmiot_buf_done(&name, err);
+	if (rc == TPMIOT_OK && unlink(tpmiot_buf_cstr(&name)) != 0 && errno != ENOENT)
+		rc = tpmiot_err_errno(err, "%s", (char *)name.data);
+	tpmiot_buf_free(&name);
+	return rc;
+}
+
+static enum tpmiot_rc
+move_part(const char *path, const char *old, const char *part, struct tpmiot_err *err)
+{
+	struct tpmiot_buf from = TPMIOT_BUF_INIT, to = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	tpmiot_buf_printf(&from, "%s%s", path, part);
+	tpmiot_buf_printf(&to, "%s%s", old, part);
+	if ((rc = tpmiot_buf_done(&from, err)) == TPMIOT_OK &&
+	    (rc = tpmiot_buf_done(&to, err)) == TPMIOT_OK &&
+	    rename(tpmiot_buf_cstr(&from), tpmiot_buf_cstr(&to)) != 0 && errno != ENOENT)
+		rc = tpmiot_err_errno(err, "%s", (char *)from.data);
+	tpmiot_buf_free(&from);
+	tpmiot_buf_free(&to);
+	return rc;
+}
+
+/*
+ * What was there goes aside, its log with it: the store first, so that without one an earlier run
+ * was interrupted, and what is aside is not to be replaced.
+ */
 static enum tpmiot_rc
 set_aside(const char *path, struct tpmiot_err *err)
 {
-	static const char *const parts[] = { "-wal", "-shm", "" };
-	struct tpmiot_buf from = TPMIOT_BUF_INIT, to = TPMIOT_BUF_INIT;
-	enum tpmiot_rc rc = TPMIOT_OK;
+	const bool complete = access(path, F_OK) == 0;
+	struct tpmiot_buf old = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && rc == TPMIOT_OK; i++) {
-		tpmiot_buf_reset(&from);
-		tpmiot_buf_reset(&to);
-		tpmiot_buf_printf(&from, "%s%s", path, parts[i]);
-		tpmiot_buf_printf(&to, "%s.old%s", path, parts[i]);
-		if ((rc = tpmiot_buf_done(&from, err)) != TPMIOT_OK ||
-		    (rc = tpmiot_buf_done(&to, err)) != TPMIOT_OK)
-			break;
-		(void)unlink(tpmiot_buf_cstr(&to));
-		if (rename(tpmiot_buf_cstr(&from), tpmiot_buf_cstr(&to)) != 0 && errno != ENOENT)
-			rc = tpmiot_err_errno(err, "%s", (char *)from.data);
-	}
-	tpmiot_buf_free(&from);
-	tpmiot_buf_free(&to);
+	tpmiot_buf_printf(&old, "%s.old", path);
+	rc = tpmiot_buf_done(&old, err);
+	for (size_t i = 1; complete && rc == TPMIOT_OK && i < PARTS; i++)
+		rc = drop_part(tpmiot_buf_cstr(&old), parts[i], err);
+	for (size_t i = 0; rc == TPMIOT_OK && i < PARTS; i++)
+		rc = move_part(path, tpmiot_buf_cstr(&old), parts[i], err);
+	tpmiot_buf_free(&old);
 	return rc;
 }
 

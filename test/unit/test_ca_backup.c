@@ -103,6 +103,35 @@ test_backup_refuses(void **state)
 	assert_fails(ca_store_backup(kit->store, copy, &err), TPMIOT_E_IO, "none/copy");
 }
 
+/* A restore that was interrupted when the store was aside is repeated: the one aside stays. */
+static void
+test_restore_interrupted(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_err err = { 0 };
+	char copy[128], old[160], old_wal[160];
+	struct ca_store *store = NULL;
+	struct ca_device dev = { .ek_cert = TPMIOT_BUF_INIT };
+
+	scratch_path(kit->dir, "copy", copy);
+	snprintf(old, sizeof(old), "%s.old", kit->path);
+	snprintf(old_wal, sizeof(old_wal), "%s.old-wal", kit->path);
+	assert_ok(ca_store_backup(kit->store, copy, &err));
+	enrol(kit, &kit_a);
+	close_store(kit);
+	assert_int_equal(rename(kit->path, old), 0);
+	assert_ok(ca_store_restore(copy, kit->path, kit_now, &err));
+	assert_ok(ca_store_open(old, &store, &err));
+	assert_ok(ca_device_find(store, kit_a.ek_spki, &dev, &err));
+	tpmiot_buf_free(&dev.ek_cert);
+	ca_store_free(&store);
+	scratch_write(kit->dir, "store.db.old-wal", "of the one from before");
+	assert_ok(ca_store_restore(copy, kit->path, kit_now, &err));
+	assert_int_equal(access(old, F_OK), 0);
+	assert_int_equal(access(old_wal, F_OK), -1);
+	open_store(kit);
+}
+
 /* None of these changes the store. */
 static void
 test_restore_refuses(void **state)
@@ -253,6 +282,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_backup_and_restore),
 		TEST(test_backup_refuses),
+		TEST(test_restore_interrupted),
 		TEST(test_restore_refuses),
 		TEST(test_restore_refuses_damage),
 		TEST(test_issue_limit),
