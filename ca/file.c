@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -71,6 +73,19 @@ write_all(int fd, const struct tpmiot_buf *data)
 	return fsync(fd) == 0;
 }
 
+/*
+ * What root writes is for the account that the directory belongs to, which the server runs as: it
+ * could not read a file of root's.
+ */
+static bool
+give_to_owner(int dirfd, int fd)
+{
+	struct stat dir;
+
+	return geteuid() != 0 || (fstat(dirfd, &dir) == 0 &&
+	                             (dir.st_uid == 0 || fchown(fd, dir.st_uid, dir.st_gid) == 0));
+}
+
 /* Into the directory's file, and the name into its place. */
 static bool
 write_and_rename(
@@ -79,11 +94,11 @@ write_and_rename(
 	int fd, saved;
 	bool ok;
 
-	(void)unlinkat(dirfd, tmp, 0); /* of an interrupted run */
+	(void)unlinkat(dirfd, tmp, 0); /* of an interrupted run that had our number */
 	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return false;
-	ok = fchmod(fd, mode) == 0 && write_all(fd, data);
+	ok = fchmod(fd, mode) == 0 && give_to_owner(dirfd, fd) && write_all(fd, data);
 	saved = errno;
 	if (close(fd) != 0 && ok) {
 		saved = errno;
@@ -108,11 +123,28 @@ ca_file_write(const char *dir, const char *name, const struct tpmiot_buf *data, 
 
 	if (dirfd < 0)
 		return tpmiot_err_errno(err, "%s", dir);
-	snprintf(tmp, sizeof(tmp), ".%s.tmp", name);
+	/* Of this process: nobody else who writes the file at the same time takes it away. */
+	snprintf(tmp, sizeof(tmp), ".%s.%ld.tmp", name, (long)getpid());
 	if (!write_and_rename(dirfd, tmp, name, data, mode))
 		rc = tpmiot_err_errno(err, "cannot write %s/%s", dir, name);
 	close(dirfd);
 	return rc;
+}
+
+void
+ca_file_clean(const char *dir, const char *name)
+{
+	char pattern[NAME_MAX + 1];
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+
+	snprintf(pattern, sizeof(pattern), ".%s.*.tmp", name);
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		if (fnmatch(pattern, entry->d_name, 0) == 0)
+			(void)unlinkat(dirfd(d), entry->d_name, 0);
+	}
+	if (d != NULL)
+		closedir(d);
 }
 
 bool

@@ -10,7 +10,7 @@ ca_libtpmiot_ca_la_LIBADD = lib/libtpmiot.la $(CRYPTO_LIBS) $(SSL_LIBS) $(EVENT_
 	$(SQLITE_LIBS) $(JANSSON_LIBS)
 ca_libtpmiot_ca_la_SOURCES = \
 	ca/file.c ca/file.h ca/vault.c ca/vault.h ca/json.c ca/json.h ca/log.c ca/log.h \
-	ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
+	ca/cmd/check.h ca/cmd/check_vault.c ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
 	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
 	ca/cmd/cmd_device.c ca/cmd/cmd_dps.c ca/cmd/cmd_device_key.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
 	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_pcr.c ca/cmd/cmd_secret.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \

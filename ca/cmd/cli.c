@@ -69,7 +69,7 @@ static const struct command {
 	{ "dps", "list", "", "list the registrations with hubs", ca_cmd_dps_list },
 	{ "dps", "set-key", "--ek=FILE|SHA256 --key-file=FILE",
 	    "the key that a device is to have at its hub", ca_cmd_dps_set_key },
-	{ "dps", "remove", "REGISTRATION", "forget a registration and its key", ca_cmd_dps_remove },
+	{ "dps", "remove", "REGISTRATION|SHA256", "forget a registration and its key", ca_cmd_dps_remove },
 	{ "ek", "verify", "FILE", "say what this CA makes of an EK certificate, rule by rule",
 	    ca_cmd_ek_verify },
 	{ "backup", "", "FILE", "copy the store into FILE, also while serve runs", ca_cmd_backup },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tpmiot-ca check: whether `serve` would start, and do what the operator means. */
-#include "ca/cmd/cli.h"
+#include "ca/cmd/check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,34 +13,24 @@
 #include "ca/pki/keyuri.h"
 #include "ca/http/tls.h"
 #include "ca/pki/x509.h"
-#include "ca/secret/atrest.h"
 
 #define SOON (30 * (int64_t)86400)
 
-struct checks {
-	struct ca_cli *cli;
-	struct ca_config config;
-	json_t *rows;
-	int wrong;
-};
-
 static void
-put(struct checks *c, const char *what, const char *result, const char *detail)
+put(struct ca_checks *c, const char *what, const char *result, const char *detail)
 {
 	(void)ca_out_append(&c->rows, json_pack("{s:s, s:s, s:o}", "check", what, "result", result,
 	                                  "detail", ca_out_text(detail)));
 }
 
-static void
-fine(struct checks *c, const char *what)
+void
+ca_check_fine(struct ca_checks *c, const char *what)
 {
 	put(c, what, "ok", "");
 }
 
-static void warn(struct checks *c, const char *what, const char *fmt, ...) TPMIOT_PRINTF(3, 4);
-
-static void
-warn(struct checks *c, const char *what, const char *fmt, ...)
+void
+ca_check_warn(struct ca_checks *c, const char *what, const char *fmt, ...)
 {
 	char text[TPMIOT_ERR_TEXT_MAX];
 	va_list ap;
@@ -51,9 +41,9 @@ warn(struct checks *c, const char *what, const char *fmt, ...)
 	put(c, what, "warning", text);
 }
 
-/* True if it went well; says so only if it did not. */
-static bool
-went(struct checks *c, const char *what, enum tpmiot_rc rc, const struct tpmiot_err *err)
+bool
+ca_check_went(
+    struct ca_checks *c, const char *what, enum tpmiot_rc rc, const struct tpmiot_err *err)
 {
 	if (rc == TPMIOT_OK)
 		return true;
@@ -65,38 +55,41 @@ went(struct checks *c, const char *what, enum tpmiot_rc rc, const struct tpmiot_
 /* ---- Keys and certificates --------------------------------------------------------------- */
 
 static void
-check_end(struct checks *c, const char *what, const X509 *cert)
+check_end(struct ca_checks *c, const char *what, const X509 *cert)
 {
 	struct tpmiot_err err = { .text = "" };
 	int64_t end = 0;
 
-	if (!went(c, what, ca_x509_time(X509_get0_notAfter(cert), &end, &err), &err))
+	if (!ca_check_went(c, what, ca_x509_time(X509_get0_notAfter(cert), &end, &err), &err))
 		return;
 	if (end <= c->cli->now) {
 		(void)tpmiot_err_set(
 		    &err, TPMIOT_E_VERIFY, "the certificate has expired; renew it");
-		(void)went(c, what, TPMIOT_E_VERIFY, &err);
+		(void)ca_check_went(c, what, TPMIOT_E_VERIFY, &err);
 	} else if (end - c->cli->now < SOON) {
-		warn(c, what, "the certificate ends in %lld days",
+		ca_check_warn(c, what, "the certificate ends in %lld days",
 		    (long long)((end - c->cli->now) / 86400));
 	} else {
-		fine(c, what);
+		ca_check_fine(c, what);
 	}
 }
 
 static void
-check_keys(struct checks *c)
+check_keys(struct ca_checks *c)
 {
 	struct ca_signer signer = { NULL, NULL, NULL };
 	struct tpmiot_err err = { .text = "" };
 	SSL_CTX *tls = NULL;
 
-	if (!went(c, "CA key and certificate", ca_signer_load(&c->config, &signer, &err), &err))
+	if (!ca_check_went(
+	        c, "CA key and certificate", ca_signer_load(&c->config, &signer, &err), &err))
 		return;
 	check_end(c, "CA key and certificate", signer.cert);
 	if ((X509_get_key_usage(signer.cert) & KU_CRL_SIGN) == 0)
-		warn(c, "revocation lists", "the CA's key usage lacks cRLSign: there will be none");
-	if (went(c, "TLS key and certificate", ca_tls_new(&c->config, &signer, &tls, &err), &err))
+		ca_check_warn(
+		    c, "revocation lists", "the CA's key usage lacks cRLSign: there will be none");
+	if (ca_check_went(
+	        c, "TLS key and certificate", ca_tls_new(&c->config, &signer, &tls, &err), &err))
 		check_end(c, "TLS key and certificate", SSL_CTX_get0_certificate(tls));
 	SSL_CTX_free(tls);
 	ca_signer_free(&signer);
@@ -105,7 +98,7 @@ check_keys(struct checks *c)
 /* ---- The store against the configuration --------------------------------------------------- */
 
 struct tally {
-	struct checks *c;
+	struct ca_checks *c;
 	const char *what;
 	int64_t rows, lost; /* of a group that the configuration does not have */
 	char group[CA_GROUP_MAX + 1];
@@ -147,23 +140,23 @@ count_root(void *arg, const struct ca_root *root)
 }
 
 static void
-judge_groups(struct checks *c, const struct tally *t)
+judge_groups(struct ca_checks *c, const struct tally *t)
 {
 	struct tpmiot_err err;
 
 	if (t->lost == 0) {
-		fine(c, t->what);
+		ca_check_fine(c, t->what);
 		return;
 	}
 	(void)tpmiot_err_set(&err, TPMIOT_E_NOT_FOUND,
 	    "%lld of a group that is not in the configuration, such as [group %s]: devices that "
 	    "need them get no certificate",
 	    (long long)t->lost, t->group);
-	(void)went(c, t->what, TPMIOT_E_NOT_FOUND, &err);
+	(void)ca_check_went(c, t->what, TPMIOT_E_NOT_FOUND, &err);
 }
 
 static void
-check_store(struct checks *c)
+check_store(struct ca_checks *c)
 {
 	struct tally allow = { .c = c, .what = "allow-list" };
 	struct tally tokens = { .c = c, .what = "join tokens" };
@@ -171,101 +164,39 @@ check_store(struct checks *c)
 	struct tpmiot_err err = { .text = "" };
 	struct ca_store *store;
 
-	if (!went(c, "store", ca_cli_store(c->cli, &err), &err))
+	if (!ca_check_went(c, "store", ca_cli_store(c->cli, &err), &err))
 		return;
 	store = c->cli->store;
-	if (!went(c, "store", ca_allow_list(store, count_allow, &allow, &err), &err) ||
-	    !went(c, "store", ca_token_list(store, count_token, &tokens, &err), &err) ||
-	    !went(c, "store", ca_root_list(store, count_root, &roots, &err), &err))
+	if (!ca_check_went(c, "store", ca_allow_list(store, count_allow, &allow, &err), &err) ||
+	    !ca_check_went(c, "store", ca_token_list(store, count_token, &tokens, &err), &err) ||
+	    !ca_check_went(c, "store", ca_root_list(store, count_root, &roots, &err), &err))
 		return;
-	fine(c, "store");
+	ca_check_fine(c, "store");
 	judge_groups(c, &allow);
 	judge_groups(c, &tokens);
 	if (c->config.enrolment == CA_ENROLMENT_LISTED && allow.rows == 0)
-		warn(c, "enrolment",
+		ca_check_warn(c, "enrolment",
 		    "listed, and the allow-list is empty: nobody can enrol "
 		    "(tpmiot-ca allow add)");
 	if (c->config.enrolment != CA_ENROLMENT_LISTED && roots.rows == 0)
-		warn(c, "enrolment",
+		ca_check_warn(c, "enrolment",
 		    "no TPM maker is trusted, so only listed devices can enrol "
 		    "(tpmiot-ca trust add)");
 }
 
-/* ---- Secrets ------------------------------------------------------------------------------ */
-
-struct opened {
-	struct ca_vault vault;
-	enum tpmiot_rc rc; /* the first that failed */
-	struct tpmiot_err err;
-	int n;
-};
-
-static bool
-count_secret(void *arg, const struct ca_secret *secret)
-{
-	struct opened *opened = arg;
-
-	(void)secret;
-	opened->n++;
-	return true;
-}
-
-static bool
-open_secret(void *arg, const struct ca_secret *secret)
-{
-	struct opened *opened = arg;
-	struct tpmiot_buf value = TPMIOT_BUF_INIT;
-
-	opened->rc = ca_secret_unseal(&opened->vault, secret, &value, &opened->err);
-	tpmiot_buf_free(&value);
-	return opened->rc == TPMIOT_OK;
-}
-
-/* Where the key is lost or another one, devices with secrets get no certificate at all. */
-static void
-check_secrets(struct checks *c)
-{
-	static const char what[] = "secrets of devices";
-	struct opened opened = { .rc = TPMIOT_OK };
-	struct tpmiot_err err = { .text = "" };
-	enum tpmiot_rc rc;
-
-	if (c->cli->store == NULL ||
-	    !went(c, what, ca_secret_list(c->cli->store, count_secret, &opened, &err), &err) ||
-	    opened.n == 0)
-		return;
-	rc = ca_vault_open(c->cli->dir, false, &opened.vault, &err);
-	if (rc != TPMIOT_OK) {
-		(void)tpmiot_err_set(&err, rc,
-		    "there are %d, and " CA_VAULT_FILE " cannot be read: bring it back from where "
-		    "it is kept, or devices that have secrets get no certificate",
-		    opened.n);
-		(void)went(c, what, rc, &err);
-		return;
-	}
-	rc = ca_secret_list(c->cli->store, open_secret, &opened, &err);
-	if (rc == TPMIOT_OK && opened.rc != TPMIOT_OK) {
-		rc = opened.rc;
-		(void)tpmiot_err_set(&err, rc,
-		    "%.160s: it was put in with another " CA_VAULT_FILE
-		    "; bring that back, or add the secret again",
-		    opened.err.text);
-	}
-	if (went(c, what, rc, &err))
-		fine(c, what);
-	ca_vault_close(&opened.vault);
-}
+/* ---- Files that the operator brings ------------------------------------------------------- */
 
 /* Lists that have ended are as good as missing. */
 static void
-check_ek_crls(struct checks *c)
+check_ek_crls(struct ca_checks *c)
 {
 	static const char what[] = "revocation lists of TPM makers";
 	struct tpmiot_ekcert_crls crls = { NULL, false };
 	struct tpmiot_err err = { .text = "" };
 	int ended = 0;
 
-	if (!went(c, what, ca_ekcrls_load(&c->config, &crls, &err), &err) || crls.lists == NULL)
+	if (!ca_check_went(c, what, ca_ekcrls_load(&c->config, &crls, &err), &err) ||
+	    crls.lists == NULL)
 		return;
 	for (int i = 0; i < sk_X509_CRL_num(crls.lists); i++) {
 		const ASN1_TIME *end = X509_CRL_get0_nextUpdate(sk_X509_CRL_value(crls.lists, i));
@@ -273,17 +204,17 @@ check_ek_crls(struct checks *c)
 		ended += end != NULL && ASN1_TIME_cmp_time_t(end, (time_t)c->cli->now) <= 0;
 	}
 	if (sk_X509_CRL_num(crls.lists) == 0)
-		warn(c, what, "there is none in ek_crls");
+		ca_check_warn(c, what, "there is none in ek_crls");
 	else if (ended > 0)
-		warn(c, what, "%d of %d are out of date; get them anew", ended,
+		ca_check_warn(c, what, "%d of %d are out of date; get them anew", ended,
 		    sk_X509_CRL_num(crls.lists));
 	else
-		fine(c, what);
+		ca_check_fine(c, what);
 	ca_ekcrls_free(&crls);
 }
 
 static void
-check_hook(struct checks *c)
+check_hook(struct ca_checks *c)
 {
 	static const char what[] = "hook";
 	const char *hook = c->config.hook;
@@ -305,8 +236,8 @@ check_hook(struct checks *c)
 	else if (c->config.hook_timeout >= c->config.request_timeout)
 		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE,
 		    "hook_timeout has to be less than request_timeout, or devices are hung up on");
-	if (went(c, what, rc, &err))
-		fine(c, what);
+	if (ca_check_went(c, what, rc, &err))
+		ca_check_fine(c, what);
 }
 
 enum tpmiot_rc
@@ -318,7 +249,7 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 		{ "detail", "DETAIL" },
 		{ NULL, NULL },
 	};
-	struct checks c = { .cli = cli };
+	struct ca_checks c = { .cli = cli };
 	int first;
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 0, 0, &first, err);
 
@@ -327,12 +258,12 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	if (rc != TPMIOT_OK)
 		return rc;
 	c.rows = json_array();
-	fine(&c, "configuration");
+	ca_check_fine(&c, "configuration");
 	check_keys(&c);
 	check_ek_crls(&c);
 	check_hook(&c);
 	check_store(&c);
-	check_secrets(&c);
+	ca_check_vault(&c);
 	ca_config_free(&c.config);
 	rc = ca_out_rows(stdout, cli->json, c.rows, columns, err);
 	if (rc == TPMIOT_OK && c.wrong > 0)

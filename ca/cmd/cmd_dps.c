@@ -100,7 +100,7 @@ set_key(struct ca_cli *cli, const char *dir, const uint8_t ek_spki[CA_SHA256_LEN
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = ca_vault_open(dir, true, &vault, err);
+	rc = ca_vault_open_or_make(dir, cli->store, &vault, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_vault_seal(&vault, (struct tpmiot_bytes){ ek_spki, CA_SHA256_LEN },
 		    (struct tpmiot_bytes){ key->data, key->len }, &sealed, err);
@@ -149,8 +149,13 @@ ca_cmd_dps_set_key(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err 
 static enum tpmiot_rc
 find(struct ca_cli *cli, const char *id, struct ca_dps *out, struct tpmiot_err *err)
 {
+	uint8_t ek_spki[CA_SHA256_LEN];
 	enum tpmiot_rc rc = ca_dps_find_id(cli->store, id, out, err);
 
+	/* A key that was set for a device that never came has no other name. */
+	if (rc == TPMIOT_E_NOT_FOUND && strlen(id) == 2 * sizeof(ek_spki) &&
+	    tpmiot_hex_decode(id, ek_spki, sizeof(ek_spki), NULL) == TPMIOT_OK)
+		rc = ca_dps_find(cli->store, ek_spki, out, err);
 	if (rc == TPMIOT_E_NOT_FOUND)
 		rc = tpmiot_err_set(
 		    err, rc, "nothing is registered as %s; see \"tpmiot-ca dps list\"", id);

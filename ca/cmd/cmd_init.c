@@ -7,9 +7,12 @@
 #include "ca/cmd/init.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -79,10 +82,37 @@ make_dir(const char *dir, struct tpmiot_err *err)
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return tpmiot_err_set(
 		    err, TPMIOT_E_PERM, "%s: others may write to it; chmod 0700 it", dir);
+	return TPMIOT_OK;
+}
+
+/*
+ * One run after the other: at once, they would take each other's keys and certificates for those
+ * of an interrupted one.
+ */
+static enum tpmiot_rc
+lock_dir(struct ca_init *in, const char *dir, struct tpmiot_err *err)
+{
+	in->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (in->lock < 0)
+		return tpmiot_err_errno(err, "%s", dir);
+	/* Errors: a file system without locks, where it has to do without. */
+	while (flock(in->lock, LOCK_EX) != 0 && errno == EINTR)
+		;
 	if (ca_file_exists(dir, CA_CONFIG_FILE))
 		return tpmiot_err_set(err, TPMIOT_E_CONFLICT,
 		    "there is a CA in %s already (%s); nothing was changed", dir, CA_CONFIG_FILE);
 	return TPMIOT_OK;
+}
+
+/* What an interrupted run was writing when it ended. */
+static void
+clean(const char *dir)
+{
+	static const char *const names[] = { CA_INIT_CA_KEY, CA_INIT_CA_CERT, CA_INIT_TLS_KEY,
+		CA_INIT_TLS_CERT, CA_CONFIG_FILE };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ca_file_clean(dir, names[i]);
 }
 
 static enum tpmiot_rc
@@ -91,6 +121,10 @@ make(struct ca_init *in, struct tpmiot_err *err)
 	struct ca_cli *cli = in->cli;
 	enum tpmiot_rc rc = make_dir(cli->dir, err);
 
+	if (rc == TPMIOT_OK)
+		rc = lock_dir(in, cli->dir, err);
+	if (rc == TPMIOT_OK)
+		clean(cli->dir);
 	if (rc == TPMIOT_OK)
 		rc = ca_config_defaults(cli->dir, cli->sets.items, cli->sets.n, &in->config, err);
 	if (rc == TPMIOT_OK)
@@ -157,7 +191,7 @@ add_set(struct ca_cli *cli, const char *key, const char *value, struct tpmiot_bu
 enum tpmiot_rc
 ca_cmd_init(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
-	struct ca_init in = { .cli = cli };
+	struct ca_init in = { .cli = cli, .lock = -1 };
 	const char *ca_key = NULL, *ca_cert = NULL;
 	const struct ca_cli_option options[] = {
 		{ .name = "name", .value = &in.name },
@@ -183,6 +217,8 @@ ca_cmd_init(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 		rc = make(&in, err);
 	if (rc == TPMIOT_OK)
 		rc = report(&in, err);
+	if (in.lock >= 0)
+		close(in.lock);
 	ca_config_free(&in.config);
 	EVP_PKEY_free(in.ca_key);
 	EVP_PKEY_free(in.tls_key);

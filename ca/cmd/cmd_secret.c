@@ -161,7 +161,7 @@ put(struct ca_cli *cli, const struct target *target, struct tpmiot_bytes value,
 	if (rc == TPMIOT_OK)
 		rc = check_room(cli, secret, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_vault_open(cli->dir, true, &vault, err);
+		rc = ca_vault_open_or_make(cli->dir, cli->store, &vault, err);
 	if (rc == TPMIOT_OK) {
 		rc = ca_secret_seal(&vault, value, secret, err);
 		ca_vault_close(&vault);

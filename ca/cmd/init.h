@@ -8,6 +8,12 @@
 
 #include "ca/cmd/cli.h"
 
+/* Files that it makes in DIR, beside the store and, last, the configuration. */
+#define CA_INIT_CA_KEY "ca.key"
+#define CA_INIT_CA_CERT "ca.crt"
+#define CA_INIT_TLS_KEY "tls.key"
+#define CA_INIT_TLS_CERT "tls.crt"
+
 struct ca_init {
 	struct ca_cli *cli;
 	const char *name;
@@ -16,6 +22,7 @@ struct ca_init {
 	EVP_PKEY *ca_key, *tls_key;
 	X509 *ca_cert, *tls_cert;
 	STACK_OF(X509) *above; /* behind ca_cert in its file */
+	int lock; /* the directory, which no other run works on meanwhile; -1: not yet */
 };
 
 /* The CA's key and certificate: what is there, or new ones. Fills ca_key, ca_cert, above. */

@@ -15,11 +15,6 @@
 #define CA_VALIDITY (20 * 365 * DAY)
 #define TLS_VALIDITY (825 * DAY) /* more is refused by some clients */
 
-#define CA_KEY_FILE "ca.key"
-#define CA_CERT_FILE "ca.crt"
-#define TLS_KEY_FILE "tls.key"
-#define TLS_CERT_FILE "tls.crt"
-
 /* What the operator brings along is used where it is, and never written. */
 static bool
 is_own(const char *configured, const char *file)
@@ -125,7 +120,7 @@ check_name(const struct ca_init *in, struct tpmiot_err *err)
 
 	if (rc == TPMIOT_OK && X509_NAME_cmp(name, X509_get_subject_name(in->ca_cert)) != 0)
 		rc = tpmiot_err_set(err, TPMIOT_E_CONFLICT,
-		    CA_CERT_FILE
+		    CA_INIT_CA_CERT
 		    " is there, of an interrupted run with another --name than \"%s\"; "
 		    "repeat that name, or remove the file",
 		    in->name);
@@ -150,7 +145,7 @@ make_ca_cert(struct ca_init *in, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = ca_x509_issue(&spec, in->ca_key, NULL, in->ca_key, &in->ca_cert, err);
 	if (rc == TPMIOT_OK)
-		rc = write_certs(in, CA_CERT_FILE, in->ca_cert, NULL, err);
+		rc = write_certs(in, CA_INIT_CA_CERT, in->ca_cert, NULL, err);
 	X509_NAME_free(spec.subject);
 	return rc;
 }
@@ -159,12 +154,12 @@ enum tpmiot_rc
 ca_init_ca(struct ca_init *in, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = get_key(in, in->config.ca_key, in->config.ca_key_passphrase_file,
-	    CA_KEY_FILE, &in->ca_key, err);
-	bool own = is_own(in->config.ca_cert, CA_CERT_FILE);
+	    CA_INIT_CA_KEY, &in->ca_key, err);
+	bool own = is_own(in->config.ca_cert, CA_INIT_CA_CERT);
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	if (!own && !ca_file_exists(in->config.dir, CA_CERT_FILE))
+	if (!own && !ca_file_exists(in->config.dir, CA_INIT_CA_CERT))
 		return make_ca_cert(in, err);
 	rc = load_ca_cert(in, err);
 	return rc == TPMIOT_OK && !own ? check_name(in, err) : rc;
@@ -196,9 +191,9 @@ ca_init_tls(struct ca_init *in, struct tpmiot_err *err)
 	};
 	int64_t ca_end = 0;
 	enum tpmiot_rc rc = get_key(in, in->config.tls_key, in->config.tls_key_passphrase_file,
-	    TLS_KEY_FILE, &in->tls_key, err);
+	    CA_INIT_TLS_KEY, &in->tls_key, err);
 
-	if (rc == TPMIOT_OK && is_own(in->config.tls_cert, TLS_CERT_FILE))
+	if (rc == TPMIOT_OK && is_own(in->config.tls_cert, CA_INIT_TLS_CERT))
 		return TPMIOT_OK;
 	if (rc == TPMIOT_OK)
 		rc = ca_x509_time(X509_get0_notAfter(in->ca_cert), &ca_end, err);
@@ -213,7 +208,7 @@ ca_init_tls(struct ca_init *in, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = ca_x509_issue(&spec, in->tls_key, in->ca_cert, in->ca_key, &in->tls_cert, err);
 	if (rc == TPMIOT_OK)
-		rc = write_certs(in, TLS_CERT_FILE, in->tls_cert, in->ca_cert, err);
+		rc = write_certs(in, CA_INIT_TLS_CERT, in->tls_cert, in->ca_cert, err);
 	GENERAL_NAMES_free(spec.san);
 	X509_NAME_free(spec.subject);
 	return rc;

@@ -85,7 +85,7 @@ give_key(struct ca_api *api, struct ca_dps *row, struct tpmiot_err *err)
 		return TPMIOT_OK;
 	if (RAND_priv_bytes_ex(api->libctx, key, sizeof(key), 0) != 1)
 		return tpmiot_err_crypto(err, "no random bytes");
-	rc = ca_vault_open(api->config->dir, true, &vault, err);
+	rc = ca_vault_open_or_make(api->config->dir, api->store, &vault, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_vault_seal(
 		    &vault, owner, (struct tpmiot_bytes){ key, sizeof(key) }, &row->key, err);

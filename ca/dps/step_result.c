@@ -59,7 +59,7 @@ wrap(struct ca_api *api, const struct ca_dps_job *job, const char *device_id,
 	const struct tpmiot_bytes sealed = { job->row.key.data, job->row.key.len };
 	struct tpmiot_buf key = TPMIOT_BUF_INIT, resource = TPMIOT_BUF_INIT;
 	struct ca_vault vault;
-	enum tpmiot_rc rc = ca_vault_open(api->config->dir, false, &vault, err);
+	enum tpmiot_rc rc = ca_vault_open(api->config->dir, &vault, err);
 
 	tpmiot_buf_printf(&resource, "%s/devices/%s", job->row.hub, device_id);
 	if (rc == TPMIOT_OK && tpmiot_buf_cstr(&resource) == NULL)

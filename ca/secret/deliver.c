@@ -86,7 +86,7 @@ ca_secrets_wrap(OSSL_LIB_CTX *libctx, const char *dir, const struct ca_secrets *
 
 	if (secrets->n == 0)
 		return TPMIOT_OK;
-	rc = ca_vault_open(dir, false, &vault, err);
+	rc = ca_vault_open(dir, &vault, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	for (size_t i = 0; i < secrets->n && rc == TPMIOT_OK; i++) {

@@ -405,6 +405,11 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_secret_each_for(struct ca_store *store,
     const uint8_t ek_spki[CA_SHA256_LEN], const char *group,
     bool (*fn)(void *arg, const struct ca_secret *secret), void *arg, struct tpmiot_err *err);
 
+/* Whether there is anything in the store that the vault has encrypted: such a secret, or a hub key.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_has_sealed(
+    struct ca_store *store, bool *out, struct tpmiot_err *err);
+
 /* ---- join tokens: known by their hash only ---- */
 
 struct ca_token {

@@ -90,3 +90,19 @@ ca_secret_each_for(struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN],
 	ca_bind_text(&st, group);
 	return each(&st, fn, arg, err);
 }
+
+enum tpmiot_rc
+ca_store_has_sealed(struct ca_store *store, bool *out, struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(
+	    store, "SELECT EXISTS (SELECT 1 FROM secrets) OR EXISTS (SELECT 1 FROM registrations)");
+	bool any = false;
+	enum tpmiot_rc rc;
+
+	if (ca_stmt_row(&st))
+		any = ca_col_int(&st) != 0;
+	rc = ca_stmt_end(&st, "secrets", err);
+	if (rc == TPMIOT_OK)
+		*out = any;
+	return rc;
+}

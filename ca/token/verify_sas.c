@@ -55,7 +55,7 @@ check_signature(
 	const struct tpmiot_bytes owner = { dps->ek_spki, CA_SHA256_LEN };
 	struct tpmiot_buf key = TPMIOT_BUF_INIT;
 	struct ca_vault vault;
-	enum tpmiot_rc rc = ca_vault_open(dir, false, &vault, err);
+	enum tpmiot_rc rc = ca_vault_open(dir, &vault, err);
 
 	if (rc == TPMIOT_OK)
 		rc = ca_vault_unseal(

@@ -49,7 +49,7 @@ check_fails 2 'listed, token, open' '--set of a wrong value' ca --set enrolment=
 key=$(sha256sum <"$CADIR/ca.key")
 crt=$(sha256sum <"$CADIR/ca.crt")
 rm "$CADIR/tpmiot-ca.conf" "$CADIR/tls.crt"
-: >"$CADIR/.tpmiot-ca.conf.tmp"
+: >"$CADIR/.tpmiot-ca.conf.4711.tmp"
 check_fails 1 'another --name' 'interrupted init with another name' ca init --name='Other'
 check 'interrupted init goes on' ca init --name='Test CA'
 check_is 'with the same key' "$(sha256sum <"$CADIR/ca.key")" "$key"
@@ -69,6 +69,14 @@ for ms in 010 015 020 025 030 035 040 045 050 055 060 070 080 090 100 120 140 18
 done
 note "$whole of 20 were done before that"
 check_is 'init killed at 20 points in time and repeated' "$bad" 0
+CADIR=$T/together
+for n in 1 2 3 4; do
+	{ ca init --name=K && echo "$n" >>"$T/won"; } >"$T/out.$n" 2>&1 &
+done
+wait
+check_is 'of inits at the same time, one makes the CA' "$(wc -l <"$T/won")" 1
+check_is 'and the others say that there is one' "$(grep -l 'a CA in .* already' "$T"/out.? | wc -l)" 3
+check 'whose key and certificate belong together' ca check
 CADIR=$ca
 
 # ---- A CA that is there already: an intermediate, its key encrypted ----
@@ -256,10 +264,16 @@ check 'a secret' ca secret add --ek="$ek" --file="$T/value" wifi
 check 'check: its key is there' ca check
 check_is 'check: its key is there: ok' "$(result 'secrets of devices')" ok
 rm "$CADIR/secrets.key"
-check_fails 1 'there are 1, and secrets.key cannot be read: bring it back' 'check: it is lost' ca check
+check_fails 1 'secrets.key cannot be read: bring it back' 'check: it is lost' ca check
+check_fails 1 'secrets.key is lost' 'a second key is not made' ca secret add --ek="$ek" --file="$T/value" wifi
 head -c 32 /dev/zero >"$CADIR/secrets.key"
 check_fails 1 'secret wifi.*another secrets.key' 'check: it is another one' ca check
 ca secret remove 1
+openssl rand -base64 32 >"$T/hub-key"
+ca dps set-key --ek="$ek" --key-file="$T/hub-key"
+head -c 32 /dev/urandom >"$CADIR/secrets.key"
+check_fails 1 'hub key of .*another secrets.key' 'check: hub keys need it, too' ca check
+check 'dps remove, of a device that never came' ca dps remove "$ek"
 rm "$CADIR/secrets.key"
 check 'check: nobody needs it' ca check
 cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"

@@ -583,7 +583,7 @@ kit_secret(struct kit *kit, const struct kit_device *dev, const char *group, con
 	snprintf(secret.group, sizeof(secret.group), "%s", group);
 	if (dev != NULL)
 		memcpy(secret.ek_spki, dev->ek_spki, CA_SHA256_LEN);
-	assert_ok(ca_vault_open(kit->dir, true, &vault, &err));
+	assert_ok(ca_vault_open_or_make(kit->dir, kit->store, &vault, &err));
 	assert_ok(ca_secret_seal(&vault, value, &secret, &err));
 	assert_ok(ca_secret_put(kit->store, &secret, &id, &err));
 	ca_vault_close(&vault);

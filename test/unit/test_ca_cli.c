@@ -175,7 +175,7 @@ test_file(void **state)
 {
 	struct tpmiot_buf data = TPMIOT_BUF_INIT, got = TPMIOT_BUF_INIT;
 	struct tpmiot_err err = { 0 };
-	char dir[64], path[128];
+	char dir[64], path[128], tmp[64];
 	struct stat st;
 
 	(void)state;
@@ -190,17 +190,49 @@ test_file(void **state)
 	assert_int_equal(got.len, 10);
 	assert_fails(ca_file_read(path, 9, &got, &err), TPMIOT_E_FORMAT, "larger");
 	assert_int_equal(got.len, 10);
-	scratch_write(dir, ".a.tmp", "left over");
+	snprintf(tmp, sizeof(tmp), ".a.%ld.tmp", (long)getpid());
+	scratch_write(dir, tmp, "left over");
+	scratch_write(dir, ".a.1.tmp", "another's");
 	tpmiot_buf_reset(&data);
 	assert_ok(ca_file_write(dir, "a", &data, 0600, &err));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 0);
-	assert_false(ca_file_exists(dir, ".a.tmp"));
+	assert_false(ca_file_exists(dir, tmp));
+	assert_true(ca_file_exists(dir, ".a.1.tmp"));
+	ca_file_clean(dir, "b");
+	assert_true(ca_file_exists(dir, ".a.1.tmp"));
+	ca_file_clean(dir, "a");
+	assert_false(ca_file_exists(dir, ".a.1.tmp"));
 	assert_true(ca_file_exists(dir, "a"));
 	scratch_remove(dir);
 	assert_fails(ca_file_write(dir, "a", &data, 0600, &err), TPMIOT_E_IO, dir);
 	tpmiot_buf_free(&data);
 	tpmiot_buf_free(&got);
+}
+
+/* The server's account could not read what root leaves as its own. */
+static void
+test_file_of_root(void **state)
+{
+	const uid_t nobody = 65534;
+	struct tpmiot_buf data = TPMIOT_BUF_INIT;
+	struct tpmiot_err err = { 0 };
+	char dir[64], path[128];
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	scratch_make(dir);
+	scratch_path(dir, "a", path);
+	tpmiot_buf_put_str(&data, "0123456789");
+	assert_int_equal(chown(dir, nobody, nobody), 0);
+	assert_ok(ca_file_write(dir, "a", &data, 0600, &err));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, nobody);
+	assert_int_equal(st.st_gid, nobody);
+	scratch_remove(dir);
+	tpmiot_buf_free(&data);
 }
 
 int
@@ -215,6 +247,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_file_of_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

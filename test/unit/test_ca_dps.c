@@ -850,14 +850,15 @@ test_vault(void **state)
 {
 	const struct tpmiot_bytes owner = { "a", 1 }, other = { "b", 1 }, secret = { "secret", 6 };
 	struct tpmiot_buf sealed = TPMIOT_BUF_INIT, out = TPMIOT_BUF_INIT;
+	static const uint8_t dps_key_owner[CA_SHA256_LEN] = { 1 };
 	const struct kit *kit = *state;
 	struct ca_vault vault, again;
+	char path[128];
 	struct tpmiot_err err;
 
-	assert_fails(
-	    ca_vault_open(kit->dir, false, &vault, &err), TPMIOT_E_NOT_FOUND, CA_VAULT_FILE);
-	assert_ok(ca_vault_open(kit->dir, true, &vault, &err));
-	assert_ok(ca_vault_open(kit->dir, true, &again, &err));
+	assert_fails(ca_vault_open(kit->dir, &vault, &err), TPMIOT_E_NOT_FOUND, CA_VAULT_FILE);
+	assert_ok(ca_vault_open_or_make(kit->dir, kit->store, &vault, &err));
+	assert_ok(ca_vault_open_or_make(kit->dir, kit->store, &again, &err));
 	assert_memory_equal(vault.key, again.key, sizeof(vault.key));
 	assert_ok(ca_vault_seal(&vault, owner, secret, &sealed, &err));
 	assert_ok(ca_vault_unseal(
@@ -871,8 +872,15 @@ test_vault(void **state)
 		assert_int_equal(ca_vault_unseal(&vault, owner,
 		                     (struct tpmiot_bytes){ sealed.data, i }, &out, &err),
 		    TPMIOT_E_VERIFY);
+	assert_ok(ca_dps_set_key(kit->store, dps_key_owner, &sealed, &err));
+	scratch_path(kit->dir, CA_VAULT_FILE, path);
+	assert_int_equal(unlink(path), 0);
+	assert_fails(ca_vault_open_or_make(kit->dir, kit->store, &vault, &err), TPMIOT_E_NOT_FOUND,
+	    "is lost, and the store has");
+	assert_int_equal(access(path, F_OK), -1);
 	scratch_write(kit->dir, CA_VAULT_FILE, "short");
-	assert_fails(ca_vault_open(kit->dir, true, &vault, &err), TPMIOT_E_FORMAT, "damaged");
+	assert_fails(
+	    ca_vault_open_or_make(kit->dir, kit->store, &vault, &err), TPMIOT_E_FORMAT, "damaged");
 	tpmiot_buf_free(&sealed);
 	tpmiot_buf_free(&out);
 }
