@@ -38,7 +38,7 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/secret/deliver.c ca/secret/deliver.h ca/secret/atrest.c ca/secret/atrest.h \
 	ca/store/store.c ca/store/store.h ca/store/store_allow.c ca/store/store_audit.c \
 	ca/store/store_backup.c \
-	ca/store/store_cert.c ca/store/store_counts.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_dps.c ca/store/store_int.h \
+	ca/store/store_cert.c ca/store/store_counts.c ca/store/store_crl.c ca/store/store_device.c ca/store/store_dps.c ca/store/store_import.c ca/store/store_int.h \
 	ca/store/store_key.c ca/store/store_pcr.c ca/store/store_root.c ca/store/store_schema.c ca/store/store_seal.c ca/store/store_secret.c \
 	ca/store/store_stmt.c ca/store/store_token.c \
 	ca/token/bearer.c ca/token/bearer.h ca/token/devkey.c ca/token/devkey.h ca/token/jwt.c \

@@ -88,6 +88,8 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cli_begin(struct ca_cli *cli, struct tpmiot_er
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_audit(const struct ca_cli *cli, const char *device_id,
     const uint8_t *ek_spki, struct tpmiot_err *err, const char *detail, ...) TPMIOT_PRINTF(5, 6);
+/* What such an entry has, whatever was done: command, account, time. */
+void ca_cli_audit_entry(const struct ca_cli *cli, struct ca_audit *out);
 /* Ends a transaction by how it went. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_end(
     struct ca_cli *cli, enum tpmiot_rc rc, struct tpmiot_err *err);

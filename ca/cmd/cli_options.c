@@ -173,20 +173,27 @@ who(char out[CA_PEER_MAX])
 		snprintf(out, CA_PEER_MAX, "local:uid %u", (unsigned)getuid());
 }
 
+void
+ca_cli_audit_entry(const struct ca_cli *cli, struct ca_audit *out)
+{
+	*out = (struct ca_audit){ .time = cli->now, .event = "admin", .decision = "done" };
+	snprintf(out->reason, sizeof(out->reason), "%s", cli->command);
+	who(out->peer);
+}
+
 enum tpmiot_rc
 ca_cli_audit(const struct ca_cli *cli, const char *device_id, const uint8_t *ek_spki,
     struct tpmiot_err *err, const char *detail, ...)
 {
-	struct ca_audit entry = { .time = cli->now, .event = "admin", .decision = "done" };
+	struct ca_audit entry;
 	va_list ap;
 
-	snprintf(entry.reason, sizeof(entry.reason), "%s", cli->command);
+	ca_cli_audit_entry(cli, &entry);
 	snprintf(entry.device_id, sizeof(entry.device_id), "%s", device_id);
 	if (ek_spki != NULL) {
 		entry.has_ek = true;
 		memcpy(entry.ek_spki, ek_spki, CA_SHA256_LEN);
 	}
-	who(entry.peer);
 	va_start(ap, detail);
 	vsnprintf(entry.detail, sizeof(entry.detail), detail, ap);
 	va_end(ap);

@@ -129,40 +129,13 @@ read_entry(
 	return TPMIOT_OK;
 }
 
-static bool
-same(const struct ca_allow *a, const struct ca_allow *b)
-{
-	return strcmp(a->device_id, b->device_id) == 0 && strcmp(a->group, b->group) == 0 &&
-	       strcmp(a->serial_number, b->serial_number) == 0 && strcmp(a->model, b->model) == 0 &&
-	       strcmp(a->note, b->note) == 0;
-}
-
 static enum tpmiot_rc
-add_entry(struct import *im, const struct ca_allow *allow, struct tpmiot_err *err)
+import_line(struct import *im, int64_t n, char *text, bool header, struct tpmiot_err *err)
 {
-	struct ca_allow there;
-	enum tpmiot_rc rc = ca_allow_find(im->cli->store, allow->ek_spki, &there, err);
-
-	if (rc == TPMIOT_OK && same(&there, allow)) {
-		im->known++;
-		return TPMIOT_OK;
-	}
-	if (rc == TPMIOT_OK || rc == TPMIOT_E_NOT_FOUND)
-		rc = ca_allow_add(im->cli->store, allow, err);
-	if (rc == TPMIOT_OK)
-		rc =
-		    ca_cli_audit(im->cli, allow->device_id, allow->ek_spki, err, "%s", allow->note);
-	if (rc == TPMIOT_OK)
-		im->added++;
-	return rc;
-}
-
-static enum tpmiot_rc
-import_line(struct import *im, char *text, bool header, struct tpmiot_err *err)
-{
-	struct ca_allow allow = { .added = im->cli->now };
+	struct ca_allow allow = { .added = 0 };
 	struct line line;
 	enum tpmiot_rc rc;
+	bool known = false;
 
 	if (!take_line(text, &line))
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
@@ -170,7 +143,20 @@ import_line(struct import *im, char *text, bool header, struct tpmiot_err *err)
 	if (header)
 		return read_header(im, &line, err);
 	rc = read_entry(im, &line, &allow, err);
-	return rc == TPMIOT_OK ? add_entry(im, &allow, err) : rc;
+	if (rc == TPMIOT_OK)
+		rc = ca_allow_stage(im->cli->store, n, &allow, &known, err);
+	im->known += known;
+	return rc;
+}
+
+/* Which line it is about. What would be a wrong option is a wrong file here. */
+static enum tpmiot_rc
+name_line(const char *path, int64_t n, struct tpmiot_err *err)
+{
+	(void)tpmiot_err_prefix(err, "%s, line %lld", path, (long long)n);
+	if (err->rc == TPMIOT_E_USAGE)
+		err->rc = TPMIOT_E_FORMAT;
+	return err->rc;
 }
 
 static enum tpmiot_rc
@@ -190,16 +176,33 @@ import_text(struct import *im, char *text, const char *path, struct tpmiot_err *
 			end--;
 		*end = '\0';
 		if (text[0] != '\0') {
-			rc = import_line(im, text, header, err);
+			rc = import_line(im, n, text, header, err);
 			header = false;
 		}
-		if (rc != TPMIOT_OK) {
-			(void)tpmiot_err_prefix(err, "%s, line %lld", path, (long long)n);
-			err->rc = rc = rc == TPMIOT_E_USAGE ? TPMIOT_E_FORMAT : rc;
-		}
+		if (rc != TPMIOT_OK)
+			rc = name_line(path, n, err);
 		text = next;
 	}
 	return rc;
+}
+
+/* The store is held for no longer than this takes. */
+static enum tpmiot_rc
+add_all(struct import *im, const char *path, struct tpmiot_err *err)
+{
+	struct ca_allow_added done;
+	struct ca_audit entry;
+	enum tpmiot_rc rc = ca_store_begin(im->cli->store, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	ca_cli_audit_entry(im->cli, &entry);
+	rc = ca_allow_add_staged(im->cli->store, &entry, &done, err);
+	if (rc == TPMIOT_E_CONFLICT)
+		rc = name_line(path, done.line, err);
+	im->added = done.added;
+	im->known += done.known;
+	return ca_cli_end(im->cli, rc, err);
 }
 
 static enum tpmiot_rc
@@ -213,9 +216,11 @@ import(struct import *im, const char *path, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK && strlen((char *)data.data) != data.len)
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT, "%s: not a text file", path);
 	if (rc == TPMIOT_OK)
-		rc = ca_store_begin(im->cli->store, err);
+		rc = ca_allow_stage_start(im->cli->store, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_end(im->cli, import_text(im, (char *)data.data, path, err), err);
+		rc = import_text(im, (char *)data.data, path, err);
+	if (rc == TPMIOT_OK)
+		rc = add_all(im, path, err);
 	tpmiot_buf_free(&data);
 	return rc;
 }

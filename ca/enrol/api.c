@@ -223,10 +223,14 @@ audit_refusal(struct ca_api *api, const struct ca_exchange *x, const char *event
 		snprintf(entry.detail + used, sizeof(entry.detail) - used,
 		    " (%" PRIu64 " refusals before this one were not written)",
 		    api->audit_left_out);
-	if (add_audit(api->store, &entry, &err) != TPMIOT_OK)
+	if (add_audit(api->store, &entry, &err) != TPMIOT_OK) {
 		ca_log(CA_LOG_ERROR, "audit log: %s", err.text);
-	else
-		api->audit_left_out = 0;
+		api->audit_left_out++;
+		return;
+	}
+	if (ca_store_unsettled(api->store) > 0)
+		api->audit_unsettled += api->audit_left_out + 1;
+	api->audit_left_out = 0;
 }
 
 static void
@@ -367,9 +371,12 @@ ca_api_settle(struct ca_api *api, struct ca_http_reply *failure)
 	const unsigned n = ca_store_unsettled(api->store);
 	struct ca_exchange x = { .now = api->now() };
 	struct tpmiot_err err = { 0 };
+	const uint64_t refusals = api->audit_unsettled;
 
+	api->audit_unsettled = 0;
 	if (ca_store_settle(api->store, &err) == TPMIOT_OK)
 		return true;
+	api->audit_left_out += refusals;
 	ca_log(CA_LOG_ERROR, "%u decisions were not recorded, and are taken back: %s", n, err.text);
 	(void)ca_fail(&x.problem, &err);
 	fill_reply(api, &x, failure);

@@ -24,9 +24,10 @@ struct ca_api {
 	struct ca_metrics metrics;
 	ca_api_run *run; /* of the hook; NULL: there is nothing to run it with */
 	void *run_arg;
-	struct ca_asked *asked;  /* requests that wait for it; issue_hook.c */
-	struct ca_bucket audit;  /* how many refusals may be written */
-	uint64_t audit_left_out; /* refusals that were not */
+	struct ca_asked *asked;   /* requests that wait for it; issue_hook.c */
+	struct ca_bucket audit;   /* how many refusals may be written */
+	uint64_t audit_left_out;  /* refusals that were not */
+	uint64_t audit_unsettled; /* refusals that the store has, but not yet for good */
 };
 
 /* One request on its way: what it is about, as far as that is known, and where it ends. */

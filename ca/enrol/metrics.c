@@ -126,7 +126,9 @@ ca_metrics_put(
 	put_durations(metrics, out);
 	gauge(out, "connections", "Connections that are open.", facts->connections);
 	head(out, "audit_left_out", "gauge",
-	    "Refusals since the last entry of the audit log that were too many to write.");
+	    "Refusals since the last entry of the audit log that it has not: too many, or the "
+	    "store "
+	    "could not be written.");
 	tpmiot_buf_printf(out, "tpmiot_ca_audit_left_out %" PRIu64 "\n", facts->audit_left_out);
 	put_counts(&facts->counts, out);
 	put_ends(facts, out);

@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #define STATEMENTS_MAX 64
+/* How long the write lock is waited for. A server does nothing else meanwhile. */
 #define BUSY_TIMEOUT_MS 5000
+#define BUSY_TIMEOUT_SERVER_MS 250
+#define BUSY_TIMEOUT_AGAIN_MS 20
 
 struct ca_store {
 	sqlite3 *db;
@@ -19,6 +22,7 @@ struct ca_store {
 	} kept[STATEMENTS_MAX];
 	size_t kept_n;
 	bool grouped;       /* ca_store_group() */
+	bool busy;          /* the lock was waited for in vain the last time */
 	bool in_member;     /* a transaction of a group is open */
 	unsigned unsettled; /* and these were before it */
 };
@@ -144,6 +148,22 @@ ca_store_free(struct ca_store **storep)
 
 /* ---- Transactions ------------------------------------------------------------------------- */
 
+/*
+ * A server's wait for the lock: short, and when it was in vain, the next ones are shorter still,
+ * so that requests are refused quickly as long as somebody holds the store.
+ */
+static enum tpmiot_rc
+begin_group(struct ca_store *store, struct tpmiot_err *err)
+{
+	int sq;
+
+	sqlite3_busy_timeout(
+	    store->db, store->busy ? BUSY_TIMEOUT_AGAIN_MS : BUSY_TIMEOUT_SERVER_MS);
+	sq = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	store->busy = (sq & 0xff) == SQLITE_BUSY;
+	return sq == SQLITE_OK ? TPMIOT_OK : ca_store_fail(store, sq, "store", err);
+}
+
 /* A transaction of a group is a savepoint in the one that ca_store_settle() commits. */
 static enum tpmiot_rc
 begin_member(struct ca_store *store, struct tpmiot_err *err)
@@ -156,7 +176,7 @@ begin_member(struct ca_store *store, struct tpmiot_err *err)
 	if (outside && store->unsettled > 0) /* as SQLite does when the disk is full */
 		return tpmiot_err_set(err, TPMIOT_E_IO, "store: earlier changes were lost");
 	if (outside)
-		rc = ca_store_exec(store, "BEGIN IMMEDIATE", err);
+		rc = begin_group(store, err);
 	if (rc == TPMIOT_OK && (rc = ca_store_exec(store, "SAVEPOINT member", err)) == TPMIOT_OK)
 		store->in_member = true;
 	return rc;

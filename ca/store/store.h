@@ -36,6 +36,7 @@
 #define CA_PEER_MAX 64 /* "[address]:port" */
 #define CA_NAME_MAX 68 /* TPM2B_NAME: hash identifier and SHA-512 digest, rounded up */
 
+struct ca_audit;
 struct ca_store;
 
 /* ---- life ---- */
@@ -81,7 +82,8 @@ void ca_store_rollback(struct ca_store *store); /* harmless when none is open */
 /*
  * Group commit, for a server: from now on, what is committed is kept together, not yet durable
  * and seen by this connection only, until ca_store_settle() writes all of it at once. The write
- * lock is held from the first to that.
+ * lock is held from the first to that. From now on another process is waited for a fraction of a
+ * second only.
  */
 void ca_store_group(struct ca_store *store);
 /* How many were committed since; 0 without group commit. */
@@ -301,6 +303,28 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_allow_remove(
     struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_allow_list(struct ca_store *store,
     bool (*fn)(void *arg, const struct ca_allow *allow), void *arg, struct tpmiot_err *err);
+
+/*
+ * Many at once: each is put aside with its line in the operator's file, while others write; then
+ * all are added, each with its row in the audit log, inside the transaction that the caller opens.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_allow_stage_start(struct ca_store *store, struct tpmiot_err *err);
+/*
+ * allow->added is not looked at. *known: another line was just so, and this one is left.
+ * TPMIOT_E_CONFLICT: another line has the EK or the id.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_allow_stage(struct ca_store *store, int64_t line,
+    const struct ca_allow *allow, bool *known, struct tpmiot_err *err);
+
+struct ca_allow_added {
+	int64_t added;
+	int64_t known; /* they were on the list just so, and are left */
+	int64_t line;  /* after TPMIOT_E_CONFLICT: the first that contradicts list or devices */
+};
+
+/* entry: what the audit log has beside device, EK and note; its time is the entries'. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_allow_add_staged(struct ca_store *store,
+    const struct ca_audit *entry, struct ca_allow_added *out, struct tpmiot_err *err);
 
 /* ---- certificates of TPM makers ---- */
 

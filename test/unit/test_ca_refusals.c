@@ -7,6 +7,8 @@
 
 #include <tpmiot/template.h>
 
+#include "ca/store/store_int.h"
+
 /* One case: what is arranged, what is wrong with the request, what comes of it. */
 struct ask;
 struct refusal {
@@ -704,6 +706,40 @@ test_audit_bounded(void **state)
 	    1);
 }
 
+/* A refusal that the audit log has not is counted: the store was held, or what it had was lost. */
+static void
+test_audit_lost(void **state)
+{
+	static const struct refusal key_as_ek = { .path = "ek.public", .key = &kit_a.key };
+	const struct ask ask = { .row = &key_as_ek };
+	struct kit *kit = *state;
+	struct ca_http_reply failure = { .status = 0 };
+	struct kit_answer answer;
+	struct ca_store *other = NULL;
+	struct tpmiot_err err;
+
+	ca_store_group(kit->store);
+	assert_ok(ca_store_open(kit->path, &other, &err));
+	assert_ok(ca_store_begin(other, &err));
+	kit_post(kit, "/v1/attestations", with_public(&ask), &answer);
+	assert_string_equal(answer.type, "ek-unsupported");
+	kit_answer_free(&answer);
+	ca_store_free(&other);
+	kit_post(kit, "/v1/attestations", with_public(&ask), &answer);
+	kit_answer_free(&answer);
+	assert_ok(ca_store_exec(kit->store, "ROLLBACK", &err)); /* as when the disk is full */
+	assert_false(ca_api_settle(kit->api, &failure));
+	assert_int_equal(failure.status, 503);
+	tpmiot_buf_free(&failure.body);
+	kit_post(kit, "/v1/attestations", with_public(&ask), &answer);
+	kit_answer_free(&answer);
+	assert_true(ca_api_settle(kit->api, &failure));
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 1);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit WHERE detail LIKE"
+	                                " '%(2 refusals before this one were not written)'"),
+	    1);
+}
+
 /* The store gone: the device is told to come again, and not what is wrong inside. */
 static void
 test_store_failure(void **state)
@@ -739,6 +775,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_request_refusals, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_rate_limit, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_audit_bounded, kit_setup, kit_teardown),
+		cmocka_unit_test_setup_teardown(test_audit_lost, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_store_failure, kit_setup, kit_teardown),
 	};
 

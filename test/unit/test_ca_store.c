@@ -248,6 +248,29 @@ test_group_lost(void **state)
 	assert_ok(ca_store_settle(f->store, &err));
 }
 
+/* A server goes on with something else soon, and sooner still as long as it lasts. */
+static void
+test_group_waits_shortly(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_err err = { 0 };
+	struct ca_store *other = NULL;
+	struct timespec from, to;
+
+	assert_ok(ca_store_open(f->path, &other, &err));
+	ca_store_group(f->store);
+	assert_ok(ca_store_begin(other, &err));
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (int i = 0; i < 10; i++)
+		assert_fails(ca_store_begin(f->store, &err), TPMIOT_E_IO, "holds the store");
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true(to.tv_sec - from.tv_sec < 3);
+	ca_store_rollback(other);
+	assert_ok(ca_store_begin(f->store, &err));
+	ca_store_rollback(f->store);
+	ca_store_free(&other);
+}
+
 /* What another process commits is seen at once; what it does not commit is not. */
 static void
 test_two_connections(void **state)
@@ -436,6 +459,66 @@ test_allow_against_devices(void **state)
 	assert_fails(ca_allow_add(f->store, &allow, &err), TPMIOT_E_CONFLICT, "one is enrolled");
 }
 
+/* Lines of a file: those that are there stay as they are, one that contradicts stops all. */
+static void
+test_allow_staged(void **state)
+{
+	const struct ca_audit entry = {
+		.time = NOW, .event = "admin", .decision = "done", .reason = "allow import"
+	};
+	struct fixture *f = *state;
+	struct tpmiot_err err = { 0 };
+	struct ca_allow a = { .device_id = "a", .group = "g", .added = NOW },
+	                b = { .device_id = "b", .note = "n" }, got;
+	struct ca_allow_added done;
+	struct ca_store *other = NULL;
+	int64_t rows = 0;
+	bool known = true;
+
+	b.ek_spki[0] = 1;
+	assert_ok(ca_allow_add(f->store, &a, &err));
+	assert_ok(ca_allow_stage_start(f->store, &err));
+	assert_ok(ca_allow_stage(f->store, 2, &a, &known, &err));
+	assert_false(known);
+	assert_ok(ca_allow_stage(f->store, 3, &b, &known, &err));
+	assert_ok(ca_allow_stage(f->store, 4, &b, &known, &err));
+	assert_true(known);
+	strcpy(b.note, "m"); /* the same EK, another entry */
+	assert_fails(ca_allow_stage(f->store, 5, &b, &known, &err), TPMIOT_E_CONFLICT, "\"b\"");
+	/* Until here, nobody waits. */
+	assert_ok(ca_store_open(f->path, &other, &err));
+	assert_ok(ca_store_begin(other, &err));
+	ca_store_free(&other);
+	assert_ok(ca_store_begin(f->store, &err));
+	assert_ok(ca_allow_add_staged(f->store, &entry, &done, &err));
+	assert_ok(ca_store_commit(f->store, &err));
+	assert_int_equal(done.added, 1);
+	assert_int_equal(done.known, 1);
+	assert_ok(ca_allow_find(f->store, b.ek_spki, &got, &err));
+	assert_string_equal(got.note, "n");
+	assert_int_equal(got.added, NOW);
+	assert_ok(ca_store_pragma(f->store,
+	    "SELECT count(*) FROM audit WHERE device_id = 'b' AND detail = 'n'"
+	    " AND reason = 'allow import'",
+	    &rows, &err));
+	assert_int_equal(rows, 1);
+
+	enrol(f, 7, "seven");
+	assert_ok(ca_allow_stage_start(f->store, &err)); /* without those from before */
+	a = (struct ca_allow){ .device_id = "c", .ek_spki = { 2 } };
+	assert_ok(ca_allow_stage(f->store, 2, &a, &known, &err));
+	strcpy(a.device_id, "seven");
+	a.ek_spki[0] = 3;
+	assert_ok(ca_allow_stage(f->store, 9, &a, &known, &err));
+	assert_ok(ca_store_begin(f->store, &err));
+	assert_fails(ca_allow_add_staged(f->store, &entry, &done, &err), TPMIOT_E_CONFLICT,
+	    "seven is enrolled");
+	assert_int_equal(done.line, 9);
+	ca_store_rollback(f->store);
+	a.ek_spki[0] = 2;
+	assert_int_equal(ca_allow_find(f->store, a.ek_spki, &got, &err), TPMIOT_E_NOT_FOUND);
+}
+
 static bool
 keep_root(void *arg, const struct ca_root *root)
 {
@@ -589,6 +672,7 @@ main(void)
 		TEST(test_group_settles_together),
 		TEST(test_group_rollback_unlocks),
 		TEST(test_group_lost),
+		TEST(test_group_waits_shortly),
 		TEST(test_device_enrol_again),
 		TEST(test_device_enrol_conflict),
 		TEST(test_ak_belongs_to_one_device),
@@ -596,6 +680,7 @@ main(void)
 		TEST(test_session_is_spent_once),
 		TEST(test_allow_conflicts),
 		TEST(test_allow_against_devices),
+		TEST(test_allow_staged),
 		TEST(test_root_generation),
 		TEST(test_token_counts_devices),
 		TEST(test_seal_keys_rotate),
