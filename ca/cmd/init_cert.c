@@ -108,7 +108,7 @@ load_ca_cert(struct ca_init *in, struct tpmiot_err *err)
 		    "%s is there and is not a CA certificate for the key %s; move it away, or name "
 		    "both with --ca-key and --ca-cert",
 		    in->config.ca_cert, in->config.ca_key);
-	return TPMIOT_OK;
+	return ca_signer_check_chain(in->ca_cert, in->above, err);
 }
 
 /* An interrupted run's certificate serves if it is the one that this run would make. */

@@ -35,6 +35,12 @@ struct ca_signer {
 	STACK_OF(X509)
 	*chain; /* what else stood in ca_cert, then `chain`; may be empty, never NULL */
 };
+/*
+ * Whether each of the certificates behind `cert` leads from it towards a root, in whichever order
+ * they are; the path need not be whole. TPMIOT_E_VERIFY names the one that does not.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_signer_check_chain(
+    X509 *cert, const STACK_OF(X509) *chain, struct tpmiot_err *err);
 /* Loads config->providers, too. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_signer_load(
     const struct ca_config *config, struct ca_signer *out, struct tpmiot_err *err);

@@ -94,6 +94,12 @@ check_fails 1 'passphrase' 'init with an encrypted key, without its passphrase' 
     ca init --name=Sub --ca-key="$T/sub.key" --ca-cert="$T/sub.crt"
 check_fails 1 'not a CA certificate for the key' 'init with a key of another certificate' \
     ca init --name=Sub --ca-key="$T/root.key" --ca-cert="$T/sub.crt"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/wrong.key" \
+    -out "$T/wrong.crt" -subj '/CN=Root' -days 2 2>/dev/null
+cat "$T/sub.crt" "$T/wrong.crt" >"$T/chain.crt"
+check_fails 1 'Root did not issue' 'init with a chain that leads elsewhere' \
+    ca --set "ca_key_passphrase_file=$T/pass" init --name=Sub --ca-key="$T/sub.key" \
+    --ca-cert="$T/chain.crt"
 check 'init with an intermediate' ca --set "ca_key_passphrase_file=$T/pass" \
     init --name=Sub --ca-key="$T/sub.key" --ca-cert="$T/sub.crt"
 check 'the TLS certificate leads to the root' openssl verify -untrusted "$CADIR/tls.crt" \

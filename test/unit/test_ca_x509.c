@@ -287,6 +287,47 @@ test_device_id(void **state)
 	assert_true(tpmiot_device_id_valid(long_id));
 }
 
+/* An intermediate with what may stand behind it, and with what may not. */
+static void
+test_signer_chain(void **state)
+{
+	EVP_PKEY *key[] = { EVP_EC_gen("P-256"), EVP_EC_gen("P-256"), EVP_EC_gen("P-256"),
+		EVP_EC_gen("P-256") };
+	const char *const names[] = { "root", "upper", "ca", "root" };
+	X509 *cert[4]; /* root, upper, ca; and another root of the same name */
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	struct tpmiot_err err = { 0 };
+	struct ca_x509_spec spec;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		spec = spec_for(names[i], 1);
+		cert[i] = i % 3 == 0 ? issue(&spec, key[i], NULL, key[i])
+		                     : issue(&spec, key[i], cert[i - 1], key[i - 1]);
+		X509_NAME_free(spec.subject);
+	}
+	assert_ok(ca_signer_check_chain(cert[2], chain, &err)); /* alone */
+	sk_X509_push(chain, cert[1]);
+	assert_ok(ca_signer_check_chain(cert[2], chain, &err)); /* without its root */
+	sk_X509_push(chain, cert[2]);
+	sk_X509_unshift(chain, cert[0]);
+	assert_ok(ca_signer_check_chain(cert[2], chain, &err)); /* in any order */
+	assert_int_equal(sk_X509_num(chain), 3);
+	sk_X509_push(chain, cert[3]);
+	assert_fails(ca_signer_check_chain(cert[2], chain, &err), TPMIOT_E_VERIFY, "root did not");
+	sk_X509_zero(chain);
+	sk_X509_push(chain, cert[0]); /* with a gap below it */
+	assert_int_equal(ca_signer_check_chain(cert[2], chain, &err), TPMIOT_E_VERIFY);
+	assert_ok(ca_signer_check_chain(cert[0], chain, &err));
+	sk_X509_push(chain, cert[1]); /* below a root */
+	assert_int_equal(ca_signer_check_chain(cert[0], chain, &err), TPMIOT_E_VERIFY);
+	sk_X509_free(chain);
+	for (int i = 0; i < 4; i++) {
+		X509_free(cert[i]);
+		EVP_PKEY_free(key[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -300,6 +341,7 @@ main(void)
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_key_load),
 		cmocka_unit_test(test_certs_load_refuses),
+		cmocka_unit_test(test_signer_chain),
 		cmocka_unit_test(test_device_id),
 	};
 
