@@ -194,8 +194,8 @@ test_parse_refusals(void **state)
 		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":[\"0\"]}",
 		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":[\"\"]}",
 		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],\"names\":[\"xx\"]}",
-		"{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],"
-		"\"names\":[\"00\",\"01\",\"02\"]}",
+		("{\"reset_count\":1,\"restart_count\":0,\"sessions\":[],"
+		 "\"names\":[\"00\",\"01\",\"02\"]}"),
 	};
 	struct enroll_journal journal;
 	struct tpmiot_err err;
