@@ -50,8 +50,8 @@ struct tpmiot_tpm {
 
 /* What a command is authorised with, and the Names of all its handles. */
 struct tpm_call {
-	const char *what; /* "TPM2_Sign" */
-	const struct tpmiot_auth *auth[2];
+	const char *what;                  /* "TPM2_Sign" */
+	const struct tpmiot_auth *auth[2]; /* of the first one's `veil`, if any, use is made */
 	size_t n_auth;
 	const TPM2B_NAME *name[2]; /* needed only when a session takes part */
 	size_t n_name;

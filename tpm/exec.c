@@ -7,7 +7,7 @@
 #include "conn.h"
 #include "session.h"
 
-const struct tpmiot_auth tpm_no_auth = { { NULL, 0 }, NULL, { 0 } };
+const struct tpmiot_auth tpm_no_auth = { .session = NULL };
 const TPM2B_AUTH tpm_no_auth_value = { 0 };
 
 TPM2B_NAME
@@ -37,12 +37,17 @@ password(const struct tpm_call *call, const struct tpmiot_auth *auth, TPMS_AUTH_
 	return TPMIOT_OK;
 }
 
+/* The veil comes last in the command, but first here: what is authorised is what it encrypted. */
 static enum tpmiot_rc
 authorise(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmiot_err *err)
 {
 	TSS2L_SYS_AUTH_COMMAND auths = { .count = (uint16_t)call->n_auth };
+	struct tpmiot_session *veil = tpm_call_veil(call);
 	enum tpmiot_rc rc = TPMIOT_OK;
 
+	if (veil != NULL)
+		rc = tpm_session_authorise(
+		    veil, call, &tpm_no_auth, &auths.auths[auths.count++], err);
 	for (size_t i = 0; rc == TPMIOT_OK && i < call->n_auth; i++) {
 		const struct tpmiot_auth *auth = call->auth[i];
 
@@ -60,16 +65,20 @@ authorise(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmiot_err
 static enum tpmiot_rc
 accept_response(struct tpmiot_tpm *tpm, const struct tpm_call *call, struct tpmiot_err *err)
 {
-	TSS2L_SYS_AUTH_RESPONSE auths = { .count = (uint16_t)call->n_auth };
+	struct tpmiot_session *veil = tpm_call_veil(call);
+	const size_t n = call->n_auth + (veil != NULL);
+	TSS2L_SYS_AUTH_RESPONSE auths = { .count = (uint16_t)n };
 	enum tpmiot_rc rc = tpm_rc(call->what, Tss2_Sys_GetRspAuths(tpm->sys, &auths), err);
 
-	if (rc == TPMIOT_OK && auths.count != call->n_auth)
+	if (rc == TPMIOT_OK && auths.count != n)
 		rc = tpmiot_err_set(err, TPMIOT_E_TPM,
 		    "%s: the response is not authorised as the command was", call->what);
 	for (size_t i = 0; rc == TPMIOT_OK && i < call->n_auth; i++)
 		if (call->auth[i]->session != NULL)
 			rc = tpm_session_accept(
 			    call->auth[i]->session, call, call->auth[i], &auths.auths[i], err);
+	if (rc == TPMIOT_OK && veil != NULL)
+		rc = tpm_session_accept(veil, call, &tpm_no_auth, &auths.auths[call->n_auth], err);
 	return rc;
 }
 

@@ -82,6 +82,8 @@ tpm_hierarchy_authorise(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, struct tp
 		return rc;
 	if (session != NULL)
 		tpmiot_session_last(session);
-	*out = (struct tpmiot_auth){ given, session, tpm_handle_name(hierarchy) };
+	*out = (struct tpmiot_auth){
+		.value = given, .session = session, .name = tpm_handle_name(hierarchy)
+	};
 	return TPMIOT_OK;
 }

@@ -80,6 +80,23 @@ tpm_key_is_free(const struct tpmiot_key *key)
 	return !has_policy(key) && key->auth.len == 0;
 }
 
+/* By the policy, in a session of its own; what is secret is hidden by the connection's. */
+static enum tpmiot_rc
+authorise_by_policy(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
+    struct tpmiot_session **own, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (secret) {
+		rc = start_auth_session(key->tpm, err);
+		auth->veil = key->tpm->auth_session;
+	}
+	if (rc == TPMIOT_OK)
+		rc = tpm_policy_start(key->tpm, &key->pub, key->extra, auth->value, own, err);
+	auth->session = *own;
+	return rc;
+}
+
 /* *own is a session to be ended after the command, or NULL. */
 static enum tpmiot_rc
 authorise(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
@@ -88,9 +105,7 @@ authorise(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (has_policy(key)) {
-		rc = tpm_policy_start(
-		    key->tpm, &key->pub, key->extra, auth->value, secret, own, err);
-		auth->session = *own;
+		rc = authorise_by_policy(key, secret, auth, own, err);
 	} else if ((key->pub.area.objectAttributes & TPMA_OBJECT_USERWITHAUTH) == 0) {
 		rc = tpmiot_err_set(err, TPMIOT_E_POLICY,
 		    "this key is used by its policy only, and what it was loaded from does not say "
@@ -111,6 +126,7 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 {
 	struct tpmiot_auth auth = { .value = tpm_bytes_of(&key->auth), .name = key->pub.name };
 	struct tpmiot_session *own = NULL;
+	const struct tpmiot_session *kept;
 	TPM2_HANDLE handle = 0;
 	enum tpmiot_rc rc = TPMIOT_OK;
 
@@ -126,8 +142,8 @@ use_once(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *ar
 		rc = tpmiot_key_handle_loaded(key, &handle, err);
 	/* The connection's session goes with it, be it at a TPM2_FlushContext that loading can do
 	 * without. */
-	if (rc == TPMIOT_OK && auth.session != NULL && own == NULL &&
-	    key->tpm->auth_session != auth.session)
+	kept = own == NULL ? auth.session : auth.veil;
+	if (rc == TPMIOT_OK && kept != NULL && key->tpm->auth_session != kept)
 		rc = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
 		    "the connection to the TPM broke while the key was loaded; try again");
 	if (rc == TPMIOT_OK)

@@ -382,8 +382,8 @@ start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, bool salted, struct tpmiot_sess
 
 enum tpmiot_rc
 tpm_policy_start(struct tpmiot_tpm *tpm, const struct tpmiot_public *pub,
-    const struct tpmiot_keyextra *extra, struct tpmiot_bytes auth, bool secret,
-    struct tpmiot_session **out, struct tpmiot_err *err)
+    const struct tpmiot_keyextra *extra, struct tpmiot_bytes auth, struct tpmiot_session **out,
+    struct tpmiot_err *err)
 {
 	struct run run = { tpm, pub->area.nameAlg, auth, NULL };
 	struct tpmiot_err why = { .rc = TPMIOT_OK };
@@ -391,7 +391,7 @@ tpm_policy_start(struct tpmiot_tpm *tpm, const struct tpmiot_public *pub,
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = start(tpm, run.alg, secret || auth.len != 0, &run.session, &why);
+	rc = start(tpm, run.alg, auth.len != 0, &run.session, &why);
 	if (rc == TPMIOT_OK)
 		rc = run_all(&run, extra, &why);
 	if (rc == TPMIOT_OK) {

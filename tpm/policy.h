@@ -10,13 +10,13 @@
 /*
  * Starts a policy session and executes the key's policy in it, for one use of the
  * key `pub`. Of several signed policies the first one that holds is taken. `auth` is
- * the password that the policy may want. The session is salted if that is not
- * empty, or if `secret` says that the command carries a secret. It ends with the
+ * the password that the policy may want; the session is salted if that is not empty.
+ * No secrets cross the bus in it (see struct tpmiot_auth's `veil`). It ends with the
  * command that it authorises; if that is not reached, by tpmiot_session_end().
  * TPMIOT_E_POLICY, with what was to hold, if the policy does not.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_policy_start(struct tpmiot_tpm *tpm,
     const struct tpmiot_public *pub, const struct tpmiot_keyextra *extra, struct tpmiot_bytes auth,
-    bool secret, struct tpmiot_session **out, struct tpmiot_err *err);
+    struct tpmiot_session **out, struct tpmiot_err *err);
 
 #endif

@@ -33,6 +33,21 @@ tpm_digest_bytes(const TPM2B_DIGEST *digest)
 	return (struct tpmiot_bytes){ digest->buffer, digest->size };
 }
 
+/* The session that encrypts the call's parameters and authorises nothing; NULL if there is none. */
+static inline struct tpmiot_session *
+tpm_call_veil(const struct tpm_call *call)
+{
+	return call->n_auth > 0 && (call->secret_in || call->secret_out) ? call->auth[0]->veil
+	                                                                 : NULL;
+}
+
+/* Whether a secret may cross the bus with this authorisation: see `veil`. */
+static inline bool
+tpm_auth_hides(const struct tpmiot_auth *auth)
+{
+	return auth->veil != NULL || (auth->session != NULL && auth->session->type == TPM2_SE_HMAC);
+}
+
 /*
  * Whether what the TPM answers in it is known to come from where the salt went: a session
  * without a salt has no key. NULL is a password.

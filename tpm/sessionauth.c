@@ -226,35 +226,59 @@ hmac_with_value(const struct tpmiot_session *session, const struct tpmiot_auth *
 }
 
 /*
- * HMAC(key, hash ‖ newer nonce ‖ older nonce ‖ attributes). A policy session leaves
+ * HMAC(key, hash ‖ newer nonce ‖ older nonce ‖ the veil's nonce ‖ attributes), that nonce in a
+ * command only and empty where there is no veil (Part 1, clause 17.6.5). A policy session leaves
  * the auth value out unless the policy asks for it; with no key at all there is no HMAC.
  */
 static enum tpmiot_rc
 session_hmac(struct tpmiot_session *session, const struct tpmiot_auth *auth,
     const TPM2B_DIGEST *hash, const TPM2B_NONCE *newer, const TPM2B_NONCE *older,
-    TPMA_SESSION attributes, TPM2B_AUTH *out, struct tpmiot_err *err)
+    struct tpmiot_bytes veil, TPMA_SESSION attributes, TPM2B_AUTH *out, struct tpmiot_err *err)
 {
 	struct tpmiot_bytes parts[] = { tpm_digest_bytes(hash), tpm_digest_bytes(newer),
-		tpm_digest_bytes(older), { &attributes, sizeof(attributes) } };
+		tpm_digest_bytes(older), veil, { &attributes, sizeof(attributes) } };
+	const size_t n = sizeof(parts) / sizeof(parts[0]);
 
 	if (session->auth_value && value_length(auth) != 0)
-		return hmac_with_value(session, auth, parts, 4, out, err);
+		return hmac_with_value(session, auth, parts, n, out, err);
 	if (session->key.size != 0)
-		return hmac_of_session(session, parts, 4, out, err);
+		return hmac_of_session(session, parts, n, out, err);
 	out->size = 0;
 	return TPMIOT_OK;
 }
 
 /* ---- a command's part, and its response's ---------------------------------------- */
 
+/* What this session is to the call's secrets. */
+static bool
+encrypts(const struct tpmiot_session *session, const struct tpm_call *call)
+{
+	struct tpmiot_session *veil = tpm_call_veil(call);
+
+	return veil == NULL || veil == session;
+}
+
+/* The nonce that binds the veil to the first session (the TPM looks for it there only). */
+static struct tpmiot_bytes
+veil_nonce(const struct tpmiot_session *session, const struct tpm_call *call)
+{
+	struct tpmiot_session *veil = tpm_call_veil(call);
+
+	if (veil == NULL || call->auth[0]->session != session)
+		return (struct tpmiot_bytes){ NULL, 0 };
+	return tpm_digest_bytes(&veil->nonce_tpm);
+}
+
 enum tpmiot_rc
 tpm_session_authorise(struct tpmiot_session *session, const struct tpm_call *call,
     const struct tpmiot_auth *auth, TPMS_AUTH_COMMAND *out, struct tpmiot_err *err)
 {
+	const bool secret_in = call->secret_in && encrypts(session, call);
+	const bool secret_out = call->secret_out && encrypts(session, call);
 	TPM2B_DIGEST hash;
 	enum tpmiot_rc rc = tpm_session_nonce(session, err);
 
-	if (rc == TPMIOT_OK && call->secret_in)
+	if (rc == TPMIOT_OK && secret_in)
 		rc = encrypt_first(session, call, auth, err);
 	if (rc == TPMIOT_OK)
 		rc = command_hash(session, call, &hash, err);
@@ -265,12 +289,12 @@ tpm_session_authorise(struct tpmiot_session *session, const struct tpm_call *cal
 	out->sessionAttributes = 0;
 	if (!session->last)
 		out->sessionAttributes |= TPMA_SESSION_CONTINUESESSION;
-	if (call->secret_in)
+	if (secret_in)
 		out->sessionAttributes |= TPMA_SESSION_DECRYPT;
-	if (call->secret_out)
+	if (secret_out)
 		out->sessionAttributes |= TPMA_SESSION_ENCRYPT;
 	return session_hmac(session, auth, &hash, &session->nonce_caller, &session->nonce_tpm,
-	    out->sessionAttributes, &out->hmac, err);
+	    veil_nonce(session, call), out->sessionAttributes, &out->hmac, err);
 }
 
 static enum tpmiot_rc
@@ -300,13 +324,14 @@ enum tpmiot_rc
 tpm_session_accept(struct tpmiot_session *session, const struct tpm_call *call,
     const struct tpmiot_auth *auth, const TPMS_AUTH_RESPONSE *response, struct tpmiot_err *err)
 {
+	const struct tpmiot_bytes no_nonce = { NULL, 0 };
 	TPM2B_DIGEST hash;
 	TPM2B_AUTH expected;
 	enum tpmiot_rc rc = response_hash(session, call, &hash, err);
 
 	if (rc == TPMIOT_OK)
 		rc = session_hmac(session, auth, &hash, &response->nonce, &session->nonce_caller,
-		    response->sessionAttributes, &expected, err);
+		    no_nonce, response->sessionAttributes, &expected, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (response->hmac.size != expected.size ||
@@ -319,5 +344,7 @@ tpm_session_accept(struct tpmiot_session *session, const struct tpm_call *call,
 		tpm_disown(session->tpm, session->handle);
 		session->handle = 0;
 	}
-	return call->secret_out ? decrypt_first(session, call, auth, err) : TPMIOT_OK;
+	if (!call->secret_out || !encrypts(session, call))
+		return TPMIOT_OK;
+	return decrypt_first(session, call, auth, err);
 }

@@ -64,6 +64,13 @@ struct tpmiot_auth {
 	struct tpmiot_bytes value;      /* the authorisation value, borrowed */
 	struct tpmiot_session *session; /* NULL: as a password, which is refused unless empty */
 	TPM2B_NAME name;                /* Name of the entity: needed with a session only */
+	/*
+	 * A salted HMAC session in which the command's secrets cross the bus and which authorises
+	 * nothing; NULL: `session` does both. Wanted where that one is a policy's, unless the
+	 * entity is known to have an empty authorisation value: whatever the policy asks for, that
+	 * value is in the key of the encryption (Part 1, clause 19), and `value` may be another's.
+	 */
+	struct tpmiot_session *veil;
 };
 
 /*
@@ -129,8 +136,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_
     TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
 
 /* The same where it is known that nothing is at 0x81000001: made. */
-TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_make_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *made,
-    struct tpmiot_public *pub, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_make_srk(
+    struct tpmiot_tpm *tpm, TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
 
 /* An object wrapped elsewhere for one storage key; all borrowed. */
 struct tpmiot_wrapped {

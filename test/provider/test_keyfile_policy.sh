@@ -66,6 +66,45 @@ rm -f "$T/bus.pcap"
 TPMIOT_TCTI=pcap:$TPMIOT_TCTI TCTI_PCAP_FILE=$T/bus.pcap openssl dgst -provider tpmiot -sha256 \
 	-sign "$T/secret.key" -passin pass:owner-password -out "$T/signs.sig" "$T/message"
 check_is 'which does not cross the bus' "$(grep -c owner-password "$T/bus.pcap")" 0
+
+# What is decrypted or agreed on is encrypted on the bus with the key's own authorisation value,
+# whatever the policy asks for; here that is somebody else's password, or none.
+DECRYPTS='fixedtpm|fixedparent|sensitivedataorigin|decrypt|noda'
+openssl genpkey -algorithm EC -pkeyopt group:P-256 -out "$T/peer.pem"
+openssl pkey -in "$T/peer.pem" -pubout -out "$T/peer.pub"
+# agrees KEY [OPTION…]: on the same secret as OpenSSL's own provider does with the peer's key
+agrees() {
+	local key=$1
+	shift
+	openssl pkey -provider tpmiot -in "$key" -pubout -out "$T/agrees.pub" "$@" &&
+	    openssl pkeyutl -provider tpmiot -derive -inkey "$key" -peerkey "$T/peer.pub" \
+		-out "$T/ours" "$@" &&
+	    openssl pkeyutl -derive -inkey "$T/peer.pem" -peerkey "$T/agrees.pub" -out "$T/theirs" &&
+	    cmp "$T/ours" "$T/theirs"
+}
+# decrypts KEY [OPTION…]
+decrypts() {
+	local key=$1
+	shift
+	openssl pkey -provider tpmiot -in "$key" -pubout -out "$T/decrypts.pub" "$@" &&
+	    openssl pkeyutl -encrypt -pubin -inkey "$T/decrypts.pub" -in "$T/message" -out "$T/secret" &&
+	    openssl pkeyutl -provider tpmiot -decrypt -inkey "$key" -in "$T/secret" -out "$T/plain" \
+		"$@" && cmp "$T/message" "$T/plain"
+}
+OWNER=$CC_SECRET:40000001${NAME}0000
+PCRS=$CC_PCR:$(tpm2b "$DIGEST")$SELECTION
+under 0x81000001 agree -G ecc256 -L "$T/secret.policy" -a "$DECRYPTS"
+keyfile agree empty=FALSE policy="$OWNER"
+check 'key agreement by PolicySecret' agrees "$T/agree.key" -passin pass:owner-password
+under 0x81000001 agreepcr -G ecc256 -L "$T/pcr.policy" -a "$DECRYPTS" -p own
+keyfile agreepcr policy="$PCRS"
+check 'by PolicyPCR, of a key with a password of its own' agrees "$T/agreepcr.key"
+under 0x81000001 agreeboth -G ecc256 -L "$T/pcrauth.policy" -a "$DECRYPTS" -p own
+keyfile agreeboth empty=FALSE policy="$PCRS $CC_AUTHVALUE:"
+check 'by PolicyPCR and that password' agrees "$T/agreeboth.key" -passin pass:own
+under 0x81000001 decrypt -G rsa2048 -L "$T/secret.policy" -a "$DECRYPTS"
+keyfile decrypt empty=FALSE policy="$OWNER"
+check 'decryption by PolicySecret' decrypts "$T/decrypt.key" -passin pass:owner-password
 tpm2_changeauth -Q -c owner -p owner-password
 tpm2_nvdefine -Q 0x1500001 -s 1 -a 'authread|authwrite|no_da' -p nv-password
 tpm2_startauthsession -Q -S "$T/s.ctx"

@@ -43,6 +43,9 @@ tpm2_pcrread -Q sha256:16 -o "$T/pcrs"
 PCR=$CC_PCR:$(tpm2b "$(openssl dgst -sha256 -binary "$T/pcrs" | hex)")00000001000b03000001
 seal pcr -L "$T/pcr.policy" -a 'fixedtpm|fixedparent|noda' && keyfile pcr type=5 policy="$PCR"
 unsealed 'with a policy' "$T/pcr.key"
+seal own -p sesame -L "$T/pcr.policy" -a 'fixedtpm|fixedparent|noda'
+keyfile own type=5 policy="$PCR"
+unsealed 'with a policy that does not ask for the password' "$T/own.key"
 trial "$T/both.policy" 'policypcr -l sha256:16' policyauthvalue
 seal both -p sesame -L "$T/both.policy" -a 'fixedtpm|fixedparent|noda'
 keyfile both type=5 empty=FALSE policy="$PCR $CC_AUTHVALUE:"
