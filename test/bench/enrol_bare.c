@@ -162,7 +162,7 @@ static void
 talk(const struct evidence *e)
 {
 	SSL *client = SSL_new(e->client), *server;
-	BIO *ours, *theirs;
+	BIO *ours = NULL, *theirs = NULL;
 	double began;
 
 	need(client != NULL && BIO_new_bio_pair(&ours, 0, &theirs, 0) == 1, "TLS");
@@ -190,7 +190,7 @@ first_step(const struct evidence *e)
 	const unsigned char *p = e->ek_cert;
 	X509 *cert = d2i_X509(NULL, &p, e->ek_cert_len);
 	EVP_PKEY *share = EVP_EC_gen("P-256");
-	EVP_PKEY_CTX *ctx;
+	EVP_PKEY_CTX *ctx = NULL;
 	unsigned char z[64];
 	size_t len = sizeof(z);
 
