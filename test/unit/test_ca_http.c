@@ -330,7 +330,6 @@ test_request_and_reply(void **state)
 	hang_up(ssl);
 }
 
-/* A reply waits until what it says is durable; if that fails, it says so instead. */
 /* Head and body: SSL_read() gives no more than one record. */
 static void
 test_reply_is_one_record(void **state)
@@ -349,6 +348,7 @@ test_reply_is_one_record(void **state)
 	hang_up(ssl);
 }
 
+/* A reply waits until what it says is durable; if that fails, it says so instead. */
 static void
 test_unsettled(void **state)
 {
