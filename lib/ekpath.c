@@ -180,10 +180,30 @@ set_crls(X509_STORE_CTX *ctx, const struct tpmiot_ekcert_crls *crls)
 	    X509_STORE_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }
 
+/* Those between the EK certificate and the trusted one. */
+static enum tpmiot_rc
+put_links(X509_STORE_CTX *ctx, STACK_OF(X509) *used, struct tpmiot_err *err)
+{
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+	for (int i = 1; i < X509_STORE_CTX_get_num_untrusted(ctx); i++) {
+		X509 *link = sk_X509_value(chain, i);
+
+		if (X509_up_ref(link) != 1)
+			return tpmiot_err_memory(err);
+		if (sk_X509_push(used, link) <= 0) {
+			X509_free(link);
+			return tpmiot_err_memory(err);
+		}
+	}
+	return TPMIOT_OK;
+}
+
+/* used: NULL if nobody asks for it. */
 static enum tpmiot_rc
 check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted, X509_STORE *roots,
     const struct tpmiot_ekcert_crls *crls, struct excuses excuses, int64_t now,
-    struct tpmiot_err *err)
+    STACK_OF(X509) *used, struct tpmiot_err *err)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(libctx, NULL);
 	X509 *twin = readable_twin(libctx, cert);
@@ -211,6 +231,8 @@ check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted, X509_STO
 	rc = check_links(ctx, err);
 	if (rc == TPMIOT_OK && twin != cert)
 		rc = check_signature(ctx, cert, err);
+	if (rc == TPMIOT_OK && used != NULL)
+		rc = put_links(ctx, used, err);
 out:
 	X509_free(twin);
 	X509_STORE_CTX_free(ctx);
@@ -228,9 +250,17 @@ enum tpmiot_rc
 tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
     X509_STORE *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
 {
+	return tpmiot_ekcert_find_path(libctx, cert, untrusted, roots, crls, now, NULL, err);
+}
+
+enum tpmiot_rc
+tpmiot_ekcert_find_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted,
+    X509_STORE *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, STACK_OF(X509) *used,
+    struct tpmiot_err *err)
+{
 	const struct excuses none = { .ended = false };
 
-	return check_path(libctx, cert, untrusted, roots, crls, none, now, err);
+	return check_path(libctx, cert, untrusted, roots, crls, none, now, used, err);
 }
 
 enum tpmiot_rc
@@ -239,5 +269,5 @@ tpmiot_ekcert_check_not_revoked(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509)
 {
 	const struct excuses ended = { .ended = true };
 
-	return check_path(libctx, cert, untrusted, roots, crls, ended, now, err);
+	return check_path(libctx, cert, untrusted, roots, crls, ended, now, NULL, err);
 }

@@ -121,11 +121,15 @@ check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted, struct c
     const struct tpmiot_ekcert_crls *crls, int64_t now, struct tpmiot_err *err)
 {
 	const int sent = sk_X509_num(untrusted) - sk_X509_num(roots->links);
-	enum tpmiot_rc rc =
-	    tpmiot_ekcert_check_path_crls(libctx, cert, untrusted, roots->anchors, crls, now, err);
+	STACK_OF(X509) *used = sk_X509_new_null();
+	enum tpmiot_rc rc = used != NULL ? tpmiot_ekcert_find_path(libctx, cert, untrusted,
+	                                       roots->anchors, crls, now, used, err)
+	                                 : tpmiot_err_memory(err);
 
-	for (int i = 0; rc == TPMIOT_OK && i < sent; i++)
-		ca_links_keep(&roots->sent, sk_X509_value(untrusted, i));
+	for (int i = 0; rc == TPMIOT_OK && i < sk_X509_num(used); i++)
+		if (sk_X509_find(untrusted, sk_X509_value(used, i)) < sent)
+			ca_links_keep(&roots->sent, sk_X509_value(used, i));
+	sk_X509_pop_free(used, X509_free);
 	return rc;
 }
 

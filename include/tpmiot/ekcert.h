@@ -79,8 +79,16 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_path_crls(OSSL_LIB_CTX *libct
     int64_t now, struct tpmiot_err *err);
 
 /*
- * The same for a certificate that was accepted before: that it, or one on its path, has ended
- * meanwhile does not count.
+ * The same. The certificates of `untrusted` that the path goes over are put into `used` (may be
+ * NULL), which has a reference to each; on failure some may be there.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_find_path(OSSL_LIB_CTX *libctx, X509 *cert,
+    STACK_OF(X509) *untrusted, X509_STORE *roots, const struct tpmiot_ekcert_crls *crls,
+    int64_t now, STACK_OF(X509) *used, struct tpmiot_err *err);
+
+/*
+ * As tpmiot_ekcert_check_path_crls(), for a certificate that was accepted before: that it, or one
+ * on its path, has ended meanwhile does not count.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_not_revoked(OSSL_LIB_CTX *libctx, X509 *cert,
     STACK_OF(X509) *untrusted, X509_STORE *roots, const struct tpmiot_ekcert_crls *crls,

@@ -4,6 +4,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "ca/enrol/api_int.h"
 #include "ca/pki/x509.h"
 
 static void
@@ -265,6 +266,25 @@ test_session_never_twice(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM seal_keys"), 1);
 }
 
+/* Of what a device sends along, the links of its path are kept for others: they alone. */
+static void
+test_links_kept(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer answer;
+	json_t *body = kit_attest(&kit_b);
+	json_t *chain = json_object_get(json_object_get(body, "ek"), "chain");
+
+	json_array_insert_new(chain, 0, kit_cert(kit_foreign.ek_cert));
+	json_array_append_new(chain, kit_cert(kit_root));
+	json_array_append_new(chain, kit_cert(kit_link));
+	kit_post(kit, "/v1/attestations", body, &answer);
+	assert_int_equal(answer.status, 200);
+	kit_answer_free(&answer);
+	assert_int_equal(kit->api->roots.sent.next, 1);
+	assert_int_equal(X509_cmp(kit->api->roots.sent.kept[0].cert, kit_link), 0);
+}
+
 static void
 test_enrol_again_new_keys(void **state)
 {
@@ -409,6 +429,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_second_step_after_new_seal_key, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_session_never_twice, kit_setup, kit_teardown),
+		cmocka_unit_test_setup_teardown(test_links_kept, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_enrol_again_new_keys, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_token_counts_devices, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_token_raced_for, kit_setup, kit_teardown),
