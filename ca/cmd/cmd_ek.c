@@ -11,6 +11,7 @@
 #include <tpmiot/ekcert.h>
 #include <tpmiot/keyrules.h>
 
+#include "ca/enrol/admit.h"
 #include "ca/file.h"
 #include "ca/pki/ekcrls.h"
 #include "ca/pki/roots.h"
@@ -151,9 +152,20 @@ check_path(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct sub
 	return rc;
 }
 
+static enum tpmiot_rc
+check_tpm(const struct ca_group *group, const struct subject *s, struct tpmiot_err *err)
+{
+	struct ca_problem problem = { .type = CA_PROBLEM_NONE };
+
+	if (ca_admit_tpm(group->tpms, &s->info, &problem))
+		return TPMIOT_OK;
+	return tpmiot_err_set(err, TPMIOT_E_VERIFY, "%s", problem.detail);
+}
+
 /* All of them, whatever one says: that is what a diagnosis is for. */
 static void
-apply_rules(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct subject *s)
+apply_rules(struct ca_cli *cli, const struct ca_group *group, const struct tpmiot_ekcert_crls *crls,
+    struct subject *s)
 {
 	struct tpmiot_err err = { .text = "" };
 	enum tpmiot_rc rc = tpmiot_ekcert_pubkey(NULL, s->cert, &s->key, &err);
@@ -163,6 +175,7 @@ apply_rules(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct su
 	judge(s, "key", rc, &err);
 	judge(s, "profile", tpmiot_ekcert_check_profile(s->cert, &s->info, &err), &err);
 	judge(s, "path", check_path(cli, crls, s, &err), &err);
+	judge(s, "tpms", check_tpm(group, s, &err), &err);
 }
 
 /* ---- The answer --------------------------------------------------------------------- */
@@ -235,9 +248,16 @@ ca_cmd_ek_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 	struct subject s = { .rules = json_array() };
 	struct tpmiot_ekcert_crls crls = { NULL, false };
 	struct ca_config config = { .dir = NULL };
+	struct ca_group group = { .tpms = NULL };
+	const char *name = NULL;
+	const struct ca_cli_option options[] = { { .name = "group", .value = &name },
+		{ .name = NULL } };
+	char checked[CA_GROUP_MAX + 1];
 	int first;
-	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
+	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, options, 1, 1, &first, err);
 
+	if (rc == TPMIOT_OK)
+		rc = ca_cli_group(cli, name, checked, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_cli_store(cli, err);
 	if (rc == TPMIOT_OK && (rc = ca_cli_config(cli, &config, err)) == TPMIOT_OK)
@@ -245,7 +265,8 @@ ca_cmd_ek_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 	if (rc == TPMIOT_OK)
 		rc = read_file(argv[first], &s, err);
 	if (rc == TPMIOT_OK) {
-		apply_rules(cli, &crls, &s);
+		(void)ca_config_group(&config, checked, &group);
+		apply_rules(cli, &group, &crls, &s);
 		rc = report(cli, &s, err);
 	}
 	if (rc == TPMIOT_OK && s.refused_by != NULL)

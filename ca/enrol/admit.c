@@ -91,24 +91,33 @@ name_device(const struct ca_admit_facts *f, const char *given, struct ca_admissi
 	return check_claim(f, a->device_id, problem);
 }
 
+bool
+ca_admit_tpm(const char *tpms, const struct tpmiot_ekcert_info *info, struct ca_problem *problem)
+{
+	char tpm[3 * sizeof(info->model)], pattern[CA_WORD_MAX];
+	const char *rest = tpms;
+
+	if (tpms == NULL || tpms[0] == '\0')
+		return true;
+	if (info->manufacturer[0] == '\0')
+		return ca_refuse(problem, CA_PROBLEM_TPM_REFUSED,
+		    "the EK certificate does not say what TPM it is for, and those let in are: %s",
+		    tpms);
+	snprintf(tpm, sizeof(tpm), "%s/%s/%s", info->manufacturer, info->model, info->version);
+	while (ca_word_next(&rest, pattern))
+		if (fnmatch(pattern, tpm, FNM_PATHNAME) == 0)
+			return true;
+	return ca_refuse(
+	    problem, CA_PROBLEM_TPM_REFUSED, "the TPM is %s, and those let in are: %s", tpm, tpms);
+}
+
 /* What an EK certificate says counts only if somebody who is trusted signed it. */
 static bool
 check_tpm(const struct ca_admit_facts *f, struct ca_problem *problem)
 {
-	char tpm[3 * sizeof(f->tpm->model)], pattern[CA_WORD_MAX];
-	const char *rest = f->tpms;
-
 	if (f->tpms == NULL || f->tpms[0] == '\0')
 		return true;
-	if (!check_cert(f, problem))
-		return false;
-	snprintf(
-	    tpm, sizeof(tpm), "%s/%s/%s", f->tpm->manufacturer, f->tpm->model, f->tpm->version);
-	while (ca_word_next(&rest, pattern))
-		if (fnmatch(pattern, tpm, FNM_PATHNAME) == 0)
-			return true;
-	return ca_refuse(problem, CA_PROBLEM_TPM_REFUSED, "the TPM is %s, and those let in are: %s",
-	    tpm, f->tpms);
+	return check_cert(f, problem) && ca_admit_tpm(f->tpms, f->tpm, problem);
 }
 
 const char *

@@ -50,6 +50,13 @@ struct ca_admission {
 TPMIOT_MUST_USE bool ca_admit(
     const struct ca_admit_facts *facts, struct ca_admission *out, struct ca_problem *problem);
 
+/*
+ * Whether a group's `tpms` (NULL, "": any) let a TPM in, by what a trusted certificate says of it.
+ * One that says nothing is none of those.
+ */
+TPMIOT_MUST_USE bool ca_admit_tpm(
+    const char *tpms, const struct tpmiot_ekcert_info *tpm, struct ca_problem *problem);
+
 /* What is bound already: each NULL if there is none. */
 struct ca_bindings {
 	const struct ca_device *device; /* of this EK */

@@ -161,12 +161,16 @@ check 'ek verify of a real certificate' ca ek verify "$V/stm-rsa-padded.der" --j
 check_is 'accepted' "$(field verdict)" accepted
 check_is 'its maker' "$(field manufacturer)" id:53544D20
 check_is 'not on the allow-list' "$(field on_allow_list)" 'false'
-for r in key profile path; do
+for r in key profile path tpms; do
 	check_is "rule $r accepted it" "$(rule $r)" accepted
 done
 check_fails 1 'refused by the rule "path"' 'ek verify without its maker among the trusted' \
     ca ek verify "$V/swtpm-rsa2048.der" --json
 check_is 'the other rules accepted it' "$(rule key) $(rule profile)" 'accepted accepted'
+check_fails 1 'refused by the rule "tpms"' 'ek verify where other makers are let in' \
+    ca ek verify --set 'tpms=id:49465800/*/*' "$V/stm-rsa-padded.der"
+check_fails 2 'there is no group' 'ek verify for a group that is not there' \
+    ca ek verify --group=none "$V/stm-rsa-padded.der"
 check_fails 1 'refused by the rule "profile"' 'ek verify of a platform certificate' \
     ca ek verify "$V/swtpm-platform.der"
 openssl req -x509 -newkey rsa:1024 -nodes -keyout "$T/weak.key" -out "$T/weak.crt" \

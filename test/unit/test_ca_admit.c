@@ -201,6 +201,26 @@ test_admit_group(void **state)
 	}
 }
 
+/* What names no TPM matches no pattern, and anything does where there is none. */
+static void
+test_admit_tpm(void **state)
+{
+	static const struct tpmiot_ekcert_info named = { "id:1", "m", "v" },
+	                                       nameless = { "", "", "" };
+	struct ca_problem problem = { 0 };
+
+	(void)state;
+	assert_true(ca_admit_tpm("*/*/*", &named, &problem));
+	assert_true(ca_admit_tpm("", &nameless, &problem));
+	assert_true(ca_admit_tpm(NULL, &nameless, &problem));
+	assert_int_equal(problem.type, CA_PROBLEM_NONE);
+	assert_false(ca_admit_tpm("*/*/*", &nameless, &problem));
+	assert_int_equal(problem.type, CA_PROBLEM_TPM_REFUSED);
+	problem.type = CA_PROBLEM_NONE;
+	assert_false(ca_admit_tpm("id:2/*/*", &named, &problem));
+	assert_int_equal(problem.type, CA_PROBLEM_TPM_REFUSED);
+}
+
 static void
 test_admit_not_listed_says_how(void **state)
 {
@@ -260,6 +280,7 @@ main(void)
 		cmocka_unit_test(test_admit_table),
 		cmocka_unit_test(test_admit_choice),
 		cmocka_unit_test(test_admit_group),
+		cmocka_unit_test(test_admit_tpm),
 		cmocka_unit_test(test_admit_not_listed_says_how),
 		cmocka_unit_test(test_admit_bindings_table),
 	};
