@@ -13,6 +13,7 @@
 
 #define KEY_LEN 32 /* of a device's key that nobody set */
 #define POLL_SECONDS 1
+#define DAY ((int64_t)86400)
 
 /* Clients that say only once whom it is about: we know by whose challenge they signed with. */
 static bool
@@ -141,6 +142,30 @@ record(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job, struct
 	return rc;
 }
 
+/*
+ * A device that proved who it is could register without end, and each time is in the audit log. In
+ * the store, so that it holds for all instances, and after a restart.
+ */
+static bool
+count(struct ca_api *api, struct ca_exchange *x, struct ca_dps *row)
+{
+	const int64_t limit = api->config->issue_limit;
+
+	if (row->day + DAY <= x->now || row->day > x->now) {
+		row->day = x->now;
+		row->of_day = 0;
+	}
+	if (limit == 0 || row->of_day < limit) {
+		row->of_day++;
+		return true;
+	}
+	ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED,
+	    "the device registered %lld times within a day, which is this CA's issue_limit",
+	    (long long)limit);
+	x->problem.retry_after = (unsigned)(row->day + DAY - x->now);
+	return false;
+}
+
 /* ---- All of it ---------------------------------------------------------------------------- */
 
 static bool
@@ -150,7 +175,7 @@ register_device(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *jo
 	struct tpmiot_err err = { 0 };
 	struct ca_group group;
 
-	if (!ca_steps_group(api, as->group, &group, &x->problem))
+	if (!ca_steps_group(api, as->group, &group, &x->problem) || !count(api, x, row))
 		return false;
 	if (as->token != 0 &&
 	    ca_token_use(api->store, as->token, job->ek.spki, x->now, &err) != TPMIOT_OK)

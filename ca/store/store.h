@@ -562,6 +562,8 @@ struct ca_dps {
 	struct tpmiot_buf srk_public; /* of the last registration */
 	int64_t registrations;        /* how many were finished */
 	int64_t registered;           /* when the last one was */
+	int64_t day;                  /* when a day of such began, and */
+	int64_t of_day;               /* how many were finished in it */
 };
 
 /* A device's key alone, whether or not it has registered; the rest stays. */

@@ -3,7 +3,8 @@
 #include "ca/store/store_int.h"
 
 #define COLUMNS                                                                                    \
-	"ek_spki, key, registration_id, hub, ek_public, srk_public, registrations, registered"
+	"ek_spki, key, registration_id, hub, ek_public, srk_public, registrations, registered,"    \
+	" day, of_day"
 
 enum tpmiot_rc
 ca_dps_set_key(struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN],
@@ -39,11 +40,12 @@ ca_dps_put(struct ca_store *store, const struct ca_dps *dps, struct tpmiot_err *
 	if (rc != TPMIOT_OK)
 		return rc;
 	st = ca_stmt_start(store,
-	    "INSERT INTO registrations (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+	    "INSERT INTO registrations (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	    " ON CONFLICT (ek_spki) DO UPDATE SET key = excluded.key,"
 	    " registration_id = excluded.registration_id, hub = excluded.hub,"
 	    " ek_public = excluded.ek_public, srk_public = excluded.srk_public,"
-	    " registrations = excluded.registrations, registered = excluded.registered");
+	    " registrations = excluded.registrations, registered = excluded.registered,"
+	    " day = excluded.day, of_day = excluded.of_day");
 	ca_bind_blob(&st, dps->ek_spki, CA_SHA256_LEN);
 	ca_bind_buf(&st, &dps->key);
 	ca_bind_text(&st, dps->registration_id);
@@ -52,6 +54,8 @@ ca_dps_put(struct ca_store *store, const struct ca_dps *dps, struct tpmiot_err *
 	ca_bind_buf(&st, &dps->srk_public);
 	ca_bind_int(&st, dps->registrations);
 	ca_bind_int(&st, dps->registered);
+	ca_bind_int(&st, dps->day);
+	ca_bind_int(&st, dps->of_day);
 	return ca_stmt_run(&st, "registration", err);
 }
 
@@ -66,6 +70,8 @@ read_row(struct ca_stmt *st, struct ca_dps *dps)
 	ca_col_buf(st, &dps->srk_public);
 	dps->registrations = ca_col_int(st);
 	dps->registered = ca_col_int(st);
+	dps->day = ca_col_int(st);
+	dps->of_day = ca_col_int(st);
 }
 
 static enum tpmiot_rc

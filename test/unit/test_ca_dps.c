@@ -575,6 +575,37 @@ test_register_after_enrolment(void **state)
 	tpmiot_buf_free(&key);
 }
 
+/* Registrations of one device within a day; a new day, and another device, are others. */
+static void
+test_issue_limit(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_buf key = TPMIOT_BUF_INIT;
+	struct kit_answer answer;
+	char token[1024];
+
+	kit_allow(kit, &kit_a, "pump-1");
+	kit_allow(kit, &kit_b, "pump-2");
+	set(&kit->config.hubs, "one.example");
+	kit->config.issue_limit = 2;
+	do_register(kit, &kit_a, "pump-1", "one.example", &key);
+	kit_now += 3600;
+	do_register(kit, &kit_a, "pump-1", "one.example", &key);
+	tpmiot_buf_reset(&key);
+	begin(kit, &kit_a, "pump-1", &key);
+	snprintf(token, sizeof(token), "%s", sign_for(&key, "pump-1"));
+	send(kit, "PUT", path_of("pump-1", "register"), token, request(&kit_a.ek, &srk), &answer);
+	assert_int_equal(answer.status, 429);
+	assert_int_equal(answer.retry_after, 86400 - 3600);
+	kit_answer_free(&answer);
+	assert_int_equal(
+	    kit_count(kit, "SELECT count(*) FROM audit WHERE decision = 'accepted'"), 2);
+	do_register(kit, &kit_b, "pump-2", "one.example", &key);
+	kit_now += 86400 - 3600;
+	do_register(kit, &kit_a, "pump-1", "one.example", &key);
+	tpmiot_buf_free(&key);
+}
+
 /* Nor is it a way out of the group that a token put the device in. */
 static void
 test_group_stays(void **state)
@@ -902,6 +933,7 @@ main(void)
 		WITH_CA(test_begin_stores_nothing),
 		WITH_CA(test_register_by_certificate),
 		WITH_CA(test_register_after_enrolment),
+		WITH_CA(test_issue_limit),
 		WITH_CA(test_group_stays),
 		WITH_CA(test_duplicates_refused),
 		WITH_CA(test_result_refused),
