@@ -29,7 +29,10 @@ check_is 'values' "$(offers enroll --key = ec)" 'ec-p256 ec-p384 '
 check_is 'values from the start' "$(offers enroll --key =)" 'ec-p256 ec-p384 rsa-2048 rsa-3072 '
 mkdir -p "$TPMIOT_STATE_DIR"
 touch "$TPMIOT_STATE_DIR"/{ak,device,vpn}.key
-check_is 'names of keys' "$(offers renew --name =)" 'device vpn '
+# shellcheck disable=SC2016  # what a hostile name looks like
+touch "$TPMIOT_STATE_DIR/"{'$(touch PWNED)','`touch PWNED`','a b','$HOME'}.key
+check_is 'names of keys, and of nothing else' "$(cd "$T" && offers renew --name =)" 'device vpn '
+check_is 'which are not executed' "$(find "$T" -name PWNED)" ''
 touch "$T/token1"
 check_is 'files' "$(offers enroll --join-token-file = "$T/tok")" "$T/token1 "
 
