@@ -36,11 +36,33 @@ device_group(void)
 	return (gid_t)-1;
 }
 
-/* mkdir -p; what is secret in the directory is protected file by file. */
+/*
+ * Makes one directory, if it is not there. Root's is for the services of the device, whatever the
+ * umask of the line's script or the service manager is: what is secret in it is protected file by
+ * file. Of a user's, only the last one is ours to say.
+ */
+static bool
+make_one(const char *path, bool last)
+{
+	const bool root = geteuid() == 0;
+	bool ok;
+	int fd;
+
+	if (mkdir(path, last && !root ? 0700 : 0755) != 0)
+		return errno == EEXIST;
+	if (!root)
+		return true;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	ok = fd >= 0 && fchmod(fd, 0755) == 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
+/* mkdir -p */
 static enum tpmiot_rc
 make_dir(const char *dir, struct tpmiot_err *err)
 {
-	mode_t mode = geteuid() == 0 ? 0755 : 0700;
 	enum tpmiot_rc rc = TPMIOT_OK;
 	char *path = strdup(dir), *slash;
 
@@ -48,10 +70,10 @@ make_dir(const char *dir, struct tpmiot_err *err)
 		return tpmiot_err_memory(err);
 	for (slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		(void)mkdir(path, 0755); /* what fails here shows below */
+		(void)make_one(path, false); /* what fails here shows below */
 		*slash = '/';
 	}
-	if (mkdir(path, mode) != 0 && errno != EEXIST)
+	if (!make_one(path, true))
 		rc = tpmiot_err_errno(err,
 		    "cannot make the state directory %s "
 		    "(--state-dir=DIR names another one)",
@@ -91,11 +113,17 @@ check_dir(const char *dir, int fd, struct tpmiot_err *err)
 
 	if (fstat(fd, &st) != 0)
 		return tpmiot_err_errno(err, "state directory %s", dir);
-	if ((st.st_mode & S_IWOTH) != 0)
+	if ((st.st_mode & (S_IWOTH | S_IWGRP)) != 0)
 		return tpmiot_err_set(err, TPMIOT_E_PERM,
-		    "everybody may write to the state directory %s; look at what is in it, then "
-		    "chmod o-w it, or choose another one with --state-dir=DIR",
-		    dir);
+		    "%s may write to the state directory %s; look at what is in it, then chmod "
+		    "go-w it, or choose another one with --state-dir=DIR",
+		    (st.st_mode & S_IWOTH) != 0 ? "everybody" : "a group", dir);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return tpmiot_err_set(err, TPMIOT_E_PERM,
+		    "the state directory %s belongs to another user (%u), who could put a key of "
+		    "their own there; look at what is in it, then chown it, or choose another one "
+		    "with --state-dir=DIR",
+		    dir, (unsigned)st.st_uid);
 	return TPMIOT_OK;
 }
 
@@ -148,6 +176,29 @@ enroll_state_open(const char *dir, struct enroll_state *out, struct tpmiot_err *
 	out->dir = dir;
 	out->fd = fd;
 	out->group = device_group();
+	return TPMIOT_OK;
+}
+
+/* A number first: a group of the device's image need not be known on the host that makes it. */
+enum tpmiot_rc
+enroll_state_set_group(struct enroll_state *state, const char *group, struct tpmiot_err *err)
+{
+	const struct group *known;
+	unsigned long id;
+	char *end;
+
+	if (group == NULL)
+		return TPMIOT_OK;
+	id = strtoul(group, &end, 10);
+	if (group[0] >= '0' && group[0] <= '9' && *end == '\0' && id < (gid_t)-1) {
+		state->group = (gid_t)id;
+		return TPMIOT_OK;
+	}
+	known = getgrnam(group);
+	if (known == NULL)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "--group=%s: there is no such group here; its number does as well", group);
+	state->group = known->gr_gid;
 	return TPMIOT_OK;
 }
 

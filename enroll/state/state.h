@@ -32,11 +32,18 @@ struct enroll_state {
 /*
  * Makes the directory where there is none, locks it against other runs of this
  * program (waits for them, but not for ever: TPMIOT_E_IO), and removes what an
- * interrupted write left behind.
+ * interrupted write left behind. TPMIOT_E_PERM: others could write to it.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_state_open(
     const char *dir, struct enroll_state *out, struct tpmiot_err *err);
 void enroll_state_close(struct enroll_state *state);
+
+/*
+ * Whose services may use the keys that are written from now on: a group's name, or number; NULL
+ * leaves it at the TPM device's. TPMIOT_E_USAGE: no such group.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_state_set_group(
+    struct enroll_state *state, const char *group, struct tpmiot_err *err);
 
 /* Whether a key may have this name: valid, and not one that our own files have. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_state_check_name(const char *name, struct tpmiot_err *err);

@@ -98,9 +98,68 @@ test_open_for_everybody(void **state)
 	assert_ok(enroll_state_open(f->dir, &opened, &f->err), &f->err);
 	enroll_state_close(&opened);
 	assert_int_equal(chmod(f->dir, 01777), 0);
-	assert_int_equal(enroll_state_open(f->dir, &opened, &f->err), TPMIOT_E_PERM);
-	assert_non_null(strstr(f->err.text, "chmod o-w"));
+	assert_refused(enroll_state_open(f->dir, &opened, &f->err), TPMIOT_E_PERM, &f->err,
+	    "everybody may write");
+	assert_int_equal(chmod(f->dir, 0775), 0);
+	assert_refused(enroll_state_open(f->dir, &opened, &f->err), TPMIOT_E_PERM, &f->err,
+	    "a group may write");
 	assert_int_equal(opened.fd, -1);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chmod(f->dir, 0755), 0);
+	assert_int_equal(chown(f->dir, 65534, 65534), 0);
+	assert_refused(enroll_state_open(f->dir, &opened, &f->err), TPMIOT_E_PERM, &f->err,
+	    "another user (65534)");
+	assert_int_equal(opened.fd, -1);
+}
+
+/* A line's script or a service manager may have any umask. */
+static void
+test_open_in_spite_of_umask(void **state)
+{
+	static const mode_t masks[] = { 0077, 0 };
+	struct fixture *f = *state;
+	struct enroll_state opened = ENROLL_STATE_INIT;
+	const mode_t want = geteuid() == 0 ? 0755 : 0700;
+	struct stat st;
+	char parent[96];
+
+	(void)snprintf(parent, sizeof(parent), "%s/a", f->root);
+	for (size_t i = 0; i < COUNT(masks); i++) {
+		const mode_t was = umask(masks[i]);
+
+		assert_ok(enroll_state_open(f->dir, &opened, &f->err), &f->err);
+		(void)umask(was);
+		enroll_state_close(&opened);
+		assert_int_equal(stat(f->dir, &st), 0);
+		assert_int_equal(st.st_mode & 07777, want);
+		assert_int_equal(stat(parent, &st), 0);
+		if (geteuid() == 0)
+			assert_int_equal(st.st_mode & 07777, 0755);
+		assert_int_equal(rmdir(f->dir), 0);
+		assert_int_equal(rmdir(parent), 0);
+	}
+}
+
+static void
+test_set_group(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_state opened = { .group = 7 };
+
+	assert_ok(enroll_state_set_group(&opened, NULL, &f->err), &f->err);
+	assert_int_equal(opened.group, 7);
+	assert_ok(enroll_state_set_group(&opened, "123", &f->err), &f->err);
+	assert_int_equal(opened.group, 123);
+	assert_ok(enroll_state_set_group(&opened, "root", &f->err), &f->err);
+	assert_int_equal(opened.group, 0);
+	assert_refused(
+	    enroll_state_set_group(&opened, "no such", &f->err), TPMIOT_E_USAGE, &f->err, "number");
+	assert_refused(enroll_state_set_group(&opened, "4294967295", &f->err), TPMIOT_E_USAGE,
+	    &f->err, "number");
+	assert_refused(
+	    enroll_state_set_group(&opened, "-1", &f->err), TPMIOT_E_USAGE, &f->err, "number");
+	assert_int_equal(opened.group, 0);
 }
 
 static void
@@ -219,6 +278,8 @@ main(void)
 		WITH_DIR(test_open_makes_and_sweeps),
 		WITH_DIR(test_open_waits_for_the_lock),
 		WITH_DIR(test_open_for_everybody),
+		WITH_DIR(test_open_in_spite_of_umask),
+		WITH_DIR(test_set_group),
 		WITH_DIR(test_open_no_directory),
 		cmocka_unit_test(test_check_name),
 		WITH_DIR(test_read_key_that_is_none),
