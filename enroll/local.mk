@@ -21,9 +21,10 @@ enroll_libtpmiot_enroll_la_SOURCES = \
 	enroll/enrol/keys.c enroll/enrol/keys.h enroll/enrol/renewal.c enroll/enrol/renewal.h \
 	enroll/enrol/secret.c enroll/enrol/secret.h enroll/enrol/step.c enroll/enrol/step.h \
 	enroll/enrol/token.c enroll/enrol/token.h \
+	enroll/net/cafile.c enroll/net/cafile.h \
 	enroll/net/exchange.c enroll/net/exchange.h enroll/net/http.c enroll/net/http.h enroll/net/json.c enroll/net/json.h \
 	enroll/net/msg.c enroll/net/msg.h enroll/net/mtls.c enroll/net/mtls.h \
-	enroll/net/pin.c enroll/net/pin.h \
+	enroll/net/pin.c enroll/net/pin.h enroll/net/retry.c enroll/net/retry.h \
 	enroll/net/server.c enroll/net/server.h enroll/net/url.c enroll/net/url.h \
 	enroll/state/journal.c enroll/state/journal.h enroll/state/pending.c \
 	enroll/state/pending.h enroll/state/state.c enroll/state/state.h \

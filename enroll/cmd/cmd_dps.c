@@ -10,6 +10,7 @@
 #include "enroll/enrol/ekpick.h"
 #include "enroll/enrol/secret.h"
 #include "enroll/enrol/token.h"
+#include "enroll/net/retry.h"
 #include "enroll/net/server.h"
 #include "enroll/net/url.h"
 #include "enroll/state/journal.h"
@@ -20,6 +21,7 @@ struct job {
 	struct enroll_env *env;
 	struct enroll_dps_plan plan;
 	struct tpmiot_buf url;
+	struct enroll_server server;
 	struct tpmiot_buf token;
 	struct enroll_state state;
 	struct enroll_journal journal;
@@ -71,7 +73,7 @@ check_options(struct job *job, struct tpmiot_err *err)
 	enum tpmiot_rc rc = check_ids(opts, err);
 
 	job->plan.name = opts->name != NULL ? opts->name : ENROLL_DPS_NAME;
-	job->plan.ca_file = opts->ca_file;
+	job->server.ca_file = opts->ca_file;
 	job->plan.scope = opts->id_scope;
 	job->plan.registration_id = opts->registration_id;
 	job->plan.ek = opts->ek;
@@ -92,6 +94,36 @@ check_options(struct job *job, struct tpmiot_err *err)
 }
 
 /* ---- What is there already ----------------------------------------------------------- */
+
+/* One difference between what was asked for and what is registered. */
+static enum tpmiot_rc
+differs(const struct job *job, const char *option, const char *is, struct tpmiot_err *err)
+{
+	return tpmiot_err_set(err, TPMIOT_E_USAGE,
+	    "%s: the key %s is registered with %s; --again registers it anew, --name=N beside it",
+	    option, job->plan.name, is);
+}
+
+/* Nothing is done where a registration stands: so it has to be the one that the options name. */
+static enum tpmiot_rc
+check_as_asked(const struct job *job, struct tpmiot_err *err)
+{
+	const struct enroll_opts *opts = job->env->opts;
+	const struct enroll_dps_record *record = &job->record;
+
+	if (strcmp(record->scope, job->plan.scope) != 0)
+		return differs(job, "--id-scope", record->scope, err);
+	if (opts->server != NULL && !enroll_url_same(record->server, job->plan.server))
+		return differs(job, "--server", record->server, err);
+	if (opts->registration_id != NULL &&
+	    strcmp(record->registration_id, opts->registration_id) != 0)
+		return differs(job, "--registration-id", record->registration_id, err);
+	if (opts->ek != NULL && !enroll_ekpick_can_mean(opts->ek, record->ek))
+		return differs(job, "--ek", record->ek, err);
+	if (opts->persistent && job->handle == 0)
+		return differs(job, "--persistent", "its key in a file", err);
+	return TPMIOT_OK;
+}
 
 /* A key that is no registration's is not overwritten. */
 static enum tpmiot_rc
@@ -118,12 +150,7 @@ is_registered(struct job *job, bool *out, struct tpmiot_err *err)
 	if (*out && file.type == TPMIOT_KEYFILE_REFERENCE)
 		job->handle = file.parent;
 	tpmiot_keyfile_clear(&file);
-	if (rc == TPMIOT_OK && *out && strcmp(job->record.scope, job->plan.scope) != 0)
-		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "the key %s is registered in the scope %s; --again registers it anew, --name=N "
-		    "beside it",
-		    job->plan.name, job->record.scope);
-	return rc;
+	return rc == TPMIOT_OK && *out ? check_as_asked(job, err) : rc;
 }
 
 /* ---- The work --------------------------------------------------------------------------- */
@@ -131,12 +158,15 @@ is_registered(struct job *job, bool *out, struct tpmiot_err *err)
 static enum tpmiot_rc
 open_http(struct job *job, struct tpmiot_err *err)
 {
-	const struct enroll_server server = { .url = job->plan.server,
-		.ca_file = job->plan.ca_file };
+	const bool microsofts = enroll_dps_is_microsofts(job->plan.server);
+	enum tpmiot_rc rc;
 
-	if (enroll_dps_is_microsofts(job->plan.server))
-		return enroll_http_new(job->plan.server, job->plan.ca_file, NULL, &job->http, err);
-	return enroll_server_open(job->env->dir, &server, &job->http, err);
+	job->server.url = job->plan.server;
+	rc = enroll_server_open(microsofts ? NULL : job->env->dir, &job->server, &job->http, err);
+	job->plan.ca_pem = job->server.ca_pem;
+	if (rc == TPMIOT_OK && job->plan.patience < ENROLL_RETRY_PATIENCE)
+		enroll_http_set_patience(job->http, job->plan.patience);
+	return rc;
 }
 
 /* A run that was cut short, or another program, may have replaced the key at the handle. */
@@ -208,6 +238,8 @@ run(struct job *job, struct tpmiot_err *err)
 	enum tpmiot_rc rc = enroll_state_open(job->env->dir, &job->state, err);
 
 	if (rc == TPMIOT_OK)
+		rc = enroll_state_set_group(&job->state, job->env->opts->group, err);
+	if (rc == TPMIOT_OK)
 		rc = is_registered(job, &registered, err);
 	if (rc == TPMIOT_OK &&
 	    (!registered || job->handle != 0 || enroll_journal_exists(job->env->dir)))
@@ -231,6 +263,7 @@ enroll_cmd_dps(struct enroll_env *env, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = run(&job, err);
 	enroll_http_free(&job.http);
+	enroll_server_free(&job.server);
 	tpmiot_buf_free(&job.url);
 	tpmiot_buf_free(&job.token);
 	enroll_state_close(&job.state);

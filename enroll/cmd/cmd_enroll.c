@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 
 #include "enroll/enrol/certs.h"
 #include "enroll/cmd/cli.h"
+#include "enroll/cmd/duration.h"
 #include "enroll/enrol/ekpick.h"
 #include "enroll/enrol/flow.h"
 #include "enroll/state/journal.h"
@@ -15,12 +17,14 @@
 #include "enroll/state/pending.h"
 #include "enroll/enrol/secret.h"
 #include "enroll/enrol/token.h"
+#include "enroll/net/retry.h"
 #include "enroll/net/url.h"
 
 struct job {
 	struct enroll_env *env;
 	const char *name;
 	enum tpmiot_key_kind kind;
+	int64_t patience;
 	struct enroll_state state;
 	struct enroll_server server;
 	struct tpmiot_buf token;
@@ -45,6 +49,8 @@ check_options(struct job *job, struct tpmiot_err *err)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "enroll needs to know the CA: --server=https://HOST[:PORT]");
 	rc = enroll_url_check(opts->server, err);
+	if (rc == TPMIOT_OK && opts->timeout != NULL)
+		rc = enroll_duration_parse("timeout", opts->timeout, &job->patience, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (opts->key != NULL && !tpmiot_key_kind_parse(opts->key, &job->kind))
@@ -99,6 +105,50 @@ is_enrolled(const struct job *job, bool *out, struct tpmiot_err *err)
 	EVP_PKEY_free(pkey);
 	if (rc == TPMIOT_OK)
 		*out = enrolled;
+	return rc;
+}
+
+struct search {
+	const struct job *job;
+	char name[TPMIOT_KEY_NAME_MAX + 1]; /* "": none was found */
+};
+
+static bool
+is_not_certified(void *arg, const char *name)
+{
+	struct search *search = arg;
+	X509 *leaf = NULL;
+
+	if (strcmp(name, ENROLL_AK_NAME) == 0 || strcmp(name, search->job->name) == 0 ||
+	    enroll_certs_read_leaf(search->job->env->dir, name, &leaf, NULL) != TPMIOT_OK)
+		return true;
+	X509_free(leaf);
+	(void)snprintf(search->name, sizeof(search->name), "%s", name);
+	return false;
+}
+
+/*
+ * A state directory is one CA's: ca.crt, server.json and the secrets are there once, and by another
+ * CA's the other keys could not be renewed any more.
+ */
+static enum tpmiot_rc
+check_same_ca(const struct job *job, struct tpmiot_err *err)
+{
+	struct search search = { .job = job };
+	struct enroll_server known = ENROLL_SERVER_INIT;
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (enroll_server_recall(job->env->dir, &known, NULL) == TPMIOT_OK && known.url != NULL &&
+	    !enroll_url_same(known.url, job->server.url))
+		rc = tpmiot_statedir_each_key(job->env->dir, is_not_certified, &search, err);
+	if (rc == TPMIOT_OK && search.name[0] != '\0')
+		rc = tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "the key %s in %s has its certificate from %s, and one state directory is for "
+		    "one CA: enrol with another one in a directory of its own, --state-dir=DIR. If "
+		    "it is the same CA at another address, 'tpmiot-enroll renew --name=%s "
+		    "--server=%s --before=36500d' goes first",
+		    search.name, job->env->dir, known.url, search.name, job->server.url);
+	enroll_server_free(&known);
 	return rc;
 }
 
@@ -179,11 +229,17 @@ run(struct job *job, struct tpmiot_err *err)
 
 	rc = enroll_state_open(job->env->dir, &job->state, err);
 	if (rc == TPMIOT_OK)
+		rc = enroll_state_set_group(&job->state, job->env->opts->group, err);
+	if (rc == TPMIOT_OK)
 		rc = enroll_pending_finish(&job->state, job->name, err);
 	if (rc == TPMIOT_OK)
 		rc = is_enrolled(job, &enrolled, err);
 	if (rc == TPMIOT_OK && !enrolled)
+		rc = check_same_ca(job, err);
+	if (rc == TPMIOT_OK && !enrolled)
 		rc = enroll_server_open(job->env->dir, &job->server, &job->http, err);
+	if (rc == TPMIOT_OK && !enrolled)
+		enroll_http_set_patience(job->http, job->patience);
 	if (rc == TPMIOT_OK && (!enrolled || enroll_journal_exists(job->env->dir)))
 		rc = with_tpm(job, enrolled, &result, err);
 	if (rc == TPMIOT_OK)
@@ -196,6 +252,7 @@ enum tpmiot_rc
 enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err)
 {
 	struct job job = { .env = env,
+		.patience = ENROLL_RETRY_PATIENCE,
 		.state = ENROLL_STATE_INIT,
 		.token = TPMIOT_BUF_INIT,
 		.server = { .url = env->opts->server,
@@ -211,6 +268,7 @@ enroll_cmd_enroll(struct enroll_env *env, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = run(&job, err);
 	enroll_http_free(&job.http);
+	enroll_server_free(&job.server);
 	tpmiot_buf_free(&job.token);
 	enroll_state_close(&job.state);
 	curl_global_cleanup();

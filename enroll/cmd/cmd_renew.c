@@ -10,12 +10,15 @@
 #include "enroll/state/pending.h"
 #include "enroll/enrol/renewal.h"
 #include "enroll/enrol/secret.h"
+#include "enroll/net/retry.h"
 #include "enroll/net/url.h"
+#include "enroll/token/clock.h"
 
 struct job {
 	struct enroll_env *env;
 	const char *name;
 	int64_t before; /* -1: by the certificate */
+	int64_t patience;
 	struct enroll_state state;
 	struct enroll_server server;
 	struct enroll_http *http;
@@ -32,6 +35,8 @@ check_options(struct job *job, struct tpmiot_err *err)
 	rc = enroll_state_check_name(job->name, err);
 	if (rc == TPMIOT_OK && opts->before != NULL)
 		rc = enroll_duration_parse("before", opts->before, &job->before, err);
+	if (rc == TPMIOT_OK && opts->timeout != NULL)
+		rc = enroll_duration_parse("timeout", opts->timeout, &job->patience, err);
 	if (rc == TPMIOT_OK && opts->server != NULL)
 		rc = enroll_url_check(opts->server, err);
 	return rc;
@@ -64,6 +69,8 @@ open_server(struct job *job, struct tpmiot_err *err)
 		    "nobody wrote down which CA this device enrolled with: give --server=URL");
 	if (rc == TPMIOT_OK)
 		rc = enroll_server_open(job->env->dir, &job->server, &job->http, err);
+	if (rc == TPMIOT_OK)
+		enroll_http_set_patience(job->http, job->patience);
 	return rc;
 }
 
@@ -122,6 +129,8 @@ run(struct job *job, struct tpmiot_err *err)
 
 	rc = enroll_state_open(job->env->dir, &job->state, err);
 	if (rc == TPMIOT_OK)
+		rc = enroll_state_set_group(&job->state, job->env->opts->group, err);
+	if (rc == TPMIOT_OK)
 		rc = enroll_pending_finish(&job->state, job->name, err);
 	if (rc == TPMIOT_OK)
 		rc = read_leaf(job, now, err);
@@ -129,6 +138,9 @@ run(struct job *job, struct tpmiot_err *err)
 		return rc;
 	before = job->before >= 0 ? job->before : enroll_renewal_default_before(job->leaf);
 	due = enroll_certs_not_after(job->leaf) - now <= before;
+	/* By a clock in the past nothing is ever due, until it is too late. */
+	if (!due && now + ENROLL_CLOCK_OFF < enroll_certs_not_before(job->leaf))
+		rc = enroll_clock_check(job->leaf, now, err);
 	if (due)
 		rc = open_server(job, err);
 	if (rc == TPMIOT_OK && (due || enroll_journal_exists(job->env->dir)))
@@ -145,6 +157,7 @@ enroll_cmd_renew(struct enroll_env *env, struct tpmiot_err *err)
 	struct job job = { .env = env,
 		.state = ENROLL_STATE_INIT,
 		.before = -1,
+		.patience = ENROLL_RETRY_PATIENCE,
 		.server = { .url = env->opts->server,
 		    .ca_file = env->opts->ca_file,
 		    .fingerprint = env->opts->ca_fingerprint } };

@@ -7,6 +7,7 @@
 
 #include "enroll/cmd/cli.h"
 #include "enroll/dps/keep.h"
+#include "enroll/enrol/secret.h"
 #include "enroll/state/journal.h"
 #include "enroll/state/pending.h"
 #include "enroll/net/server.h"
@@ -120,6 +121,7 @@ reset(struct enroll_env *env, const struct enroll_state *state, struct tpmiot_er
 		rc = remove_key(env, state, env->opts->name, removed, err);
 	else
 		rc = remove_all(env, state, removed, err);
+	rc = enroll_secret_explain(rc, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_journal_end(state, err);
 	enroll_ui_member(&env->ui, "removed", removed);

@@ -10,6 +10,7 @@
 
 #include "enroll/cmd/cli.h"
 #include "enroll/enrol/secret.h"
+#include "enroll/net/json.h"
 #include "enroll/secret/kept.h"
 #include "enroll/token/exec.h"
 
@@ -63,6 +64,23 @@ write_out(const void *data, size_t len, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
+/* In the --json object: as text, or where no string of JSON takes the bytes, in base64. */
+static enum tpmiot_rc
+put_value(struct enroll_env *env, const struct tpmiot_buf *value, struct tpmiot_err *err)
+{
+	json_t *text = memchr(value->data, 0, value->len) == NULL
+	                   ? json_stringn((const char *)value->data, value->len)
+	                   : NULL;
+	const char *member = text != NULL ? "value" : "value_base64";
+
+	if (text == NULL)
+		text = enroll_json_binary(value->data, value->len);
+	if (text == NULL)
+		return tpmiot_err_memory(err);
+	enroll_ui_member(&env->ui, member, text);
+	return TPMIOT_OK;
+}
+
 /* The bytes as they are: text or not, without a line end of our own. */
 static enum tpmiot_rc
 show(struct enroll_env *env, struct tpmiot_tpm *tpm, const struct enroll_kept *kept,
@@ -71,14 +89,14 @@ show(struct enroll_env *env, struct tpmiot_tpm *tpm, const struct enroll_kept *k
 	struct tpmiot_buf value = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
-	(void)env;
 	if (tpmiot_public_is_hmac_key(&kept->file.pub))
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 		    "this is an HMAC key, which the TPM uses and never gives out: "
 		    "'tpmiot-enroll secret use' computes HMACs with it");
 	rc = enroll_kept_open(tpm, kept, &value, err);
 	if (rc == TPMIOT_OK)
-		rc = write_out(value.data, value.len, err);
+		rc = env->ui.json ? put_value(env, &value, err)
+		                  : write_out(value.data, value.len, err);
 	tpmiot_buf_free(&value);
 	return rc;
 }
@@ -109,7 +127,6 @@ use_hmac(struct enroll_env *env, struct tpmiot_tpm *tpm, const struct enroll_kep
 	TPM2B_DIGEST hmac;
 	enum tpmiot_rc rc = read_message(&message, err);
 
-	(void)env;
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_from_file(tpm, &kept->file, &key, err);
 	if (rc == TPMIOT_OK)
@@ -117,10 +134,11 @@ use_hmac(struct enroll_env *env, struct tpmiot_tpm *tpm, const struct enroll_kep
 		    key, (struct tpmiot_bytes){ message.data, message.len }, &hmac, err);
 	if (rc == TPMIOT_OK) {
 		tpmiot_hex_encode(hmac.buffer, hmac.size, &text);
+		enroll_ui_result(&env->ui, "hmac", NULL, tpmiot_buf_cstr(&text));
 		tpmiot_buf_put_str(&text, "\n");
 		rc = tpmiot_buf_done(&text, err);
 	}
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK && !env->ui.json)
 		rc = write_out(text.data, text.len, err);
 	tpmiot_key_unref(&key);
 	tpmiot_buf_free(&message);

@@ -76,6 +76,8 @@ enroll_cmd_token(struct enroll_env *env, struct tpmiot_err *err)
 	rc = read_ttl(opts, &token.ttl, err);
 	if (rc == TPMIOT_OK)
 		rc = make(env, &token, err);
+	if (rc == TPMIOT_E_POLICY)
+		(void)tpmiot_err_prefix(err, "not signed");
 	if (rc == TPMIOT_OK && (text = tpmiot_buf_cstr(&token.text)) == NULL)
 		rc = tpmiot_err_memory(err);
 	if (rc == TPMIOT_OK && opts->exec != NULL)

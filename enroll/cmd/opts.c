@@ -30,10 +30,12 @@ static const struct option_spec specs[] = {
 	{ "ca-file", 0, VALUE, AT(ca_file), "enroll doctor renew dps" },
 	{ "ca-fingerprint", 0, VALUE, AT(ca_fingerprint), "enroll doctor renew" },
 	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll dps" },
-	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file), "enroll renew secret token dps" },
+	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file),
+	    "enroll renew secret token dps ek reset" },
 	{ "endorsement-auth-file", 0, VALUE, AT(endorsement_auth_file), "enroll ek dps" },
 	{ "key-auth-file", 0, VALUE, AT(key_auth_file), "token:jwt token:jws" },
 	{ "name", 0, VALUE, AT(name), "enroll renew reset token dps" },
+	{ "group", 0, VALUE, AT(group), "enroll renew dps" },
 	{ "key", 0, VALUE, AT(key), "enroll" },
 	{ "device-id", 0, VALUE, AT(device_id), "enroll" },
 	{ "profile", 0, VALUE, AT(profile), "enroll" },
@@ -44,7 +46,7 @@ static const struct option_spec specs[] = {
 	{ "registration-id", 0, VALUE, AT(registration_id), "dps" },
 	{ "persistent", 0, FLAG, AT(persistent), "dps" },
 	{ "again", 0, FLAG, AT(again), "dps" },
-	{ "timeout", 0, VALUE, AT(timeout), "dps" },
+	{ "timeout", 0, VALUE, AT(timeout), "enroll renew dps" },
 	{ "public-out", 0, VALUE, AT(public_out), "ek" },
 	{ "cert-out", 0, VALUE, AT(cert_out), "ek" },
 	{ "alg", 0, VALUE, AT(alg), "token:jwt token:jws" },
@@ -58,7 +60,8 @@ static const struct option_spec specs[] = {
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
-static const char EXEC[] = "--exec";            /* ends our own options */
+static const char EXEC[] = "--exec"; /* ends our own options */
+static const char WITH_EXEC[] = "token secret:use";
 static const char WITH_KIND[] = "secret token"; /* commands of two words */
 static const char WITH_WORD[] = "secret";       /* and what they are about as a third */
 
@@ -70,7 +73,7 @@ word_in(const char *word, const char *list)
 	size_t len = strlen(word);
 	const char *at;
 
-	for (at = list; (at = strstr(at, word)) != NULL; at += len)
+	for (at = list; len > 0 && (at = strstr(at, word)) != NULL; at += len)
 		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
 			return true;
 	return false;
@@ -146,19 +149,23 @@ takes(const struct enroll_opts *opts, const char *commands)
 }
 
 static enum tpmiot_rc
+has_no(const struct enroll_opts *opts, const char *option, struct tpmiot_err *err)
+{
+	return tpmiot_err_set(err, TPMIOT_E_USAGE, "the command %s%s%s has no option --%s",
+	    opts->command, opts->kind != NULL ? " " : "", opts->kind != NULL ? opts->kind : "",
+	    option);
+}
+
+static enum tpmiot_rc
 check_command(const struct enroll_opts *opts, const bool given[N_SPECS], struct tpmiot_err *err)
 {
 	size_t i;
 
 	for (i = 0; i < N_SPECS; i++)
 		if (given[i] && !takes(opts, specs[i].commands))
-			return tpmiot_err_set(err, TPMIOT_E_USAGE,
-			    "the command %s%s%s has no option --%s", opts->command,
-			    opts->kind != NULL ? " " : "", opts->kind != NULL ? opts->kind : "",
-			    specs[i].name);
-	if (opts->exec != NULL && !word_in(opts->command, WITH_KIND))
-		return tpmiot_err_set(
-		    err, TPMIOT_E_USAGE, "the command %s has no option %s", opts->command, EXEC);
+			return has_no(opts, specs[i].name, err);
+	if (opts->exec != NULL && !takes(opts, WITH_EXEC))
+		return has_no(opts, EXEC + 2, err);
 	if (opts->exec != NULL && opts->exec[0] == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "%s needs a command behind it", EXEC);
 	if (opts->quiet && opts->verbose)

@@ -38,7 +38,9 @@ struct enroll_opts {
 	const char *ca_file;
 	const char *ca_fingerprint;
 	const char *join_token_file;
-	const char *name; /* reset, too */
+	const char *name;    /* reset, too */
+	const char *timeout; /* of each request; dps: of the assignment */
+	const char *group;   /* whose services may use the key */
 	const char *key;
 	const char *device_id;
 	const char *profile;
@@ -51,7 +53,6 @@ struct enroll_opts {
 	const char *registration_id;
 	bool persistent;
 	bool again;
-	const char *timeout;
 	/* ek */
 	const char *public_out;
 	const char *cert_out;

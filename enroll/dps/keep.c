@@ -31,14 +31,15 @@ free_handle(struct enroll_dps_tpm *t, struct tpmiot_err *err)
 	return tpmiot_tpm_evict(tpm, EMPTY_AUTH, ENROLL_DPS_HANDLE, ENROLL_DPS_HANDLE, err);
 }
 
+/* A full TPM shows at the load, when what is at the handle is still there. */
 static enum tpmiot_rc
 make_persistent(struct enroll_dps_tpm *t, const struct tpmiot_keyfile *key, struct tpmiot_err *err)
 {
 	TPM2_HANDLE handle = 0;
-	enum tpmiot_rc rc = free_handle(t, err);
+	enum tpmiot_rc rc = enroll_dps_load(t, key, &handle, err);
 
 	if (rc == TPMIOT_OK)
-		rc = enroll_dps_load(t, key, &handle, err);
+		rc = free_handle(t, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_tpm_evict(t->tpm, EMPTY_AUTH, handle, ENROLL_DPS_HANDLE, err);
 	tpmiot_tpm_flush(t->tpm, &handle);
@@ -77,14 +78,18 @@ enroll_dps_keep(struct enroll_dps_tpm *t, const struct enroll_state *state, cons
 		.pub = key->pub };
 	struct tpmiot_keyfile old = { .extra = NULL };
 	const bool moves = !persistent && has_handle(state, name, &old);
-	enum tpmiot_rc rc = persistent ? make_persistent(t, key, err) : TPMIOT_OK;
+	enum tpmiot_rc rc = TPMIOT_OK;
 
+	/* Before NAME.key, by which alone it is known what is at the handle: cut short in between,
+	 * the same command finds nothing there, and registers again. */
+	if (persistent)
+		rc = make_persistent(t, key, err);
+	else if (moves)
+		rc = empty_handle(t->tpm, &old, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_state_write_key(state, name, persistent ? &reference : key, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_dps_record_write(state, name, record, err);
-	if (rc == TPMIOT_OK && moves)
-		rc = empty_handle(t->tpm, &old, err);
 	tpmiot_keyfile_clear(&old);
 	return rc;
 }

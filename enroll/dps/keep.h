@@ -8,9 +8,9 @@
 #include "enroll/dps/unwrap.h"
 
 /*
- * Writes NAME.key, then NAME.dps.json. persistent: the key at 0x81000100 (TPM2_Load,
+ * Writes NAME.key, then NAME.dps.json. persistent: first the key at 0x81000100 (TPM2_Load,
  * TPM2_EvictControl, TPM2_FlushContext, and two more where a former one is replaced),
- * and NAME.key says so; not persistent: a former one of this name is removed from there.
+ * and NAME.key says so; not persistent: first a former one of this name is removed from there.
  * TPMIOT_E_CONFLICT: something else than such a key is there.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_keep(struct enroll_dps_tpm *t,

@@ -18,10 +18,10 @@ enroll_dps_record_write(const struct enroll_state *state, const char *name,
 	enum tpmiot_rc rc;
 
 	tpmiot_hex_encode(record->key.name, record->key.size, &key);
-	root = json_pack("{s:s, s:s*, s:s, s:s, s:s, s:s, s:I, s:s}", "server", record->server,
-	    "ca_file", record->ca_file[0] != '\0' ? record->ca_file : NULL, "id_scope",
-	    record->scope, "registration_id", record->registration_id, "hub", record->hub,
-	    "device_id", record->device_id, "assigned", (json_int_t)record->assigned, "key",
+	root = json_pack("{s:s, s:s*, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "server", record->server,
+	    "ca_certificates", record->ca_pem, "ek", record->ek, "id_scope", record->scope,
+	    "registration_id", record->registration_id, "hub", record->hub, "device_id",
+	    record->device_id, "assigned", (json_int_t)record->assigned, "key",
 	    tpmiot_buf_cstr(&key));
 	text = json_dumps(root, JSON_INDENT(2));
 	enroll_state_file_name(name, ENROLL_DPS_SUFFIX, file);
@@ -68,9 +68,9 @@ enroll_dps_record_read(
 	rc = tpmiot_statedir_read(dir, file, &text, err);
 	if (rc == TPMIOT_OK) {
 		root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-		(void)take(root, "ca_file", r.ca_file, sizeof(r.ca_file));
 		r.assigned = json_integer_value(json_object_get(root, "assigned"));
 		if (take(root, "server", r.server, sizeof(r.server)) &&
+		    take(root, "ek", r.ek, sizeof(r.ek)) &&
 		    take(root, "id_scope", r.scope, sizeof(r.scope)) &&
 		    take(root, "registration_id", r.registration_id, sizeof(r.registration_id)) &&
 		    take(root, "hub", r.hub, sizeof(r.hub)) &&
@@ -81,6 +81,30 @@ enroll_dps_record_read(
 			rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
 			    "%s/%s is damaged; 'tpmiot-enroll dps --again' writes a new one", dir,
 			    file);
+	}
+	json_decref(root);
+	tpmiot_buf_free(&text);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_dps_record_read_ca(
+    const char *dir, const char *name, struct tpmiot_buf *out, struct tpmiot_err *err)
+{
+	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+	char file[ENROLL_FILE_NAME_MAX];
+	const char *pem = NULL;
+	json_t *root = NULL;
+	enum tpmiot_rc rc;
+
+	enroll_state_file_name(name, ENROLL_DPS_SUFFIX, file);
+	rc = tpmiot_statedir_read(dir, file, &text, err);
+	if (rc == TPMIOT_OK) {
+		root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+		pem = json_string_value(json_object_get(root, "ca_certificates"));
+		if (pem != NULL)
+			tpmiot_buf_put_str(out, pem);
+		rc = tpmiot_buf_done(out, err);
 	}
 	json_decref(root);
 	tpmiot_buf_free(&text);

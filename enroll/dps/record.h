@@ -11,10 +11,13 @@
 #define ENROLL_DPS_NAME "hub" /* of the key, unless another one is said */
 #define ENROLL_DPS_SUFFIX ".dps.json"
 #define ENROLL_DPS_URL_MAX 512
+#define ENROLL_DPS_EK_MAX 8
 
 struct enroll_dps_record {
 	char server[ENROLL_DPS_URL_MAX];
-	char ca_file[ENROLL_DPS_URL_MAX]; /* absolute; "": none was given */
+	const char
+	    *ca_pem; /* of --ca-file; borrowed, NULL: none. To be written; read by _read_ca() */
+	char ek[ENROLL_DPS_EK_MAX]; /* its template: "L-1" */
 	char scope[TPMIOT_DPS_SCOPE_MAX + 1];
 	char registration_id[ENROLL_DPS_ID_MAX + 1];
 	char hub[ENROLL_DPS_HUB_MAX + 1];
@@ -29,6 +32,10 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_write(const struct enroll_state
 /* TPMIOT_E_NOT_FOUND: there is none. TPMIOT_E_FORMAT: not one of ours. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_read(
     const char *dir, const char *name, struct enroll_dps_record *out, struct tpmiot_err *err);
+
+/* Appends its ca_pem; nothing if none was written. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_read_ca(
+    const char *dir, const char *name, struct tpmiot_buf *out, struct tpmiot_err *err);
 
 /* Whether the record is about this key; a run that was cut short may have left another one. */
 bool enroll_dps_record_is_of(

@@ -2,7 +2,6 @@
 #include "enroll/dps/register.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,10 +10,9 @@
 #include "enroll/dps/keep.h"
 #include "enroll/dps/unwrap.h"
 #include "enroll/net/exchange.h"
+#include "enroll/net/retry.h"
 
-#define TRIES 4
-#define BUSY_WAIT_MAX 30 /* seconds; a server that wants more gets told to the user */
-#define POLL_SECONDS 2   /* where it does not say how long to wait */
+#define POLL_SECONDS 2 /* where it does not say how long to wait */
 #define SAS_SECONDS 3600
 
 struct job {
@@ -29,12 +27,6 @@ struct job {
 };
 
 /* ---- Requests ----------------------------------------------------------------------- */
-
-static bool
-is_busy(long status)
-{
-	return status == 429 || status == 503;
-}
 
 /* operation NULL: the PUT. */
 static enum tpmiot_rc
@@ -53,27 +45,26 @@ send_once(struct job *job, const char *path, bool put, struct enroll_http_reply 
 	           : enroll_http_get_as(job->http, path, &extra, ENROLL_MSG_REPLY_MAX, out, err);
 }
 
-/* Again while the server is busy, or broke off behind the connection. */
+/* Again while the server is busy or not reachable, within the patience. */
 static enum tpmiot_rc
 send_request(
     struct job *job, const char *operation, struct enroll_http_reply *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc = TPMIOT_OK;
+	struct enroll_retry retry;
 	unsigned wait;
 
 	enroll_dps_put_path(job->record.scope, job->record.registration_id, operation, &path);
 	if (tpmiot_buf_cstr(&path) == NULL)
 		rc = tpmiot_err_memory(err);
-	for (unsigned tries = 1; rc == TPMIOT_OK; tries++) {
+	enroll_retry_start(&retry, enroll_http_patience(job->http));
+	while (rc == TPMIOT_OK) {
 		rc = send_once(job, (const char *)path.data, operation == NULL, out, err);
-		if (tries == TRIES || (rc == TPMIOT_OK && !is_busy(out->status)) ||
-		    (rc != TPMIOT_OK && !(rc == TPMIOT_E_NET && enroll_http_broke(job->http))) ||
-		    out->retry_after > BUSY_WAIT_MAX)
+		wait = enroll_retry_delay(&retry, rc, out);
+		if (wait == 0)
 			break;
-		wait = out->retry_after > 0 ? out->retry_after : tries;
-		enroll_ui_detail(job->ui, "no answer yet; trying again in %u s", wait);
-		rc = enroll_wait(wait, err);
+		rc = enroll_exchange_pause(job->ui, wait, rc, out, err);
 	}
 	if (rc == TPMIOT_OK) {
 		if (out->date != 0)
@@ -97,12 +88,15 @@ static enum tpmiot_rc
 judge(const struct enroll_http_reply *reply, struct tpmiot_err *err)
 {
 	struct enroll_dps_refusal why;
+	char when[40];
 
 	enroll_dps_parse_refusal(body_of(reply), &why);
-	if (reply->status >= 500 || is_busy(reply->status))
+	if (reply->status >= 500 || reply->status == 429) {
+		(void)snprintf(when, sizeof(when), "in %u seconds", reply->retry_after);
 		return tpmiot_err_set(err, TPMIOT_E_NET,
-		    "the server cannot answer now (HTTP %ld), try again later: %s", reply->status,
-		    why.reason);
+		    "the server cannot answer now (HTTP %ld), try again %s: %s", reply->status,
+		    reply->retry_after > 0 ? when : "later", why.reason);
+	}
 	if (reply->status >= 400 && reply->json)
 		return tpmiot_err_set(err, TPMIOT_E_REFUSED,
 		    "the server refused (HTTP %ld): %s. Next step: %s", reply->status, why.reason,
@@ -214,25 +208,16 @@ ask(struct job *job, const char *operation, struct enroll_dps_answer *out, unsig
 	return rc;
 }
 
-static int64_t
-monotonic(void)
-{
-	struct timespec now = { 0, 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static enum tpmiot_rc
 await(struct job *job, struct enroll_dps_answer *answer, struct tpmiot_err *err)
 {
-	const int64_t until = monotonic() + job->plan->patience;
+	const int64_t until = enroll_retry_now() + job->plan->patience;
 	char operation[ENROLL_DPS_OPERATION_MAX + 1];
 	unsigned wait = 0, polls = 0;
 	enum tpmiot_rc rc = ask(job, NULL, answer, &wait, err);
 
 	while (rc == TPMIOT_OK && answer->status == ENROLL_DPS_ASSIGNING) {
-		if (monotonic() + wait > until)
+		if (enroll_retry_now() + wait > until)
 			return tpmiot_err_set(err, TPMIOT_E_NET,
 			    "the server has not assigned a hub within %lld s; run the same command "
 			    "again, or give it more time with --timeout",
@@ -280,22 +265,21 @@ prepare(struct job *job, struct tpmiot_err *err)
 {
 	const struct enroll_dps_plan *plan = job->plan;
 	struct enroll_dps_record *record = &job->record;
-	char *ca_file = plan->ca_file != NULL ? realpath(plan->ca_file, NULL) : NULL;
 	char by_ek[TPMIOT_DPS_ID_LEN + 1];
 	enum tpmiot_rc rc;
 
 	(void)snprintf(record->server, sizeof(record->server), "%s", plan->server);
-	(void)snprintf(
-	    record->ca_file, sizeof(record->ca_file), "%s", ca_file != NULL ? ca_file : "");
+	record->ca_pem = plan->ca_pem;
 	(void)snprintf(record->scope, sizeof(record->scope), "%s", plan->scope);
-	free(ca_file);
 	rc = enroll_dps_tpm_open(
 	    &job->t, plan->ek, enroll_dps_is_microsofts(plan->server), job->ui, err);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_dps_registration_id(NULL, &job->t.ek.pub, by_ek, err);
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK) {
+		(void)snprintf(record->ek, sizeof(record->ek), "%s", job->t.ek.profile->name);
 		(void)snprintf(record->registration_id, sizeof(record->registration_id), "%s",
 		    plan->registration_id != NULL ? plan->registration_id : by_ek);
+	}
 	return rc;
 }
 

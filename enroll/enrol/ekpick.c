@@ -52,3 +52,14 @@ enroll_ekpick(const char *which, const struct tpmiot_ek_survey *survey)
 			best = profile;
 	return best;
 }
+
+bool
+enroll_ekpick_can_mean(const char *which, const char *name)
+{
+	const struct tpmiot_ek_profile *profile;
+
+	for (size_t i = 0; (profile = tpmiot_ek_profile_at(i)) != NULL; i++)
+		if (strcasecmp(profile->name, name) == 0)
+			return is_meant(which, profile);
+	return false;
+}

@@ -16,4 +16,7 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_ekpick_check(const char *which, struct tpm
 const struct tpmiot_ek_profile *enroll_ekpick(
     const char *which, const struct tpmiot_ek_survey *survey);
 
+/* Whether a `which` that is one can mean the profile of this name ("L-1"). */
+bool enroll_ekpick_can_mean(const char *which, const char *name);
+
 #endif

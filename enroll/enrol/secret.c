@@ -164,18 +164,18 @@ enroll_secret_open_tpm(
 
 /* ---- Keys -------------------------------------------------------------------------- */
 
+static const struct source of_key = { "key-auth-file", "TPMIOT_KEY_AUTH", "Password of the key: " };
+
 enum tpmiot_rc
 enroll_secret_give_key(const struct enroll_env *env, struct tpmiot_key *key, struct tpmiot_err *err)
 {
-	static const struct source source = { "key-auth-file", "TPMIOT_KEY_AUTH",
-		"Password of the key: " };
 	struct tpmiot_buf value = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
 	if (!tpmiot_key_needs_auth(key))
 		return TPMIOT_OK;
 	rc = find_value(
-	    env, &source, env->opts->key_auth_file, isatty(STDIN_FILENO) == 1, &value, err);
+	    env, &of_key, env->opts->key_auth_file, isatty(STDIN_FILENO) == 1, &value, err);
 	if (rc == TPMIOT_OK && value.len == 0)
 		rc = tpmiot_err_set(err, TPMIOT_E_AUTH,
 		    "the key has a password; give it with --key-auth-file=FILE or TPMIOT_KEY_AUTH");
@@ -183,6 +183,14 @@ enroll_secret_give_key(const struct enroll_env *env, struct tpmiot_key *key, str
 		rc = tpmiot_key_set_auth(key, (struct tpmiot_bytes){ value.data, value.len }, err);
 	tpmiot_buf_free(&value);
 	return rc;
+}
+
+void
+enroll_secret_clear_environment(void)
+{
+	for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++)
+		(void)unsetenv(hierarchies[i].source.variable);
+	(void)unsetenv(of_key.variable);
 }
 
 enum tpmiot_rc

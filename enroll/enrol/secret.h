@@ -31,6 +31,9 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_secret_open_tpm(
 TPMIOT_MUST_USE enum tpmiot_rc enroll_secret_give_key(
     const struct enroll_env *env, struct tpmiot_key *key, struct tpmiot_err *err);
 
+/* Takes the passwords out of the environment: they are not for a program that is run from here. */
+void enroll_secret_clear_environment(void);
+
 /* Adds to TPMIOT_E_AUTH how a value is given. Returns rc. */
 enum tpmiot_rc enroll_secret_explain(enum tpmiot_rc rc, struct tpmiot_err *err);
 

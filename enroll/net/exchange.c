@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "enroll/net/exchange.h"
-
-#define TRIES 4
-#define RETRY_AFTER_PATIENCE 30 /* seconds; a CA that wants more gets told to the user */
-
-static bool
-is_busy(long status)
-{
-	return status == 429 || status == 503;
-}
+#include "enroll/net/retry.h"
 
 /* "DETAIL (or TITLE). NEXT" */
 static enum tpmiot_rc
@@ -29,18 +22,30 @@ enroll_exchange_judge(const struct enroll_http_reply *reply, struct enroll_msg_p
     struct tpmiot_err *err)
 {
 	struct tpmiot_bytes body = { reply->body.data, reply->body.len };
+	char lead[80];
 
 	memset(problem, 0, sizeof(*problem));
 	if (reply->problem)
 		enroll_msg_parse_problem(body, problem);
+	if (problem->type[0] == '\0' && enroll_retry_is_passing(reply->status))
+		return tpmiot_err_set(err, TPMIOT_E_NET,
+		    "what answered (HTTP %ld, no answer of a tpmiot CA) cannot reach the CA now: "
+		    "try "
+		    "again later; see to the proxy in front of the CA if it stays so",
+		    reply->status);
 	if (problem->type[0] == '\0')
 		return tpmiot_err_set(err, TPMIOT_E_TRUST,
 		    "what answered (HTTP %ld) is no tpmiot CA; check host, port and path of "
 		    "--server",
 		    reply->status);
-	if (reply->status >= 500 || is_busy(reply->status))
-		return refused(
-		    problem, TPMIOT_E_NET, "the CA cannot answer now, try again later", err);
+	if (reply->status >= 500 || reply->status == 429) {
+		if (reply->retry_after == 0)
+			return refused(problem, TPMIOT_E_NET,
+			    "the CA cannot answer now, try again later", err);
+		(void)snprintf(lead, sizeof(lead),
+		    "the CA cannot answer now, try again in %u seconds", reply->retry_after);
+		return refused(problem, TPMIOT_E_NET, lead, err);
+	}
 	return refused(problem, TPMIOT_E_REFUSED, "the CA refused", err);
 }
 
@@ -64,16 +69,16 @@ enroll_wait(unsigned seconds, struct tpmiot_err *err)
 	return rc;
 }
 
-/* Seconds until the same request makes sense again; 0 if it does not. */
-static unsigned
-retry_delay(const struct enroll_http *http, enum tpmiot_rc rc,
-    const struct enroll_http_reply *reply, unsigned tries)
+enum tpmiot_rc
+enroll_exchange_pause(const struct enroll_ui *ui, unsigned seconds, enum tpmiot_rc was,
+    const struct enroll_http_reply *reply, struct tpmiot_err *err)
 {
-	if (rc == TPMIOT_E_NET)
-		return enroll_http_broke(http) ? tries : 0;
-	if (rc != TPMIOT_OK || !is_busy(reply->status) || reply->retry_after > RETRY_AFTER_PATIENCE)
-		return 0;
-	return reply->retry_after > 0 ? reply->retry_after : tries;
+	if (was == TPMIOT_OK)
+		enroll_ui_note(ui, "The server cannot answer now (HTTP %ld); trying again in %u s",
+		    reply->status, seconds);
+	else
+		enroll_ui_note(ui, "%s. Trying again in %u s", err->text, seconds);
+	return enroll_wait(seconds, err);
 }
 
 enum tpmiot_rc
@@ -82,17 +87,18 @@ enroll_exchange(struct enroll_http *http, const struct enroll_ui *ui, const char
     struct tpmiot_err *err)
 {
 	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
-	unsigned tries, delay;
+	struct enroll_retry retry;
 	enum tpmiot_rc rc;
+	unsigned delay;
 
-	for (tries = 1;; tries++) {
+	enroll_retry_start(&retry, enroll_http_patience(http));
+	for (;;) {
 		rc = enroll_http_post(http, path, body, ENROLL_MSG_REPLY_MAX, &reply, err);
-		delay = retry_delay(http, rc, &reply, tries);
-		if (delay == 0 || tries == TRIES)
+		delay = enroll_retry_delay(&retry, rc, &reply);
+		if (delay == 0)
 			break;
-		enroll_ui_detail(ui, "no answer from the CA; trying again in %u s", delay);
+		rc = enroll_exchange_pause(ui, delay, rc, &reply, err);
 		enroll_http_reply_free(&reply);
-		rc = enroll_wait(delay, err);
 		if (rc != TPMIOT_OK)
 			break;
 	}

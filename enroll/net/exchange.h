@@ -10,7 +10,8 @@
 /*
  * TPMIOT_OK: *out is the body of a 200 reply, JSON by its label. TPMIOT_E_REFUSED: the
  * CA said no; *problem has its type. TPMIOT_E_NET also for a CA that is too busy or
- * broken for now, and after a few tries. TPMIOT_E_TRUST for what is no CA of ours.
+ * broken for now, when it did not change within enroll_http_patience(). TPMIOT_E_TRUST for what is
+ * no CA of ours.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_exchange(struct enroll_http *http, const struct enroll_ui *ui,
     const char *path, const struct tpmiot_buf *body, struct tpmiot_buf *out,
@@ -18,6 +19,11 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_exchange(struct enroll_http *http, const s
 
 /* Whether the answer to this refusal is to start again at the first step. */
 bool enroll_exchange_restarts(const struct enroll_msg_problem *problem);
+
+/* The same before another try (enroll_retry_delay()), said with the reason: err if `was` is no
+ * TPMIOT_OK, else reply. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_exchange_pause(const struct enroll_ui *ui, unsigned seconds,
+    enum tpmiot_rc was, const struct enroll_http_reply *reply, struct tpmiot_err *err);
 
 /* So many seconds, in short naps: TPMIOT_E_IO if a signal ended it. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_wait(unsigned seconds, struct tpmiot_err *err);

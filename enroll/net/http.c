@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
@@ -12,6 +12,7 @@
 #include "enroll/cmd/ui.h"
 #include "enroll/net/http.h"
 #include "enroll/net/pin.h"
+#include "enroll/net/retry.h"
 #include "enroll/net/url.h"
 
 #define CONNECT_TIMEOUT_S 15L
@@ -21,12 +22,12 @@
 struct enroll_http {
 	CURL *curl;
 	struct curl_slist *headers;
-	char *base;    /* the URL without a slash at its end */
-	char *ca_file; /* for messages: NULL if the system's roots are used */
-	bool pinned;   /* the pin is the only trust */
+	char *base;  /* the URL without a slash at its end */
+	char *where; /* the only trust comes from, for messages; NULL: the system's roots */
+	bool pinned; /* the pin is the only trust */
 	struct enroll_pin pin;
-	bool broke;   /* the last request got as far as the server, but no reply came */
-	int64_t date; /* of the reply, 0 if it has none */
+	int64_t patience;
+	int64_t date;                 /* of the reply, 0 if it has none */
 	STACK_OF(X509) *client_certs; /* borrowed; NULL: no client certificate */
 	EVP_PKEY *client_key;
 	char curl_text[CURL_ERROR_SIZE];
@@ -111,24 +112,6 @@ copy_base(struct enroll_http *http, const char *server, struct tpmiot_err *err)
 	return http->base != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
 }
 
-/*
- * A given file is the only trust; a remembered one stands beside the system's
- * (curl's default CAPATH), because the CA's front end may have a public certificate.
- */
-static bool
-set_trust(struct enroll_http *http, const char *ca_file, const char *known_ca)
-{
-	CURL *curl = http->curl;
-
-	if (ca_file != NULL) {
-		http->ca_file = strdup(ca_file);
-		return http->ca_file != NULL &&
-		       curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
-		       curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
-	}
-	return known_ca == NULL || curl_easy_setopt(curl, CURLOPT_CAINFO, known_ca) == CURLE_OK;
-}
-
 static bool
 add_header(struct enroll_http *http, const char *line)
 {
@@ -171,28 +154,28 @@ set_options(struct enroll_http *http)
 	       curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
 }
 
+/*
+ * The CA of a former enrolment stands beside the system's (curl's default CAPATH), because the CA's
+ * front end may have a public certificate.
+ */
 enum tpmiot_rc
-enroll_http_new(const char *server, const char *ca_file, const char *known_ca,
-    struct enroll_http **out, struct tpmiot_err *err)
+enroll_http_new(
+    const char *server, const char *known_ca, struct enroll_http **out, struct tpmiot_err *err)
 {
 	struct enroll_http *http;
 	enum tpmiot_rc rc = enroll_url_check(server, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	if (ca_file != NULL && access(ca_file, R_OK) != 0) {
-		(void)tpmiot_err_errno(err, "cannot read --ca-file=%s", ca_file);
-		if (err != NULL)
-			err->rc = TPMIOT_E_TRUST;
-		return TPMIOT_E_TRUST;
-	}
 	http = calloc(1, sizeof(*http));
 	if (http == NULL)
 		return tpmiot_err_memory(err);
 	http->curl = curl_easy_init();
+	http->patience = ENROLL_RETRY_PATIENCE;
 	rc = copy_base(http, server, err);
-	if (rc == TPMIOT_OK &&
-	    (http->curl == NULL || !set_options(http) || !set_trust(http, ca_file, known_ca)))
+	if (rc == TPMIOT_OK && (http->curl == NULL || !set_options(http) ||
+	                           (known_ca != NULL && curl_easy_setopt(http->curl, CURLOPT_CAINFO,
+	                                                    known_ca) != CURLE_OK)))
 		rc = tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
 		    "this system's libcurl cannot do what is needed: HTTPS, TLS 1.2");
 	if (rc == TPMIOT_OK)
@@ -210,7 +193,7 @@ enroll_http_free(struct enroll_http **http)
 	curl_easy_cleanup((*http)->curl);
 	curl_slist_free_all((*http)->headers);
 	free((*http)->base);
-	free((*http)->ca_file);
+	free((*http)->where);
 	free(*http);
 	*http = NULL;
 }
@@ -243,15 +226,37 @@ not_trusted(const struct enroll_http *http, struct tpmiot_err *err)
 		    "of "
 		    "today",
 		    http->base, why);
-	if (http->ca_file != NULL)
+	if (http->where != NULL)
 		return tpmiot_err_set(err, TPMIOT_E_TRUST,
-		    "%s is not trusted: %s. --ca-file=%s is not the one of this CA: fetch ca.crt "
-		    "from the CA's directory, by a way you trust",
-		    http->base, why, http->ca_file);
+		    "%s is not trusted: %s. %s is not the one of this CA: fetch ca.crt from the "
+		    "CA's directory, by a way you trust, and give it with --ca-file=FILE",
+		    http->base, why, http->where);
 	return tpmiot_err_set(err, TPMIOT_E_TRUST,
 	    "%s is not trusted: %s. Give the CA's certificate with --ca-file=FILE (ca.crt in the "
 	    "CA's directory), fetched by a way you trust",
 	    http->base, why);
+}
+
+/* A server that is being restarted closes in the middle of a handshake; one that speaks no TLS, or
+ * refuses us, says something. */
+static bool
+was_cut_short(const char *reason)
+{
+	static const char *const signs[] = { "SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer",
+		"Broken pipe" };
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (strstr(reason, signs[i]) != NULL)
+			return true;
+	return false;
+}
+
+static enum tpmiot_rc
+broke_off(const struct enroll_http *http, const char *reason, struct tpmiot_err *err)
+{
+	return tpmiot_err_set(err, TPMIOT_E_NET,
+	    "%s broke off: %s; see that the CA runs, then run the same command again", http->base,
+	    reason);
 }
 
 static enum tpmiot_rc
@@ -266,8 +271,10 @@ explain(
 	case CURLE_SSL_CACERT_BADFILE:
 		return tpmiot_err_set(err, TPMIOT_E_TRUST,
 		    "%s holds no CA certificate in PEM form; it should be the ca.crt of the CA",
-		    http->ca_file != NULL ? http->ca_file : "the file of trusted CAs");
+		    http->where != NULL ? http->where : "the file of trusted CAs");
 	case CURLE_SSL_CONNECT_ERROR:
+		if (was_cut_short(reason))
+			return broke_off(http, reason, err);
 		return tpmiot_err_set(err, TPMIOT_E_TRUST,
 		    "%s: no TLS connection: %s; is this the port of the CA?", http->base, reason);
 	case CURLE_ABORTED_BY_CALLBACK:
@@ -286,9 +293,7 @@ explain(
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
-		return tpmiot_err_set(err, TPMIOT_E_NET,
-		    "%s broke off: %s; see that the CA runs, then run the same command again",
-		    http->base, reason);
+		return broke_off(http, reason, err);
 	default:
 		return tpmiot_err_set(err, TPMIOT_E_NET,
 		    "%s is not reachable: %s; check the address, the network, and that the CA runs",
@@ -345,8 +350,6 @@ perform(struct enroll_http *http, const char *path, size_t max, struct enroll_ht
 	http->curl_text[0] = '\0';
 	http->date = 0;
 	code = curl_easy_perform(http->curl);
-	http->broke = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
-	              code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
 	if (code != CURLE_OK) {
 		rc = explain(http, code, &sink, err);
 		goto out;
@@ -463,6 +466,22 @@ enroll_http_set_client(
 }
 
 enum tpmiot_rc
+enroll_http_trust(
+    struct enroll_http *http, const char *ca_pem, const char *where, struct tpmiot_err *err)
+{
+	struct curl_blob blob = { .len = strlen(ca_pem), .flags = CURL_BLOB_COPY };
+
+	blob.data = (void *)(uintptr_t)ca_pem; /* which curl only reads */
+	free(http->where);
+	http->where = strdup(where);
+	if (http->where == NULL ||
+	    curl_easy_setopt(http->curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_CAPATH, NULL) != CURLE_OK)
+		return tpmiot_err_memory(err);
+	return TPMIOT_OK;
+}
+
+enum tpmiot_rc
 enroll_http_pin(struct enroll_http *http, const char *fingerprint, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = enroll_pin_parse(fingerprint, &http->pin, err);
@@ -477,10 +496,16 @@ enroll_http_pin(struct enroll_http *http, const char *fingerprint, struct tpmiot
 	return TPMIOT_OK;
 }
 
-bool
-enroll_http_broke(const struct enroll_http *http)
+void
+enroll_http_set_patience(struct enroll_http *http, int64_t seconds)
 {
-	return http->broke;
+	http->patience = seconds;
+}
+
+int64_t
+enroll_http_patience(const struct enroll_http *http)
+{
+	return http->patience;
 }
 
 void

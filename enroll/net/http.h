@@ -26,12 +26,11 @@ struct enroll_http_reply {
 
 /*
  * server: an https:// URL (enroll/net/url.h), to which the protocol's paths are
- * added. Whom to trust: the certificates in ca_file and nobody else; without it the
- * system's, and those in known_ca, the file of a former enrolment. Either may be
- * NULL; strings are copied.
+ * added. Trusted are the system's certificates, and those in known_ca, the file of a
+ * former enrolment, unless that is NULL. Strings are copied.
  */
-TPMIOT_MUST_USE enum tpmiot_rc enroll_http_new(const char *server, const char *ca_file,
-    const char *known_ca, struct enroll_http **out, struct tpmiot_err *err);
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_new(
+    const char *server, const char *known_ca, struct enroll_http **out, struct tpmiot_err *err);
 void enroll_http_free(struct enroll_http **http);
 
 /*
@@ -71,14 +70,25 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_http_set_client(
     struct enroll_http *http, STACK_OF(X509) *certs, EVP_PKEY *key, struct tpmiot_err *err);
 
 /*
+ * Before the first request: trust in these certificates (PEM) and nobody else. `where` is what
+ * messages call the place they come from. Both are copied.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_http_trust(
+    struct enroll_http *http, const char *ca_pem, const char *where, struct tpmiot_err *err);
+
+/*
  * Before the first request: trust in nothing but chains with the certificate of this SHA-256
  * (enroll/net/pin.h). TPMIOT_E_USAGE: that is none.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_http_pin(
     struct enroll_http *http, const char *fingerprint, struct tpmiot_err *err);
 
-/* Whether the last request failed behind the connection: the same again may succeed. */
-bool enroll_http_broke(const struct enroll_http *http);
+/*
+ * For how many seconds whoever sends again what failed may do so (enroll/net/retry.h); it is kept
+ * here for them.
+ */
+void enroll_http_set_patience(struct enroll_http *http, int64_t seconds);
+int64_t enroll_http_patience(const struct enroll_http *http);
 
 void enroll_http_reply_free(struct enroll_http_reply *reply);
 

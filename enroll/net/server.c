@@ -4,15 +4,16 @@
 
 #include <jansson.h>
 
+#include "enroll/net/cafile.h"
 #include "enroll/net/server.h"
+#include "enroll/net/url.h"
 
 enum tpmiot_rc
 enroll_server_remember(
     const struct enroll_state *state, const struct enroll_server *server, struct tpmiot_err *err)
 {
-	char *path = server->ca_file != NULL ? realpath(server->ca_file, NULL) : NULL;
-	json_t *root = json_pack("{s:s,s:s*,s:s*}", "server", server->url, "ca_file", path,
-	    "ca_fingerprint", server->fingerprint);
+	json_t *root = json_pack("{s:s,s:s*,s:s*}", "server", server->url, "ca_certificates",
+	    server->ca_pem, "ca_fingerprint", server->fingerprint);
 	char *text = json_dumps(root, JSON_INDENT(2));
 	enum tpmiot_rc rc;
 
@@ -22,7 +23,6 @@ enroll_server_remember(
 		rc = enroll_state_write_text(state, ENROLL_SERVER_FILE, text, err);
 	free(text);
 	json_decref(root);
-	free(path);
 	return rc;
 }
 
@@ -51,9 +51,9 @@ fill_in(const json_t *root, struct enroll_server *server, struct tpmiot_err *err
 	if (url == NULL)
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    ENROLL_SERVER_FILE " in the state directory is damaged; give --server=URL");
-	if (!trust_given && (server->url == NULL || strcmp(server->url, url) == 0)) {
-		rc = take(root, "ca_file", &server->text[1], &server->ca_file, err);
-		if (rc == TPMIOT_OK && server->ca_file == NULL)
+	if (!trust_given && (server->url == NULL || enroll_url_same(server->url, url))) {
+		rc = take(root, "ca_certificates", &server->text[1], &server->ca_pem, err);
+		if (rc == TPMIOT_OK && server->ca_pem == NULL)
 			rc = take(
 			    root, "ca_fingerprint", &server->text[2], &server->fingerprint, err);
 	}
@@ -87,28 +87,77 @@ enroll_server_free(struct enroll_server *server)
 	tpmiot_buf_free(&server->text[2]);
 }
 
-enum tpmiot_rc
-enroll_server_open(const char *dir, const struct enroll_server *server, struct enroll_http **out,
-    struct tpmiot_err *err)
+/* The system's trust, and that of a former enrolment. */
+static enum tpmiot_rc
+open_known(const char *dir, const char *url, struct enroll_http **out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf known = TPMIOT_BUF_INIT, pem = TPMIOT_BUF_INIT;
-	bool enrolled_before;
+	bool enrolled_before = dir != NULL && tpmiot_statedir_read(dir, ENROLL_CA_NAME ".crt", &pem,
+	                                          NULL) == TPMIOT_OK;
+	enum tpmiot_rc rc;
+
+	tpmiot_buf_printf(&known, "%s/" ENROLL_CA_NAME ".crt", dir != NULL ? dir : "");
+	if (tpmiot_buf_cstr(&known) == NULL)
+		rc = tpmiot_err_memory(err);
+	else
+		rc = enroll_http_new(
+		    url, enrolled_before ? (const char *)known.data : NULL, out, err);
+	tpmiot_buf_free(&known);
+	tpmiot_buf_free(&pem);
+	return rc;
+}
+
+static enum tpmiot_rc
+read_ca_file(struct enroll_server *server, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc;
+
+	if (server->ca_file == NULL || server->ca_pem != NULL)
+		return TPMIOT_OK;
+	rc = enroll_cafile_read(server->ca_file, &server->text[1], err);
+	if (rc == TPMIOT_OK)
+		server->ca_pem = (const char *)server->text[1].data;
+	return rc;
+}
+
+static enum tpmiot_rc
+narrow(struct enroll_http *http, const struct enroll_server *server, struct tpmiot_err *err)
+{
+	struct tpmiot_buf where = TPMIOT_BUF_INIT;
+	enum tpmiot_rc rc;
+
+	if (server->fingerprint != NULL)
+		return enroll_http_pin(http, server->fingerprint, err);
+	if (server->ca_pem == NULL)
+		return TPMIOT_OK;
+	if (server->ca_file != NULL)
+		tpmiot_buf_printf(&where, "--ca-file=%s", server->ca_file);
+	else
+		tpmiot_buf_put_str(&where, "the remembered CA certificate");
+	if (tpmiot_buf_cstr(&where) == NULL)
+		rc = tpmiot_err_memory(err);
+	else
+		rc = enroll_http_trust(http, server->ca_pem, (const char *)where.data, err);
+	tpmiot_buf_free(&where);
+	return rc;
+}
+
+enum tpmiot_rc
+enroll_server_open(
+    const char *dir, struct enroll_server *server, struct enroll_http **out, struct tpmiot_err *err)
+{
+	struct enroll_http *http = NULL;
 	enum tpmiot_rc rc;
 
 	if (server->ca_file != NULL && server->fingerprint != NULL)
 		return tpmiot_err_set(
 		    err, TPMIOT_E_USAGE, "either --ca-file or --ca-fingerprint, not both");
-	enrolled_before = tpmiot_statedir_read(dir, ENROLL_CA_NAME ".crt", &pem, NULL) == TPMIOT_OK;
-	tpmiot_buf_printf(&known, "%s/" ENROLL_CA_NAME ".crt", dir);
-	if (tpmiot_buf_cstr(&known) == NULL)
-		rc = tpmiot_err_memory(err);
-	else
-		rc = enroll_http_new(server->url, server->ca_file,
-		    enrolled_before ? (const char *)known.data : NULL, out, err);
-	if (rc == TPMIOT_OK && server->fingerprint != NULL &&
-	    (rc = enroll_http_pin(*out, server->fingerprint, err)) != TPMIOT_OK)
-		enroll_http_free(out);
-	tpmiot_buf_free(&known);
-	tpmiot_buf_free(&pem);
+	rc = read_ca_file(server, err);
+	if (rc == TPMIOT_OK)
+		rc = open_known(dir, server->url, &http, err);
+	if (rc == TPMIOT_OK && (rc = narrow(http, server, err)) != TPMIOT_OK)
+		enroll_http_free(&http);
+	if (rc == TPMIOT_OK)
+		*out = http;
 	return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -62,4 +62,43 @@ enroll_url_check(const char *server, struct tpmiot_err *err)
 		    "https://HOST[:PORT][/PATH] is what is wanted");
 	curl_url_cleanup(url);
 	return rc;
+}
+
+static bool
+same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+	char *one = NULL, *other = NULL;
+	bool same = curl_url_get(a, part, &one, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+	            curl_url_get(b, part, &other, CURLU_DEFAULT_PORT) == CURLUE_OK;
+
+	if (same && part == CURLUPART_PATH) {
+		size_t n = strlen(one), m = strlen(other);
+
+		while (n > 0 && one[n - 1] == '/')
+			n--;
+		while (m > 0 && other[m - 1] == '/')
+			m--;
+		same = n == m && memcmp(one, other, n) == 0;
+	} else if (same) {
+		same = strcasecmp(one, other) == 0;
+	}
+	curl_free(one);
+	curl_free(other);
+	return same;
+}
+
+bool
+enroll_url_same(const char *a, const char *b)
+{
+	CURLU *one = curl_url(), *other = curl_url();
+	bool same = one != NULL && other != NULL &&
+	            curl_url_set(one, CURLUPART_URL, a, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	            curl_url_set(other, CURLUPART_URL, b, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	            same_part(one, other, CURLUPART_SCHEME) &&
+	            same_part(one, other, CURLUPART_HOST) &&
+	            same_part(one, other, CURLUPART_PORT) && same_part(one, other, CURLUPART_PATH);
+
+	curl_url_cleanup(one);
+	curl_url_cleanup(other);
+	return same;
 }

@@ -79,8 +79,9 @@ enroll_kept_read(const char *dir, const char *name, struct enroll_kept *out, str
 		if (rc == TPMIOT_E_NOT_FOUND)
 			rc = tpmiot_err_set(err, TPMIOT_E_FORMAT, "no secret in it");
 		if (rc != TPMIOT_OK)
-			(void)tpmiot_err_prefix(
-			    err, "%s/%s ('tpmiot-enroll renew' brings it anew)", dir, file);
+			(void)tpmiot_err_prefix(err,
+			    "%s/%s ('tpmiot-enroll renew --before=36500d' brings it anew)", dir,
+			    file);
 	}
 	if (rc == TPMIOT_OK)
 		*out = kept;

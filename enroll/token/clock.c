@@ -23,8 +23,8 @@ refuse(int64_t now, const char *why, int64_t then, const char *next, struct tpmi
 	b = tpmiot_buf_cstr(&theirs);
 	rc = a == NULL || b == NULL
 	         ? tpmiot_err_memory(err)
-	         : tpmiot_err_set(err, TPMIOT_E_POLICY,
-	               "not signed: this device's clock says %s, %s %s: %s", a, why, b, next);
+	         : tpmiot_err_set(err, TPMIOT_E_POLICY, "this device's clock says %s, %s %s: %s", a,
+	               why, b, next);
 	tpmiot_buf_free(&ours);
 	tpmiot_buf_free(&theirs);
 	return rc;
@@ -52,8 +52,7 @@ enroll_clock_compare(int64_t now, int64_t theirs, struct tpmiot_err *err)
 	int64_t off = now > theirs ? now - theirs : theirs - now;
 
 	if (theirs == 0)
-		return tpmiot_err_set(
-		    err, TPMIOT_E_TRUST, "not signed: the CA does not say what time it is");
+		return tpmiot_err_set(err, TPMIOT_E_TRUST, "the CA does not say what time it is");
 	if (off <= ENROLL_CLOCK_OFF)
 		return TPMIOT_OK;
 	return refuse(
@@ -71,7 +70,7 @@ enroll_clock_check_since(int64_t since, int64_t now, struct tpmiot_err *err)
 
 enum tpmiot_rc
 enroll_clock_ask_server(
-    const char *dir, const struct enroll_server *server, int64_t now, struct tpmiot_err *err)
+    const char *dir, struct enroll_server *server, int64_t now, struct tpmiot_err *err)
 {
 	struct enroll_http_reply reply = { .body = TPMIOT_BUF_INIT };
 	struct enroll_http *http = NULL;

@@ -30,7 +30,7 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_ask(
 
 /* The same of another server. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_ask_server(
-    const char *dir, const struct enroll_server *server, int64_t now, struct tpmiot_err *err);
+    const char *dir, struct enroll_server *server, int64_t now, struct tpmiot_err *err);
 
 /* Pure: the comparison, `theirs` 0 for a CA that did not say. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_clock_compare(

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "enroll/cmd/ui.h"
+#include "enroll/enrol/secret.h"
 
 enum tpmiot_rc
 enroll_token_exec(
@@ -13,6 +14,7 @@ enroll_token_exec(
 {
 	if (setenv(variable, value, 1) != 0)
 		return tpmiot_err_memory(err);
+	enroll_secret_clear_environment();
 	(void)fflush(NULL);
 	enroll_signals_release();
 	(void)execvp(argv[0], argv);

@@ -8,7 +8,8 @@
 #define ENROLL_TOKEN_VARIABLE "TPMIOT_TOKEN"
 
 /*
- * Runs argv (NULL-terminated) with variable=value in its environment, signals as they were. Returns
+ * Runs argv (NULL-terminated) with variable=value in its environment, without the TPM's passwords
+ * there, signals as they were. Returns
  * only if that fails; whatever the caller holds has to be released before.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_token_exec(

@@ -29,15 +29,29 @@ open_signer(const struct enroll_env *env, const char *name, struct enroll_signer
 }
 
 static enum tpmiot_rc
-check_clock(const struct enroll_env *env, const struct enroll_dps_record *record, int64_t now,
+ask_clock(const struct enroll_env *env, const char *name, const char *url, int64_t now,
     struct tpmiot_err *err)
 {
-	const struct enroll_server server = { .url = record->server,
-		.ca_file = record->ca_file[0] != '\0' ? record->ca_file : NULL };
+	struct enroll_server server = { .url = url };
+	enum tpmiot_rc rc = enroll_dps_record_read_ca(env->dir, name, &server.text[1], err);
+
+	if (rc == TPMIOT_OK && server.text[1].len > 0 &&
+	    (server.ca_pem = tpmiot_buf_cstr(&server.text[1])) == NULL)
+		rc = tpmiot_err_memory(err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_clock_ask_server(env->dir, &server, now, err);
+	enroll_server_free(&server);
+	return rc;
+}
+
+static enum tpmiot_rc
+check_clock(const struct enroll_env *env, const char *name, const struct enroll_dps_record *record,
+    int64_t now, struct tpmiot_err *err)
+{
 	enum tpmiot_rc rc = enroll_clock_check_since(record->assigned, now, err);
 
 	if (rc == TPMIOT_OK && env->opts->check_clock)
-		rc = enroll_clock_ask_server(env->dir, &server, now, err);
+		rc = ask_clock(env, name, record->server, now, err);
 	return rc;
 }
 
@@ -93,7 +107,7 @@ enroll_token_sas(struct enroll_env *env, struct enroll_token *token, struct tpmi
 	enum tpmiot_rc rc = open_signer(env, name, &signer, &record, err);
 
 	if (rc == TPMIOT_OK)
-		rc = check_clock(env, &record, token->now, err);
+		rc = check_clock(env, name, &record, token->now, err);
 	if (rc == TPMIOT_OK)
 		rc = put_resource(env->opts->resource, &record, &resource, err);
 	if (rc == TPMIOT_OK)

@@ -49,6 +49,10 @@ costs 17 'a registration'
 check 'nothing stays in the TPM' tpm_is_clean
 check 'again: nothing to do' dps
 check_grep 'already registered' "$T/out" 'which is said'
+check 'as it is registered' dps --ek=rsa --registration-id="$(sed -n 's/^Registration id: *//p' "$T/out")"
+for option in --persistent --registration-id=other --ek=H-3 --server=localhost:1 --id-scope=0ther; do
+	check_fails 2 "^tpmiot-enroll: ${option%%=*}: .*is registered with.*--again" "it is not with $option" dps "$option"
+done
 
 check 'status' tpmiot-enroll status
 check_grep '^  registered +as pump-1 with the hub north.example.net, since 20[0-9-]+T' "$T/out" 'says where and since when'
@@ -98,6 +102,13 @@ check 'with the key that it had' verify --audience=north.example.net
 check 'back into a file' dps --again
 check_fails '*' 'handle' 'the handle is free' tpm2_readpublic -c 0x81000100
 check 'there once more' dps --again --persistent
+tpm2_changeauth -Q -c owner secret
+check_fails 5 'another password' "the owner's password is missing" dps --again
+check_grep 'TPMIOT KEY REFERENCE' "$TPMIOT_STATE_DIR/hub.key" 'so the key is known to be where it is'
+check_fails 5 'another password; give it with --owner-auth-file' 'for a reset, too' tpmiot-enroll reset
+check 'which left all there is' test -s "$TPMIOT_STATE_DIR/hub.dps.json"
+tpm2_changeauth -Q -c owner -p secret
+check 'and it signs' sas
 tpm2_evictcontrol -Q -C o -c 0x81000100
 check_fails '*' . 'somebody takes the key away' sas
 check 'the same command puts it back' dps --persistent

@@ -103,7 +103,7 @@ echo none >"$MODE"
 check 'and then it works as before' dps --again
 
 # ---- Cut short ------------------------------------------------------------------------------
-# kill -9 at moments all over a registration's time; then the same without --again: either the
+# kill -9 at moments all over a registration's time; then without --again and --persistent: either the
 # former one still stands, or it is made good.
 kill_at() {
 	"$ENROLL" -q dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --ca-file="$CADIR/ca.crt" --again $1 \
@@ -112,12 +112,13 @@ kill_at() {
 	sleep "$2"
 	if kill -9 "$pid" 2>/dev/null; then KILLED=$((KILLED + 1)); fi
 	wait "$pid" 2>/dev/null
-	dps $1 >"$T/killed.log" 2>&1 && tpmiot-enroll token sas >"$T/sas" && tpm_is_clean &&
+	dps >"$T/killed.log" 2>&1 && tpmiot-enroll token sas >"$T/sas" && tpm_is_clean &&
 	    tpmiot-ca --dir="$CADIR" token verify --audience=hub.example.net <"$T/sas" >/dev/null && return
 	BAD="$BAD $1@$2"
 	show "$T/killed.log"
 }
 PORT=$CA_PORT BAD='' KILLED=0
+check 'with the CA itself: another server than the registration was with' dps --again
 for ((i = 0; i < KILLS; i++)); do
 	kill_at "$([ $((i % 2)) -eq 0 ] || echo --persistent)" "0.$(printf '%02d' $((1 + i * 7 % 23)))" 2>/dev/null
 done

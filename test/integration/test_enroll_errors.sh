@@ -125,7 +125,9 @@ check_fails 2 'not both' 'a file and a fingerprint' \
     tpmiot-enroll enroll --server="$CA_URL" --ca-file="$CADIR/ca.crt" --ca-fingerprint="$fingerprint"
 free_port
 check_fails 4 'not reachable.*check the address' 'nobody listens' \
-    tpmiot-enroll enroll --server="https://localhost:$PORT" --ca-file="$CADIR/ca.crt"
+    tpmiot-enroll enroll --server="https://localhost:$PORT" --ca-file="$CADIR/ca.crt" --timeout=0s
+check_fails 4 'not reachable.*Trying again in 1 s' 'which is tried again' \
+    tpmiot-enroll enroll --server="https://localhost:$PORT" --ca-file="$CADIR/ca.crt" --timeout=1s
 check 'a failure leaves no object in the TPM' tpm_is_clean
 check_is 'a failure leaves the AK, and no key' "$(state_files)" 'ak.key '
 check "after all these: enrolled, with the CA's fingerprint alone" \

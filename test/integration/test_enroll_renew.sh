@@ -96,9 +96,9 @@ check_grep 'not due' "$T/out" 'and then not any more'
 
 was=$(serial)
 stop_ca
-check_fails 4 'not reachable' 'no CA' renew $NOW
+check_fails 4 'not reachable' 'no CA' renew $NOW --timeout=0s
 check 'no CA: a renewal with a new key keeps the old one' pair_fits
-check_fails 4 'not reachable' 'no CA, new key' renew $NOW --rekey
+check_fails 4 'not reachable' 'no CA, new key' renew $NOW --rekey --timeout=0s
 check_is 'no CA: the old certificate stays' "$(serial)" "$was"
 start_ca --set enrolment=open --set rate_limit=off
 check 'the CA is back: the key that was made is used' renew $NOW --rekey
@@ -120,6 +120,13 @@ rm "$TPMIOT_STATE_DIR/server.json"
 check_fails 2 'give --server' 'a server that nobody remembers' renew $NOW
 check 'can be named' renew $NOW --server="$CA_URL" --ca-file="$CADIR/ca.crt"
 check_is 'and is remembered' "$(state_files)" 'ak.key ca.crt device.crt device.key server.json '
+cp "$CADIR/ca.crt" "$T/stick.crt"
+check 'renew, the CA file on a stick' renew $NOW --server="$CA_URL" --ca-file="$T/stick.crt"
+rm "$T/stick.crt"
+check 'which is gone: what stood in it is remembered' renew $NOW
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/stick.key" \
+    -out "$T/stick.crt" -subj '/CN=planted' 2>"$T/stick.log"
+check 'and what stands there now is not looked at' renew $NOW
 rm "$TPMIOT_STATE_DIR/ak.key"
 check_fails 1 'attestation key.*enrol' 'no AK any more' renew $NOW
 

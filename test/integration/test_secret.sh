@@ -58,6 +58,18 @@ check_is 'the HMAC is what software computes' "$(secret use signing <"$T/message
 check_fails 1 'never gives out' 'the HMAC key is not shown' secret show signing
 # shellcheck disable=SC2016  # for that shell
 check_is 'secret use --exec' "$(secret use wifi --exec sh -c 'printf "%s" "$TPMIOT_SECRET"')" "$(cat "$T/wifi")"
+check_is 'without the passwords of the TPM' "$(TPMIOT_OWNER_AUTH='' TPMIOT_ENDORSEMENT_AUTH=x TPMIOT_KEY_AUTH=x secret use wifi --exec env | grep -c _AUTH)" 0
+check_fails 2 'secret show has no option --exec' 'show runs nothing' secret show wifi --exec true
+check_fails 2 'secret list has no option --exec' 'nor does list' secret list --exec true
+json() { "$ENROLL" --json secret "$@" | python3 -c 'import json,sys; o=json.load(sys.stdin); print(*(o[k] for k in sys.argv[1:]))' "${FIELDS[@]}"; }
+FIELDS=(exit value)
+check_is 'in JSON' "$(json show wifi)" "0 $(cat "$T/wifi")"
+FIELDS=(exit hmac)
+check_is 'and an HMAC' "$(json use signing <"$T/message")" "0 $(secret use signing <"$T/message")"
+cp "$TPMIOT_STATE_DIR/wifi.secret" "$T/wifi.secret"
+echo damaged >"$TPMIOT_STATE_DIR/wifi.secret"
+check_fails 1 "renew --before=36500d' brings it anew" 'a damaged one' secret show wifi
+cp "$T/wifi.secret" "$TPMIOT_STATE_DIR/wifi.secret"
 check_fails 2 'exec' 'data are used by a program' secret use wifi
 TPMIOT_TCTI=pcap:$plain TCTI_PCAP_FILE=$T/show.pcap secret show wifi >/dev/null
 "$TPMCOUNT" "$T/show.pcap" >"$T/show.count"
@@ -93,6 +105,13 @@ check_fails 1 'no device is called' 'a device that nobody knows' add "$T/wifi" -
 check_fails 2 'there is no group' 'a group that is not in the configuration' add "$T/wifi" --group=none x
 check_fails 1 'has no secret' 'secret show of what is not there' secret show nothing
 check_fails 2 'which secret' 'secret show of nothing' secret show
+
+# One CA for one directory: another one's certificate would take the first key's CA and secrets away.
+check_fails 2 "the key device in .*one state directory is for one CA.*--state-dir" 'another CA for another key' \
+	"$ENROLL" enroll --name=second --server=https://localhost:1 --ca-file="$CADIR/ca.crt"
+check_is 'which changed nothing' "$(secrets) $(grep -c "$CA_URL" "$TPMIOT_STATE_DIR/server.json")" 'large data,signing hmac,wifi data 1'
+check 'another key of this CA, however its URL is written' \
+	"$ENROLL" enroll --name=second --server="${CA_URL/localhost/LOCALHOST}/" --ca-file="$CADIR/ca.crt"
 
 check 'reset' "$ENROLL" reset -y
 check_is 'gives up the secrets' "$(find "$TPMIOT_STATE_DIR" -name '*.secret' | wc -l)" 0

@@ -129,6 +129,8 @@ else
 	check_fails 1 'not signed.*certificate ended.*enroll' 'a certificate that has ended' at '+3 years'
 	check_fails 1 "not signed.*the CA's.*set the clock" 'an hour ahead of the CA' at '+1 hour' --check-clock
 	check 'which nobody asked' at '+1 hour'
+	check_fails 1 '^tpmiot-enroll: this device.s clock says 1971.*certificate begins.*set the clock' \
+	    'by which no renewal would ever be due' faketime '1971-01-02 00:00:00' "$ENROLL" renew --name=ec-p256
 fi
 stop_ca
 check 'the CA is down' jwt --name=ec-p256

@@ -230,20 +230,25 @@ static void
 test_record(void **state)
 {
 	static const char *const bad[] = { "", "{", "[]", "{}",
-		"{\"server\":\"s\",\"id_scope\":\"0\",\"registration_id\":\"r\",\"hub\":\"h\","
+		"{\"server\":\"s\",\"ek\":\"L-1\",\"id_scope\":\"0\",\"registration_id\":\"r\","
+		"\"hub\":\"h\","
 		"\"device_id\":\"d\",\"assigned\":1,\"key\":\"0\"}",
-		"{\"server\":\"s\",\"id_scope\":\"0\",\"registration_id\":\"r\",\"hub\":\"h\","
+		"{\"server\":\"s\",\"ek\":\"L-1\",\"id_scope\":\"0\",\"registration_id\":\"r\","
+		"\"hub\":\"h\","
 		"\"device_id\":\"d\",\"assigned\":1,\"key\":\"xy\"}",
-		"{\"server\":\"s\",\"id_scope\":\"0\",\"registration_id\":\"r\",\"hub\":1,"
+		"{\"server\":\"s\",\"ek\":\"L-1\",\"id_scope\":\"0\",\"registration_id\":\"r\","
+		"\"hub\":1,"
 		"\"device_id\":\"d\",\"assigned\":1,\"key\":\"00\"}" };
 	char dir[] = "/tmp/tpmiot-dps.XXXXXX", file[64];
 	struct enroll_dps_record record = { .server = "https://ca",
+		.ek = "L-1",
 		.scope = "0ne",
 		.registration_id = "r",
 		.hub = "h",
 		.device_id = "d",
 		.assigned = 1767225600 };
 	struct enroll_dps_record got = { .server = "untouched" };
+	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
 	struct enroll_state opened = ENROLL_STATE_INIT;
 	struct tpmiot_public pub;
 	struct tpmiot_err err;
@@ -264,7 +269,13 @@ test_record(void **state)
 	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &err), &err);
 	assert_ok(enroll_dps_record_read(dir, "hub", &got, &err), &err);
 	assert_string_equal(got.server, "https://ca");
-	assert_string_equal(got.ca_file, "");
+	assert_ok(enroll_dps_record_read_ca(dir, "hub", &pem, &err), &err);
+	assert_int_equal(pem.len, 0);
+	record.ca_pem = "a certificate";
+	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &err), &err);
+	assert_ok(enroll_dps_record_read_ca(dir, "hub", &pem, &err), &err);
+	assert_string_equal(tpmiot_buf_cstr(&pem), "a certificate");
+	tpmiot_buf_free(&pem);
 	assert_string_equal(got.hub, "h");
 	assert_true(got.assigned == record.assigned);
 	assert_true(enroll_dps_record_is_of(&got, &pub));

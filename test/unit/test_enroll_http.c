@@ -11,12 +11,16 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "enroll/net/cafile.h"
 #include "enroll/net/exchange.h"
+#include "enroll/net/retry.h"
+#include "enroll/net/server.h"
 #include "enroll/net/url.h"
 #include "unit.h"
 
 #define JSON "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
 #define GOOD JSON "Content-Length: 2\r\n\r\n{}"
+#define CUT_SHORT "cut short"
 #define MAX 1000
 
 struct fixture {
@@ -78,11 +82,13 @@ read_request(SSL *ssl)
 	}
 }
 
-/* One connection for each answer; an empty one hangs up after the request. */
+/* One connection for each answer; an empty one hangs up after the request, CUT_SHORT in the middle
+ * of the handshake. */
 static void
 serve(const struct fixture *f, const char *const *answers)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	char hello[4096];
 	SSL *ssl;
 	int fd;
 
@@ -92,6 +98,11 @@ serve(const struct fixture *f, const char *const *answers)
 		(void)SSL_CTX_add1_chain_cert(ctx, f->other);
 	for (; *answers != NULL; answers++) {
 		fd = accept(f->listener, NULL, NULL);
+		if (strcmp(*answers, CUT_SHORT) == 0) {
+			assert_true(read(fd, hello, sizeof(hello)) > 0);
+			(void)close(fd);
+			continue;
+		}
 		ssl = SSL_new(ctx);
 		(void)SSL_set_fd(ssl, fd);
 		if (SSL_accept(ssl) == 1) {
@@ -107,6 +118,15 @@ serve(const struct fixture *f, const char *const *answers)
 }
 
 static void
+connect_by_file(struct fixture *f)
+{
+	struct enroll_server server = { .url = f->url, .ca_file = f->ca_file };
+
+	assert_ok(enroll_server_open(NULL, &server, &f->http, &f->err), &f->err);
+	enroll_server_free(&server);
+}
+
+static void
 start(struct fixture *f, const char *const *answers)
 {
 	(void)fflush(NULL);
@@ -117,7 +137,7 @@ start(struct fixture *f, const char *const *answers)
 		serve(f, answers);
 		_exit(0);
 	}
-	assert_ok(enroll_http_new(f->url, f->ca_file, NULL, &f->http, &f->err), &f->err);
+	connect_by_file(f);
 }
 
 #define START(f, ...) start(f, (const char *const[]){ __VA_ARGS__, NULL })
@@ -292,9 +312,7 @@ test_post_hangs_up(void **state)
 
 	START(f, "", JSON "Content-Length: 100\r\n\r\nonly");
 	assert_refused(post(f, &reply), TPMIOT_E_NET, &f->err, "broke off");
-	assert_true(enroll_http_broke(f->http));
 	assert_refused(post(f, &reply), TPMIOT_E_NET, &f->err, "broke off");
-	assert_true(enroll_http_broke(f->http));
 }
 
 static void
@@ -305,9 +323,8 @@ test_post_nobody_there(void **state)
 
 	(void)close(f->listener);
 	f->listener = -1;
-	assert_ok(enroll_http_new(f->url, f->ca_file, NULL, &f->http, &f->err), &f->err);
+	connect_by_file(f);
 	assert_refused(post(f, &reply), TPMIOT_E_NET, &f->err, "not reachable");
-	assert_false(enroll_http_broke(f->http));
 }
 
 /* ---- Trust ------------------------------------------------------------------------------- */
@@ -325,6 +342,8 @@ test_post_other_ca(void **state)
 	f->key = EVP_EC_gen("P-256");
 	f->cert = new_cert(f->key, "IP:127.0.0.1");
 	write_ca(f);
+	enroll_http_free(&f->http);
+	connect_by_file(f);
 	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "not the one of this CA");
 }
 
@@ -349,7 +368,7 @@ test_post_system_trust_only(void **state)
 
 	START(f, GOOD);
 	enroll_http_free(&f->http);
-	assert_ok(enroll_http_new(f->url, NULL, NULL, &f->http, &f->err), &f->err);
+	assert_ok(enroll_http_new(f->url, NULL, &f->http, &f->err), &f->err);
 	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "--ca-file=FILE");
 }
 
@@ -361,7 +380,7 @@ test_post_known_ca(void **state)
 
 	START(f, GOOD);
 	enroll_http_free(&f->http);
-	assert_ok(enroll_http_new(f->url, NULL, f->ca_file, &f->http, &f->err), &f->err);
+	assert_ok(enroll_http_new(f->url, f->ca_file, &f->http, &f->err), &f->err);
 	assert_ok(post(f, &reply), &f->err);
 	enroll_http_reply_free(&reply);
 }
@@ -387,7 +406,7 @@ static void
 connect_pinned(struct fixture *f, const char *fingerprint)
 {
 	enroll_http_free(&f->http);
-	assert_ok(enroll_http_new(f->url, NULL, NULL, &f->http, &f->err), &f->err);
+	assert_ok(enroll_http_new(f->url, NULL, &f->http, &f->err), &f->err);
 	assert_ok(enroll_http_pin(f->http, fingerprint, &f->err), &f->err);
 }
 
@@ -501,16 +520,69 @@ test_pin_parse(void **state)
 	assert_non_null(strstr(f->err.text, "64 hexadecimal digits"));
 }
 
+/* The certificates of the file, and not what else stands in it. */
 static void
-test_new_ca_file(void **state)
+test_cafile_read(void **state)
 {
 	struct fixture *f = *state;
+	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
+	FILE *file;
+
+	assert_refused(enroll_cafile_read("/nowhere/ca.crt", &pem, &f->err), TPMIOT_E_TRUST,
+	    &f->err, "/nowhere/ca.crt");
+	assert_refused(enroll_cafile_read("/dev/null", &pem, &f->err), TPMIOT_E_TRUST, &f->err,
+	    "no CA certificate");
+	assert_refused(enroll_cafile_read("/tmp", &pem, &f->err), TPMIOT_E_TRUST, &f->err, "/tmp");
+	assert_refused(
+	    enroll_cafile_read("/dev/zero", &pem, &f->err), TPMIOT_E_TRUST, &f->err, "more than");
+	assert_int_equal(pem.len, 0);
+	file = fopen(f->ca_file, "w");
+	assert_non_null(file);
+	assert_true(fputs("a remark\n", file) >= 0);
+	assert_int_equal(PEM_write_X509(file, f->cert), 1);
+	assert_int_equal(PEM_write_PrivateKey(file, f->key, NULL, NULL, 0, NULL, NULL), 1);
+	assert_int_equal(PEM_write_X509(file, f->cert), 1);
+	assert_int_equal(fclose(file), 0);
+	assert_ok(enroll_cafile_read(f->ca_file, &pem, &f->err), &f->err);
+	assert_null(strstr((const char *)pem.data, "PRIVATE"));
+	assert_null(strstr((const char *)pem.data, "remark"));
+	assert_non_null(strstr((const char *)pem.data + 20, "BEGIN CERTIFICATE"));
+	tpmiot_buf_free(&pem);
+}
+
+/* What was in the file is remembered: the file may be gone, or be another one. */
+static void
+test_server_outlives_its_file(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_server given = { .url = f->url, .ca_file = f->ca_file };
+	struct enroll_server known = ENROLL_SERVER_INIT, other = { .url = "https://other" };
+	struct enroll_state opened = ENROLL_STATE_INIT;
+	char dir[] = "/tmp/tpmiot-http.XXXXXX", file[64];
 	struct enroll_http_reply reply;
 
-	assert_refused(enroll_http_new(f->url, "/nowhere/ca.crt", NULL, &f->http, &f->err),
-	    TPMIOT_E_TRUST, &f->err, "/nowhere/ca.crt");
-	assert_ok(enroll_http_new(f->url, "/dev/null", NULL, &f->http, &f->err), &f->err);
-	assert_refused(post(f, &reply), TPMIOT_E_TRUST, &f->err, "no CA certificate");
+	assert_non_null(mkdtemp(dir));
+	assert_ok(enroll_state_open(dir, &opened, &f->err), &f->err);
+	START(f, GOOD);
+	enroll_http_free(&f->http);
+	assert_ok(enroll_server_open(dir, &given, &f->http, &f->err), &f->err);
+	assert_ok(enroll_server_remember(&opened, &given, &f->err), &f->err);
+	enroll_http_free(&f->http);
+	assert_int_equal(unlink(f->ca_file), 0);
+	assert_ok(enroll_server_recall(dir, &known, &f->err), &f->err);
+	assert_string_equal(known.url, f->url);
+	assert_ok(enroll_server_open(dir, &known, &f->http, &f->err), &f->err);
+	assert_ok(post(f, &reply), &f->err);
+	enroll_http_reply_free(&reply);
+	assert_ok(enroll_server_recall(dir, &other, &f->err), &f->err);
+	assert_null(other.ca_pem);
+	enroll_server_free(&given);
+	enroll_server_free(&known);
+	enroll_server_free(&other);
+	enroll_state_close(&opened);
+	(void)snprintf(file, sizeof(file), "%s/" ENROLL_SERVER_FILE, dir);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void
@@ -565,6 +637,77 @@ test_exchange_tries_again(void **state)
 	assert_ok(exchange(f, &problem), &f->err);
 }
 
+/* Whatever is between us and the CA, or a CA that trips: what passes is waited for. */
+static void
+test_exchange_outlasts_what_passes(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_msg_problem problem;
+
+	START(f, CUT_SHORT,
+	    "HTTP/1.1 502 No\r\nRetry-After: 1\r\nContent-Type: text/html\r\nContent-Length: "
+	    "2\r\n\r\nhi",
+	    "HTTP/1.1 500 No\r\nRetry-After: 1\r\nContent-Type: application/problem+json\r\n"
+	    "Content-Length: 45\r\n\r\n{\"type\": \"urn:tpmiot:problem:server-error\"}  ",
+	    GOOD);
+	assert_ok(exchange(f, &problem), &f->err);
+}
+
+static void
+test_exchange_has_an_end(void **state)
+{
+	struct fixture *f = *state;
+	struct enroll_msg_problem problem;
+
+	START(f, "HTTP/1.1 502 No\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi",
+	    CUT_SHORT);
+	enroll_http_set_patience(f->http, 0);
+	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "try again later");
+	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "broke off");
+	(void)close(f->listener);
+	f->listener = -1;
+	(void)kill(f->server, SIGKILL);
+	(void)waitpid(f->server, NULL, 0);
+	f->server = 0;
+	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "not reachable");
+}
+
+static void
+test_retry_delay(void **state)
+{
+	static const struct {
+		enum tpmiot_rc rc;
+		long status;
+		unsigned retry_after, first, second;
+	} cases[] = {
+		{ TPMIOT_E_NET, 0, 0, 1, 2 },
+		{ TPMIOT_E_TRUST, 0, 0, 0, 0 },
+		{ TPMIOT_OK, 200, 0, 0, 0 },
+		{ TPMIOT_OK, 403, 0, 0, 0 },
+		{ TPMIOT_OK, 501, 0, 0, 0 },
+		{ TPMIOT_OK, 505, 0, 0, 0 },
+		{ TPMIOT_OK, 429, 0, 1, 2 },
+		{ TPMIOT_OK, 503, 45, 45, 45 },
+		{ TPMIOT_OK, 504, 101, 0, 0 },
+	};
+	struct enroll_retry retry;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct enroll_http_reply reply = { .status = cases[i].status,
+			.retry_after = cases[i].retry_after };
+
+		enroll_retry_start(&retry, 99);
+		assert_int_equal(enroll_retry_delay(&retry, cases[i].rc, &reply), cases[i].first);
+		assert_int_equal(enroll_retry_delay(&retry, cases[i].rc, &reply), cases[i].second);
+		enroll_retry_start(&retry, 0);
+		assert_int_equal(enroll_retry_delay(&retry, cases[i].rc, &reply), 0);
+	}
+	enroll_retry_start(&retry, 99);
+	for (unsigned i = 0; i < 40; i++)
+		assert_in_range(enroll_retry_delay(&retry, TPMIOT_E_NET, NULL), 1, 16);
+}
+
 static void
 test_exchange_long_wait_is_told(void **state)
 {
@@ -575,7 +718,7 @@ test_exchange_long_wait_is_told(void **state)
 	    "HTTP/1.1 429 No\r\nRetry-After: 900\r\nContent-Type: application/problem+json\r\n"
 	    "Content-Length: 45\r\n\r\n{\"type\": \"urn:tpmiot:problem:rate-limited\"}  ",
 	    GOOD);
-	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "rate-limited");
+	assert_refused(exchange(f, &problem), TPMIOT_E_NET, &f->err, "in 900 seconds");
 }
 
 static void
@@ -586,6 +729,29 @@ test_exchange_200_that_is_no_json(void **state)
 
 	START(f, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi");
 	assert_refused(exchange(f, &problem), TPMIOT_E_TRUST, &f->err, "no tpmiot CA");
+}
+
+static void
+test_same_server(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} cases[] = {
+		{ "https://ca", "https://ca", true },
+		{ "https://ca", "https://CA/", true },
+		{ "https://ca:443", "https://ca", true },
+		{ "https://ca/x/", "https://ca/x", true },
+		{ "https://ca", "https://ca:8443", false },
+		{ "https://ca", "https://cb", false },
+		{ "https://ca/x", "https://ca/X", false },
+		{ "https://ca/x", "https://ca/xy", false },
+		{ "https://ca", "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(enroll_url_same(cases[i].a, cases[i].b), cases[i].same);
 }
 
 #define WITH_SERVER(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -605,7 +771,8 @@ main(void)
 		WITH_SERVER(test_post_other_host),
 		WITH_SERVER(test_post_system_trust_only),
 		WITH_SERVER(test_post_known_ca),
-		WITH_SERVER(test_new_ca_file),
+		WITH_SERVER(test_cafile_read),
+		WITH_SERVER(test_server_outlives_its_file),
 		WITH_SERVER(test_pin),
 		WITH_SERVER(test_pin_of_another),
 		WITH_SERVER(test_pin_that_did_not_sign),
@@ -613,7 +780,11 @@ main(void)
 		WITH_SERVER(test_pin_other_host),
 		WITH_SERVER(test_pin_parse),
 		cmocka_unit_test(test_check_server),
+		cmocka_unit_test(test_same_server),
 		WITH_SERVER(test_exchange_tries_again),
+		WITH_SERVER(test_exchange_outlasts_what_passes),
+		WITH_SERVER(test_exchange_has_an_end),
+		cmocka_unit_test(test_retry_delay),
 		WITH_SERVER(test_exchange_long_wait_is_told),
 		WITH_SERVER(test_exchange_200_that_is_no_json),
 	};
