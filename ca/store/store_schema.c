@@ -177,8 +177,8 @@ static const char *const steps[] = {
 	"  (SELECT coalesce(max(id), 0) FROM seal_keys) FROM sessions_by_time;"
 	"DROP TABLE sessions_by_time;",
 	/* 11: a device's registrations within a day are counted */
-	"ALTER TABLE registrations ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE registrations ADD COLUMN of_day INTEGER NOT NULL DEFAULT 0;"
+	("ALTER TABLE registrations ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE registrations ADD COLUMN of_day INTEGER NOT NULL DEFAULT 0;")
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
