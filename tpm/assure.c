@@ -50,6 +50,22 @@ tpm_assure_verified(struct tpm_assure *assure, int64_t ns)
 	atomic_store(&assure->verify, quicker(atomic_load(&assure->verify), clamp(ns)));
 }
 
+/*
+ * Once is no proof: the machine may have become busier after the times without the session were
+ * taken. All are taken again.
+ */
+static void
+session_was_slower(struct tpm_assure *assure)
+{
+	if (++assure->slower == TPM_ASSURE_SLOWER) {
+		tpm_assure_never_by_hmac(assure);
+		return;
+	}
+	assure->by_hmac = false;
+	assure->n = assure->plain = assure->hmac = 0;
+	atomic_store(&assure->verify, 0);
+}
+
 void
 tpm_assure_authenticated(struct tpm_assure *assure, int64_t ns)
 {
@@ -58,7 +74,7 @@ tpm_assure_authenticated(struct tpm_assure *assure, int64_t ns)
 	assure->hmac = quicker(assure->hmac, clamp(ns));
 	assure->n++;
 	if (assure->n == TPM_ASSURE_TRIED && assure->hmac > plain + atomic_load(&assure->verify))
-		tpm_assure_never_by_hmac(assure);
+		session_was_slower(assure);
 }
 
 void

@@ -16,7 +16,8 @@
  *
  * A session is tried when verification is more than 3 % of a signature's time, and
  * after so many signatures that the two commands have been paid for by then, had it been
- * known from the beginning. If it turns out to be slower it is not tried again.
+ * known from the beginning. If it turns out to be slower, both are timed once more; when that has
+ * come out three times, it is not tried again.
  *
  * Pure: times come from the caller, who also holds the connection's lock, but for
  * tpm_assure_verified().
@@ -31,12 +32,15 @@
 /* Signatures before a session is tried, and in it before it is looked at what that brought. */
 #define TPM_ASSURE_VERIFIED 64
 #define TPM_ASSURE_TRIED 256
+/* So often a session has to have been slower for it not to be tried again. */
+#define TPM_ASSURE_SLOWER 3
 
 /* All zero: nothing known yet. */
 struct tpm_assure {
 	bool by_hmac; /* the way for the next signature */
 	bool settled; /* it stays with verification */
 	unsigned int n;
+	unsigned int slower; /* how often the session was */
 	/* The quickest in nanoseconds, 0: none yet */
 	unsigned int plain, hmac;
 	atomic_uint verify;
