@@ -107,7 +107,6 @@ prov_ctx_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in)
 
 	if (prov == NULL)
 		return NULL;
-	pthread_mutex_init(&prov->lock, NULL);
 	prov->core = core;
 	for (; in->function_id != 0; in++)
 		take_upcall(prov, in);
@@ -123,18 +122,20 @@ prov_ctx_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in)
 void
 prov_ctx_free(struct prov_ctx *prov)
 {
+	struct tpmiot_tpm *tpm;
+
 	if (prov == NULL)
 		return;
 	prov_peers_unwatch(prov);
+	tpm = atomic_load(&prov->tpm);
 	if (!prov->tpm_lent)
-		tpmiot_tpm_free(&prov->tpm);
+		tpmiot_tpm_free(&tpm);
 	OSSL_PROVIDER_unload(prov->software);
-	OSSL_LIB_CTX_free(prov->libctx);
+	OSSL_LIB_CTX_free(atomic_load(&prov->libctx));
 	BIO_meth_free(prov->bio_method);
 	OPENSSL_free(prov->tcti);
 	OPENSSL_free(prov->state_dir);
 	OPENSSL_free(prov->timeout);
-	pthread_mutex_destroy(&prov->lock);
 	OPENSSL_free(prov);
 }
 
@@ -143,36 +144,40 @@ prov_lend_tpm(void *provctx, struct tpmiot_tpm *tpm)
 {
 	struct prov_ctx *prov = provctx;
 
-	prov->tpm = tpm;
+	atomic_store(&prov->tpm, tpm);
 	prov->tpm_lent = true;
 }
 
-/* With the lock held. */
-static bool
-make_libctx(struct prov_ctx *prov)
+OSSL_LIB_CTX *
+prov_libctx(struct prov_ctx *prov)
 {
-	OSSL_LIB_CTX *libctx;
+	OSSL_LIB_CTX *made, *libctx = atomic_load(&prov->libctx);
 	OSSL_PROVIDER *software;
 
-	if (prov->libctx != NULL)
-		return true;
-	libctx = OSSL_LIB_CTX_new();
-	software = libctx == NULL ? NULL : OSSL_PROVIDER_load(libctx, "default");
+	if (libctx != NULL)
+		return libctx;
+	made = OSSL_LIB_CTX_new();
+	software = made == NULL ? NULL : OSSL_PROVIDER_load(made, "default");
 	if (software == NULL) {
-		OSSL_LIB_CTX_free(libctx);
-		return prov_raise(prov, TPMIOT_E_CRYPTO,
+		OSSL_LIB_CTX_free(made);
+		(void)prov_raise(prov, TPMIOT_E_CRYPTO,
 		    "OpenSSL's default provider can't be loaded for software operations");
+		return NULL;
 	}
-	prov->libctx = libctx;
-	prov->software = software;
-	return true;
+	if (atomic_compare_exchange_strong(&prov->libctx, &libctx, made)) {
+		prov->software = software;
+		return made;
+	}
+	OSSL_PROVIDER_unload(software);
+	OSSL_LIB_CTX_free(made);
+	return libctx;
 }
 
 /* In seconds; 0 is what the device layer thinks best. */
 static bool
 read_timeout(struct prov_ctx *prov, unsigned int *out)
 {
-	const char *text = prov->timeout != NULL ? prov->timeout : getenv("TPMIOT_TIMEOUT");
+	const char *text = prov->timeout != NULL ? prov->timeout : secure_getenv("TPMIOT_TIMEOUT");
 	char *end = NULL;
 	unsigned long value = text != NULL ? strtoul(text, &end, 10) : 0;
 
@@ -184,44 +189,29 @@ read_timeout(struct prov_ctx *prov, unsigned int *out)
 }
 
 /*
- * With the lock held. A TCTI may be any shared object or command: a setuid
- * program does not take it from its caller's environment.
+ * A TCTI may be any shared object or command: a setuid program does not take it from its
+ * caller's environment.
  */
-static bool
-make_tpm(struct prov_ctx *prov)
-{
-	const char *tcti = prov->tcti != NULL ? prov->tcti : secure_getenv("TPMIOT_TCTI");
-	unsigned int timeout = 0;
-	struct tpmiot_err err;
-
-	if (prov->tpm != NULL)
-		return true;
-	if (!read_timeout(prov, &timeout))
-		return false;
-	if (tpmiot_tpm_new(tcti, prov->libctx, &prov->tpm, &err) != TPMIOT_OK)
-		return prov_raise_err(prov, &err);
-	tpmiot_tpm_set_timeout(prov->tpm, timeout);
-	return true;
-}
-
-OSSL_LIB_CTX *
-prov_libctx(struct prov_ctx *prov)
-{
-	bool ok;
-
-	pthread_mutex_lock(&prov->lock);
-	ok = make_libctx(prov);
-	pthread_mutex_unlock(&prov->lock);
-	return ok ? prov->libctx : NULL;
-}
-
 struct tpmiot_tpm *
 prov_tpm(struct prov_ctx *prov)
 {
-	bool ok;
+	const char *tcti = prov->tcti != NULL ? prov->tcti : secure_getenv("TPMIOT_TCTI");
+	struct tpmiot_tpm *made = NULL, *tpm = atomic_load(&prov->tpm);
+	OSSL_LIB_CTX *libctx = prov_libctx(prov);
+	unsigned int timeout = 0;
+	struct tpmiot_err err;
 
-	pthread_mutex_lock(&prov->lock);
-	ok = make_libctx(prov) && make_tpm(prov);
-	pthread_mutex_unlock(&prov->lock);
-	return ok ? prov->tpm : NULL;
+	if (libctx == NULL || tpm != NULL)
+		return libctx == NULL ? NULL : tpm;
+	if (!read_timeout(prov, &timeout))
+		return NULL;
+	if (tpmiot_tpm_new(tcti, libctx, &made, &err) != TPMIOT_OK) {
+		(void)prov_raise_err(prov, &err);
+		return NULL;
+	}
+	tpmiot_tpm_set_timeout(made, timeout);
+	if (atomic_compare_exchange_strong(&prov->tpm, &tpm, made))
+		return made;
+	tpmiot_tpm_free(&made);
+	return tpm;
 }

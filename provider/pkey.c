@@ -63,7 +63,7 @@ prov_pkey_unref(struct prov_pkey *key)
 		return;
 	EVP_PKEY_free(key->soft);
 	tpmiot_key_unref(&key->tpm);
-	OPENSSL_cleanse(&key->reject, sizeof(key->reject));
+	OPENSSL_clear_free(atomic_load(&key->reject), sizeof(TPM2B_DIGEST));
 	OPENSSL_free(key);
 }
 

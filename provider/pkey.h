@@ -29,7 +29,7 @@ struct prov_pkey {
 	int has;                /* OSSL_KEYMGMT_SELECT_… */
 	atomic_bool
 	    odd_salt; /* PSS: the TPM has been seen to use another salt than the digest's size */
-	TPM2B_DIGEST reject; /* see tpmdecrypt.c; guarded by prov's lock */
+	_Atomic(TPM2B_DIGEST *) reject; /* see tpmdecrypt.c; NULL until needed, then constant */
 };
 
 /* OpenSSL's name for it. */

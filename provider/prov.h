@@ -6,7 +6,6 @@
 #ifndef PROVIDER_PROV_H
 #define PROVIDER_PROV_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -53,11 +52,14 @@ struct prov_ctx {
 
 	atomic_uint peers; /* see peers.h */
 
-	/* Made when first needed, under the lock; then constant. */
-	pthread_mutex_t lock;
-	OSSL_LIB_CTX *libctx;
-	OSSL_PROVIDER *software;
-	struct tpmiot_tpm *tpm;
+	/*
+	 * Made when first needed, then constant. Without a lock: a fork could come while another
+	 * thread has it, and the child would wait for ever. Of two threads that make one at once,
+	 * the slower throws its own away.
+	 */
+	_Atomic(OSSL_LIB_CTX *) libctx;
+	OSSL_PROVIDER *software; /* of libctx, to be unloaded */
+	_Atomic(struct tpmiot_tpm *) tpm;
 	bool tpm_lent; /* not ours: builtin.h */
 };
 

@@ -63,26 +63,25 @@ derive_secret(const struct prov_pkey *key, TPM2B_DIGEST *out, struct tpmiot_err 
 	return rc;
 }
 
-/* Made once a key. Two threads may make it at once: they make the same. */
+/* Made once a key. Two threads may make it at once: they make the same, and one is kept. */
 static enum tpmiot_rc
 get_secret(struct prov_pkey *key, TPM2B_DIGEST *out, struct tpmiot_err *err)
 {
-	pthread_mutex_t *lock = &key->prov->lock;
+	TPM2B_DIGEST *made, *known = atomic_load(&key->reject);
 	enum tpmiot_rc rc;
-	bool known;
 
-	pthread_mutex_lock(lock);
-	known = key->reject.size != 0;
-	*out = key->reject;
-	pthread_mutex_unlock(lock);
-	if (known)
+	if (known != NULL) {
+		*out = *known;
 		return TPMIOT_OK;
+	}
 	rc = derive_secret(key, out, err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	pthread_mutex_lock(lock);
-	key->reject = *out;
-	pthread_mutex_unlock(lock);
+	made = OPENSSL_memdup(out, sizeof(*out));
+	if (made == NULL)
+		return tpmiot_err_memory(err);
+	if (!atomic_compare_exchange_strong(&key->reject, &known, made))
+		OPENSSL_clear_free(made, sizeof(*made));
 	return TPMIOT_OK;
 }
 
