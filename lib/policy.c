@@ -101,14 +101,29 @@ parse_pcr(struct tpmiot_reader *r, TPMI_ALG_HASH alg, union tpmiot_policy_body *
 		r->failed = true;
 }
 
+/* Of a permanent handle, a session or a PCR the Name is the handle (Part 1, clause 16); else 0. */
+static TPM2_HANDLE
+handle_named(const TPM2B_NAME *name)
+{
+	if (name->size != sizeof(TPM2_HANDLE))
+		return 0;
+	return (TPM2_HANDLE)name->name[0] << 24 | (TPM2_HANDLE)name->name[1] << 16 |
+	       (TPM2_HANDLE)name->name[2] << 8 | name->name[3];
+}
+
+/* The entity is a hint only, but it may not contradict the Name, which is what binds. */
 static void
 parse_secret(struct tpmiot_reader *r, union tpmiot_policy_body *out)
 {
-	out->secret.entity = tpmiot_reader_u32(r);
+	TPM2_HANDLE hint = tpmiot_reader_u32(r), named;
+
 	take_tpm2b(r, out->secret.name.name, sizeof(out->secret.name.name), &out->secret.name.size);
 	take_digest(r, &out->secret.ref);
-	if (out->secret.name.size == 0)
+	named = handle_named(&out->secret.name);
+	if (out->secret.name.size == 0 || (named != 0 && hint != 0 && hint != named) ||
+	    (named == 0 && hint >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT))
 		r->failed = true;
+	out->secret.entity = named != 0 ? named : hint;
 }
 
 /* Operand, offset, operation. The draft's form has the operand's size in front. */

@@ -39,7 +39,7 @@ union tpmiot_policy_body {
 		TPML_PCR_SELECTION pcrs;
 	} pcr;
 	struct {
-		TPM2_HANDLE entity; /* 0: not said */
+		TPM2_HANDLE entity; /* of the Name or as said; 0: neither says it */
 		TPM2B_NAME name;
 		TPM2B_NONCE ref;
 	} secret;

@@ -137,6 +137,14 @@ test_policy_step_parse_secret_of_lockout(void **state)
 	assert_refused(parse(TPM2_CC_PolicySecret,
 	                   BODY("\x40\x00\x00\x0c\x00\x04\x40\x00\x00\x0c\x00\x00"), &body, &err),
 	    TPMIOT_E_UNSUPPORTED, &err, "platform");
+	/* named, and not said */
+	assert_refused(parse(TPM2_CC_PolicySecret,
+	                   BODY("\x00\x00\x00\x00\x00\x04\x40\x00\x00\x0a\x00\x00"), &body, &err),
+	    TPMIOT_E_UNSUPPORTED, &err, "lockout");
+	assert_ok(parse(TPM2_CC_PolicySecret,
+	              BODY("\x00\x00\x00\x00\x00\x04\x40\x00\x00\x01\x00\x00"), &body, &err),
+	    &err);
+	assert_int_equal(body.secret.entity, TPM2_RH_OWNER);
 }
 
 static void
@@ -165,6 +173,9 @@ test_policy_step_parse_refused(void **state)
 		    BODY("\x00\x20" DIGEST "\x00\x00\x00\x01\x55\x55\x03\x80\x00\x00") },
 		/* without a Name */
 		{ TPM2_CC_PolicySecret, BODY("\x40\x00\x00\x0b\x00\x00\x00\x00") },
+		/* an entity that its Name contradicts */
+		{ TPM2_CC_PolicySecret, BODY("\x40\x00\x00\x01\x00\x04\x40\x00\x00\x0a\x00\x00") },
+		{ TPM2_CC_PolicySecret, BODY("\x40\x00\x00\x01\x00\x03\x40\x00\x00\x00\x00") },
 		/* without an operand, with an operation that there is not, an operand too long */
 		{ TPM2_CC_PolicyCounterTimer, BODY("\x00\x10\x00\x05") },
 		{ TPM2_CC_PolicyCounterTimer, BODY("\x00\x00\x00\x10\x00\x05") },
