@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Running a prepared command: authorisations out, responses in. */
-#include <string.h>
-
 #include <openssl/crypto.h>
 
 #include "conn.h"
@@ -20,20 +18,17 @@ tpm_handle_name(TPM2_HANDLE handle)
 	return name;
 }
 
-/* A password crosses the bus as it is: for what is empty. */
+/* A password crosses the bus as it is, so none does but the empty one. */
 static enum tpmiot_rc
 password(const struct tpm_call *call, const struct tpmiot_auth *auth, TPMS_AUTH_COMMAND *out,
     struct tpmiot_err *err)
 {
-	if (auth->value.len > sizeof(out->hmac.buffer))
+	if (auth->value.len != 0)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "%s: an authorisation value has at most %zu bytes", call->what,
-		    sizeof(out->hmac.buffer));
+		    "%s: an authorisation value that is not empty needs a session", call->what);
 	out->sessionHandle = TPM2_RS_PW;
 	out->sessionAttributes = TPMA_SESSION_CONTINUESESSION;
-	out->hmac.size = (UINT16)auth->value.len;
-	if (auth->value.len != 0)
-		memcpy(out->hmac.buffer, auth->value.data, auth->value.len);
+	out->hmac.size = 0;
 	return TPMIOT_OK;
 }
 

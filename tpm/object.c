@@ -4,6 +4,8 @@
 
 #include <openssl/crypto.h>
 
+#include <tpmiot/alg.h>
+
 #include "conn.h"
 #include "parent.h"
 #include "session.h"
@@ -109,10 +111,11 @@ tpmiot_tpm_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 	struct tpmiot_public made_pub;
 	enum tpmiot_rc rc;
 
-	if (user_auth.len > sizeof(sensitive.sensitive.userAuth.buffer))
+	if (user_auth.len > tpmiot_alg_md_size(template->nameAlg))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "an authorisation value has at most %zu bytes",
-		    sizeof(sensitive.sensitive.userAuth.buffer));
+		    "a password of %zu bytes: a key's is no longer than the digest of its Name, "
+		    "%zu",
+		    user_auth.len, tpmiot_alg_md_size(template->nameAlg));
 	rc = tpm_begin(tpm, err);
 	if (rc != TPMIOT_OK)
 		return rc;
@@ -219,16 +222,27 @@ enum tpmiot_rc
 tpmiot_tpm_evict(struct tpmiot_tpm *tpm, struct tpmiot_bytes owner_auth, TPM2_HANDLE object,
     TPM2_HANDLE persistent, struct tpmiot_err *err)
 {
-	struct tpmiot_auth auth = { .value = owner_auth };
-	struct tpm_call call = { .what = "TPM2_EvictControl", .auth = { &auth }, .n_auth = 1 };
+	struct tpmiot_auth auth = { .session = NULL };
+	struct tpmiot_public pub = { 0 };
+	const struct tpm_call call = { .what = "TPM2_EvictControl",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name, &pub.name },
+		.n_name = 2 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_EvictControl_Prepare(tpm->sys, TPM2_RH_OWNER, object, persistent), err);
+	rc = tpm_hierarchy_authorise(tpm, TPM2_RH_OWNER, owner_auth, &auth, err);
+	if (rc == TPMIOT_OK && auth.session != NULL)
+		rc = tpmiot_tpm_read_public(tpm, object, &pub, err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_exec(tpm, &call,
+		    Tss2_Sys_EvictControl_Prepare(tpm->sys, TPM2_RH_OWNER, object, persistent),
+		    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_EvictControl_Complete(tpm->sys), err);
+	tpmiot_session_end(&auth.session);
 	tpm_end(tpm);
 	return rc;
 }

@@ -113,36 +113,60 @@ tpmiot_tpm_read_clock(struct tpmiot_tpm *tpm, TPMS_TIME_INFO *out, struct tpmiot
 
 /* ---- NV ------------------------------------------------------------------------------------ */
 
+/* What is read, and how: by the owner if the index itself does not let itself be read. */
+struct nv_index {
+	TPMS_NV_PUBLIC pub;
+	TPM2B_NAME name;
+	bool as_owner;
+};
+
 static enum tpmiot_rc
 nv_read_public(
-    struct tpmiot_tpm *tpm, TPM2_HANDLE index, TPMS_NV_PUBLIC *out, struct tpmiot_err *err)
+    struct tpmiot_tpm *tpm, TPM2_HANDLE index, struct nv_index *out, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_NV_ReadPublic" };
 	TPM2B_NV_PUBLIC pub = { 0 };
+	TPM2B_NAME name = { 0 };
 	enum tpmiot_rc rc =
 	    tpm_exec(tpm, &call, Tss2_Sys_NV_ReadPublic_Prepare(tpm->sys, index), err);
 
 	if (rc == TPMIOT_OK)
-		rc =
-		    tpm_complete(&call, Tss2_Sys_NV_ReadPublic_Complete(tpm->sys, &pub, NULL), err);
+		rc = tpm_complete(
+		    &call, Tss2_Sys_NV_ReadPublic_Complete(tpm->sys, &pub, &name), err);
+	if (rc == TPMIOT_OK && pub.nvPublic.nvIndex != index)
+		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "TPM2_NV_ReadPublic: asked for NV index 0x%08x, the TPM told of 0x%08x", index,
+		    pub.nvPublic.nvIndex);
 	if (rc == TPMIOT_OK)
-		*out = pub.nvPublic;
+		*out = (struct nv_index){ .pub = pub.nvPublic,
+			.name = name,
+			.as_owner = (pub.nvPublic.attributes & TPMA_NV_AUTHREAD) == 0 &&
+			            (pub.nvPublic.attributes & TPMA_NV_OWNERREAD) != 0 };
 	return rc;
 }
 
 static enum tpmiot_rc
-nv_read_chunk(struct tpmiot_tpm *tpm, TPM2_HANDLE index, bool as_owner, size_t offset, size_t len,
+nv_read_chunk(struct tpmiot_tpm *tpm, const struct nv_index *index, size_t offset, size_t len,
     struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	static const struct tpm_call call = {
-		.what = "TPM2_NV_Read", .auth = { &tpm_no_auth }, .n_auth = 1
-	};
+	const struct tpmiot_bytes as_set = { NULL, 0 };
+	const TPM2_HANDLE handle = index->pub.nvIndex;
+	struct tpmiot_auth auth = { .session = NULL };
+	const struct tpm_call call = { .what = "TPM2_NV_Read",
+		.auth = { &auth },
+		.n_auth = 1,
+		.name = { &auth.name, &index->name },
+		.n_name = 2 };
 	TPM2B_MAX_NV_BUFFER data = { 0 };
-	enum tpmiot_rc rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_NV_Read_Prepare(
-	        tpm->sys, as_owner ? TPM2_RH_OWNER : index, index, (UINT16)len, (UINT16)offset),
-	    err);
+	enum tpmiot_rc rc = TPMIOT_OK;
 
+	if (index->as_owner)
+		rc = tpm_hierarchy_authorise(tpm, TPM2_RH_OWNER, as_set, &auth, err);
+	if (rc == TPMIOT_OK)
+		rc = tpm_exec(tpm, &call,
+		    Tss2_Sys_NV_Read_Prepare(tpm->sys, index->as_owner ? TPM2_RH_OWNER : handle,
+		        handle, (UINT16)len, (UINT16)offset),
+		    err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_NV_Read_Complete(tpm->sys, &data), err);
 	if (rc == TPMIOT_OK && data.size != len)
@@ -152,21 +176,20 @@ nv_read_chunk(struct tpmiot_tpm *tpm, TPM2_HANDLE index, bool as_owner, size_t o
 		tpmiot_buf_put(out, data.buffer, data.size);
 		rc = tpmiot_buf_done(out, err);
 	}
+	tpmiot_session_end(&auth.session);
 	return rc;
 }
 
 static enum tpmiot_rc
-nv_read_all(struct tpmiot_tpm *tpm, const TPMS_NV_PUBLIC *pub, struct tpmiot_buf *out,
+nv_read_all(struct tpmiot_tpm *tpm, const struct nv_index *index, struct tpmiot_buf *out,
     struct tpmiot_err *err)
 {
-	bool as_owner =
-	    (pub->attributes & TPMA_NV_AUTHREAD) == 0 && (pub->attributes & TPMA_NV_OWNERREAD) != 0;
 	size_t chunk = NV_CHUNK, done = 0;
 
-	while (done < pub->dataSize) {
-		size_t rest = pub->dataSize - done;
-		enum tpmiot_rc rc = nv_read_chunk(
-		    tpm, pub->nvIndex, as_owner, done, rest < chunk ? rest : chunk, out, err);
+	while (done < index->pub.dataSize) {
+		size_t rest = index->pub.dataSize - done;
+		enum tpmiot_rc rc =
+		    nv_read_chunk(tpm, index, done, rest < chunk ? rest : chunk, out, err);
 
 		if (rc == TPMIOT_E_TPM && chunk > NV_CHUNK_MIN && rest > NV_CHUNK_MIN) {
 			chunk /= 2; /* more than this TPM hands out at once */
@@ -184,18 +207,18 @@ tpmiot_tpm_nv_read(struct tpmiot_tpm *tpm, TPM2_HANDLE index, size_t max, struct
     struct tpmiot_err *err)
 {
 	struct tpmiot_buf content = TPMIOT_BUF_INIT;
-	TPMS_NV_PUBLIC pub = { 0 };
+	struct nv_index found = { 0 };
 	enum tpmiot_rc rc = tpm_begin(tpm, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = nv_read_public(tpm, index, &pub, err);
-	if (rc == TPMIOT_OK && (pub.nvIndex != index || pub.dataSize > max))
+	rc = nv_read_public(tpm, index, &found, err);
+	if (rc == TPMIOT_OK && found.pub.dataSize > max)
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    "NV index 0x%08x holds %u bytes, more than the %zu expected", index,
-		    pub.dataSize, max);
+		    found.pub.dataSize, max);
 	if (rc == TPMIOT_OK)
-		rc = nv_read_all(tpm, &pub, &content, err);
+		rc = nv_read_all(tpm, &found, &content, err);
 	if (rc == TPMIOT_OK) {
 		tpmiot_buf_put(out, content.data, content.len);
 		rc = tpmiot_buf_done(out, err);

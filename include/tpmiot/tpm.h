@@ -104,6 +104,9 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_policy_or(struct tpmiot_tpm *tpm,
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_set_hierarchy_auth(struct tpmiot_tpm *tpm,
     TPM2_HANDLE hierarchy, struct tpmiot_bytes auth, struct tpmiot_err *err);
 
+/* Whether a failure was a wrong authorisation value that counts towards the TPM's lockout. */
+bool tpmiot_tpm_counts(const struct tpmiot_err *err);
+
 /* ---- Objects -------------------------------------------------------------- */
 
 /* TPM2_ReadPublic. TPMIOT_E_NOT_FOUND if the handle holds nothing. */
@@ -223,8 +226,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_clock(
 
 /*
  * Appends len random bytes of the TPM's (TPM2_GetRandom, as often as it takes), in a
- * salted session if there is a storage root key to salt it to (TPM2_ReadPublic,
- * TPM2_StartAuthSession, TPM2_FlushContext more).
+ * salted session if one can be started (TPM2_ReadPublic, TPM2_StartAuthSession,
+ * TPM2_FlushContext more).
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_random(
     struct tpmiot_tpm *tpm, size_t len, struct tpmiot_buf *out, struct tpmiot_err *err);
@@ -232,15 +235,19 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_random(
 /*
  * Appends an NV index's content (TPM2_NV_ReadPublic and as many TPM2_NV_Read as
  * its size takes, one per 1,024 bytes or what the TPM can do). Read with the
- * index' own empty auth, or the owner's where only that is allowed.
+ * index' own empty auth, or the owner's where only that is allowed (one set before is used, in a
+ * session for each TPM2_NV_Read).
  * TPMIOT_E_NOT_FOUND if there is no such index; more than `max` bytes are
  * TPMIOT_E_FORMAT.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_nv_read(struct tpmiot_tpm *tpm, TPM2_HANDLE index,
     size_t max, struct tpmiot_buf *out, struct tpmiot_err *err);
 
-/* TPM2_EvictControl under the owner: makes `object` persistent at `persistent`, or removes what is
- * there (object == persistent). */
+/*
+ * TPM2_EvictControl under the owner: makes `object` persistent at `persistent`, or removes what is
+ * there (object == persistent). With an owner_auth, given or set before, TPM2_ReadPublic and a
+ * session more.
+ */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_evict(struct tpmiot_tpm *tpm,
     struct tpmiot_bytes owner_auth, TPM2_HANDLE object, TPM2_HANDLE persistent,
     struct tpmiot_err *err);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The connection: what the TCTI shim repeats, what codes become, what a fork does. */
+#include <config.h> /* memmem() */
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,6 +247,39 @@ test_child_does_not_flush_what_its_parent_loaded(void **state)
 	tpmiot_buf_free(&params);
 }
 
+static bool
+sent_anywhere(const struct script_tcti *script, const char *what)
+{
+	for (size_t i = 0; i < script->sent; i++)
+		if (memmem(script->commands[i].data, script->commands[i].len, what, strlen(what)) !=
+		    NULL)
+			return true;
+	return false;
+}
+
+/* Neither one that is given nor one that was set: without a session the command is not sent. */
+static void
+test_owner_password_does_not_cross_the_bus(void **state)
+{
+	static const struct tpmiot_bytes secret = { "sesame", 6 }, none = { NULL, 0 };
+	struct fixture *f = *state;
+
+	for (int is_set = 0; is_set < 2; is_set++) {
+		if (is_set)
+			assert_ok(
+			    tpmiot_tpm_set_hierarchy_auth(f->tpm, TPM2_RH_OWNER, secret, &f->err),
+			    &f->err);
+		script_code(&f->script, TPM2_RC_HANDLE);  /* no storage root key */
+		script_code(&f->script, TPM2_RC_FAILURE); /* nor can one be made */
+		assert_refused(tpmiot_tpm_evict(
+		                   f->tpm, is_set ? none : secret, 0x81000010, 0x81000010, &f->err),
+		    TPMIOT_E_TPM, &f->err, "failure mode");
+	}
+	assert_int_equal(f->script.sent, 4);
+	assert_int_equal(script_command(&f->script, 1), TPM2_CC_CreatePrimary);
+	assert_false(sent_anywhere(&f->script, "sesame"));
+}
+
 static void
 test_no_tpm_says_where_it_looked(void **state)
 {
@@ -324,6 +359,7 @@ main(void)
 		TEST(test_connection_broken_and_made_again),
 		TEST(test_response_truncated_at_every_length),
 		TEST(test_child_does_not_flush_what_its_parent_loaded),
+		TEST(test_owner_password_does_not_cross_the_bus),
 		TEST(test_no_tpm_says_where_it_looked),
 		TEST(test_session_hmac_wrong),
 	};
