@@ -12,8 +12,9 @@ get_hash(const struct keygen *gen, const char *option, const char *name, TPMI_AL
 	*out = name[0] == '\0' ? TPM2_ALG_NULL : tpmiot_alg_from_md_name(name);
 	if (*out == TPM2_ALG_ERROR)
 		return prov_raise(gen->prov, TPMIOT_E_UNSUPPORTED,
-		    "%s:%s: a key in the TPM can be fixed to SHA256, SHA384 or SHA512", option,
-		    name);
+		    "%s:%s is no digest that a key in the TPM can be fixed to: take SHA256, SHA384 "
+		    "or SHA512",
+		    option, name);
 	return true;
 }
 

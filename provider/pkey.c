@@ -251,9 +251,11 @@ prov_raise_use(const struct prov_pkey *key, const struct tpmiot_err *err)
 {
 	if (err->rc == TPMIOT_E_AUTH && tpmiot_key_needs_auth(key->tpm))
 		return refuse_without_password(key);
-	if (err->rc == TPMIOT_E_AUTH)
-		return prov_raise(key->prov, TPMIOT_E_AUTH,
-		    "%s; it was tried once: with a few more the TPM may lock itself", err->text);
+	if (err->rc == TPMIOT_E_AUTH && err->tss != 0)
+		return prov_raise(key->prov, TPMIOT_E_AUTH, "%s; it was tried once%s", err->text,
+		    tpmiot_tpm_counts(err)
+		        ? " and is not again: with a few more the TPM may lock itself"
+		        : "");
 	return prov_raise_err(key->prov, err);
 }
 

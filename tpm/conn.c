@@ -104,6 +104,8 @@ abandon(struct tpmiot_tpm *tpm)
 	tpm_restore_room(tpm);
 	tpm->tcti = NULL;
 	tpm->owned_n = 0;
+	/* What may be lost in the TPM is the parent's. */
+	tpm->doubtful = tpm->hangs = false;
 	tpm->epoch++;
 	tpm_session_forget(&tpm->auth_session);
 }
@@ -296,6 +298,7 @@ tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 		tpm->tcti = tpm->given;
 	else {
 		rc = tpm_open_tcti(tpm, err);
+		tpm->absent = rc != TPMIOT_OK;
 		if (rc != TPMIOT_OK)
 			return rc;
 		(void)pthread_once(&exit_once, watch_exit);

@@ -41,7 +41,9 @@ struct tpmiot_tpm {
 	struct tpmiot_buf endorsement_auth;
 	bool doubtful; /* something went wrong: the TPM may hold objects of ours that we don't know
 	                  of */
-	bool hangs;    /* it did not answer in time: it is not asked only in order to tidy up */
+	bool absent; /* the last attempt to connect failed: it is not made again for the same thing
+	              */
+	bool hangs;  /* it did not answer in time: it is not asked only in order to tidy up */
 	TPMS_CONTEXT *swapped;   /* somebody's session that had to make room; NULL if none had to */
 	struct tpmiot_key *keys; /* every key on this connection */
 	uint64_t ticks;          /* orders the uses of keys */

@@ -3,9 +3,8 @@
  * Authorisation values of the owner and the endorsement hierarchy. They belong to
  * the connection, because a storage root key may have to be made at any moment.
  */
-#include <tpmiot/template.h>
-
 #include "conn.h"
+#include "session.h"
 
 static struct tpmiot_buf *
 slot(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy)
@@ -40,32 +39,6 @@ tpmiot_tpm_set_hierarchy_auth(
 	return rc;
 }
 
-/*
- * To the storage root key where there is a persistent one, else to a key of the null
- * hierarchy, which has no authorisation value itself.
- */
-static enum tpmiot_rc
-start_session(struct tpmiot_tpm *tpm, struct tpmiot_session **out, struct tpmiot_err *err)
-{
-	const struct tpmiot_bytes empty = { NULL, 0 };
-	TPM2_HANDLE handle = TPMIOT_SRK_HANDLE, made = 0;
-	struct tpmiot_public pub;
-	TPMT_PUBLIC template;
-	enum tpmiot_rc rc;
-
-	rc = tpmiot_tpm_read_public(tpm, handle, &pub, err);
-	if (rc == TPMIOT_E_NOT_FOUND) {
-		tpmiot_template_srk_ecc(&template);
-		rc = tpmiot_tpm_create_primary(
-		    tpm, TPM2_RH_NULL, empty, &template, &made, &pub, err);
-		handle = made;
-	}
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, out, err);
-	tpmiot_tpm_flush(tpm, &made);
-	return rc;
-}
-
 enum tpmiot_rc
 tpm_hierarchy_authorise(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, struct tpmiot_bytes given,
     struct tpmiot_auth *out, struct tpmiot_err *err)
@@ -77,7 +50,7 @@ tpm_hierarchy_authorise(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, struct tp
 	if (given.len == 0 && known != NULL)
 		given = (struct tpmiot_bytes){ known->data, known->len };
 	if (given.len != 0)
-		rc = start_session(tpm, &session, err);
+		rc = tpm_salted_session(tpm, &session, err);
 	if (rc != TPMIOT_OK)
 		return rc;
 	if (session != NULL)

@@ -2,6 +2,7 @@
 /* Keys: public half and recipe, made and given up. */
 #include <openssl/crypto.h>
 
+#include <tpmiot/alg.h>
 #include <tpmiot/template.h>
 
 #include "key.h"
@@ -186,11 +187,20 @@ copy_auth(struct tpmiot_buf *to, struct tpmiot_bytes auth, struct tpmiot_err *er
 enum tpmiot_rc
 tpmiot_key_set_auth(struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err)
 {
+	/* A policy may want the password of another entity. */
+	const size_t max = key->extra != NULL && key->extra->policy.n > 0
+	                       ? sizeof(((TPM2B_AUTH *)NULL)->buffer)
+	                       : tpmiot_alg_md_size(key->pub.area.nameAlg);
 	enum tpmiot_rc rc;
 
+	if (auth.len > max)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "a password of %zu bytes is not this key's, which has at most %zu", auth.len,
+		    max);
 	tpmiot_tpm_lock(key->tpm);
 	rc = copy_auth(&key->auth, auth, err);
 	key->auth_set = rc == TPMIOT_OK;
+	key->refused = key->proven = false;
 	tpmiot_tpm_unlock(key->tpm);
 	return rc;
 }
@@ -202,6 +212,7 @@ tpmiot_key_set_parent_auth(struct tpmiot_key *key, struct tpmiot_bytes auth, str
 
 	tpmiot_tpm_lock(key->tpm);
 	rc = copy_auth(&key->parent_auth, auth, err);
+	key->refused = false;
 	tpmiot_tpm_unlock(key->tpm);
 	return rc;
 }

@@ -26,6 +26,7 @@ struct tpmiot_key {
 	struct tpmiot_keyextra *extra;
 	bool empty_auth;
 	bool auth_set;
+	bool refused; /* the TPM took the password for wrong, and counted it */
 	struct tpmiot_buf auth;
 	struct tpmiot_buf parent_auth;
 	_Atomic(struct tpmiot_verifier *) verifier; /* kept for the next signature; or NULL */

@@ -18,21 +18,13 @@
 
 /* ---- authorisation ------------------------------------------------------------ */
 
-/* The session that the connection keeps, salted to the storage root key. */
+/* The session that the connection keeps. */
 static enum tpmiot_rc
 start_auth_session(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 {
-	TPM2_HANDLE handle = 0, made = 0;
-	struct tpmiot_public pub;
-	enum tpmiot_rc rc;
-
 	if (tpm->auth_session != NULL)
 		return TPMIOT_OK;
-	rc = tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, err);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, &tpm->auth_session, err);
-	tpmiot_tpm_flush(tpm, &made);
-	return rc;
+	return tpm_salted_session(tpm, &tpm->auth_session, err);
 }
 
 /*
@@ -195,7 +187,7 @@ may_be_anothers(const struct tpmiot_key *key, const struct tpmiot_err *err, cons
 /*
  * Whether the key made again from its recipe may do what just failed: after a reset,
  * or a resource manager's restart, or because programs share a full TPM and take
- * each other's room. A TPM that hangs is not waited for twice.
+ * each other's room. A TPM that hangs is not waited for twice, nor one that is not there.
  */
 static bool
 is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, const struct try *try)
@@ -204,7 +196,7 @@ is_worth_again(const struct tpmiot_key *key, const struct tpmiot_err *err, const
 
 	switch (err->rc) {
 	case TPMIOT_E_TPM_GONE:
-		return err->tss != TSS2_TCTI_RC_TRY_AGAIN;
+		return err->tss != TSS2_TCTI_RC_TRY_AGAIN && !key->tpm->absent;
 	case TPMIOT_E_NOT_FOUND:
 		return is_loaded || key->tpm->auth_session != NULL ||
 		       key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT;
@@ -238,14 +230,16 @@ recover(struct tpmiot_key *key, const struct tpmiot_err *last, const struct try 
 	bool again = is_worth_again(key, last, try);
 
 	/* Without the session that it could do without, it may work. */
-	again |= wished && last->tss != TSS2_TCTI_RC_TRY_AGAIN;
+	again |= wished && last->tss != TSS2_TCTI_RC_TRY_AGAIN && !tpm->absent;
 	tpm_assure_failed(&key->assure);
 	/* Its nonces may be out of step with the TPM's, which would look like a wrong
 	 * password. */
 	tpmiot_session_end(&tpm->auth_session);
 	/* Not flushed now: nobody knows what the handle means, or whether another one was
 	 * lost. */
-	tpm->doubtful |= again || is_doubtful(last);
+	tpm->doubtful |= !tpm->absent && (again || is_doubtful(last));
+	/* A persistent handle may hold another key by now, which TPM2_ReadPublic tells best. */
+	key->checked = false;
 	if (again) {
 		tpm_disown(tpm, key->loaded);
 		key->loaded = 0;
@@ -261,15 +255,24 @@ use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *
 	bool wished;
 
 	tpmiot_tpm_lock(key->tpm);
+	if (key->refused) {
+		tpmiot_tpm_unlock(key->tpm);
+		*again = false;
+		return tpmiot_err_set(err, TPMIOT_E_AUTH,
+		    "wrong authorisation value: the TPM has refused it before, and is not asked "
+		    "again, because it would count towards its lockout; load the key with another");
+	}
 	wished = !secret && key->assure.by_hmac && tpm_key_is_free(key);
 	try->was_loaded = tpm_key_is_loaded(key);
 	rc = use_once(key, secret, command, arg, err);
 	try->loaded = key->loaded;
 	try->epoch = key->epoch;
-	if (rc != TPMIOT_OK)
+	if (rc != TPMIOT_OK) {
 		*again = recover(key, err, try, wished);
-	else
+		key->refused = !*again && !key->proven && tpmiot_tpm_counts(err);
+	} else {
 		key->proven = true;
+	}
 	tpmiot_tpm_unlock(key->tpm);
 	return rc;
 }

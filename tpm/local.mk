@@ -35,6 +35,7 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/relay.c \
 	tpm/relay.h \
 	tpm/room.c \
+	tpm/salt.c \
 	tpm/session.c \
 	tpm/session.h \
 	tpm/sessionauth.c \

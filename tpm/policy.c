@@ -70,34 +70,17 @@ policy_auth_value(const struct run *run, struct tpmiot_err *err)
 static enum tpmiot_rc
 session_for(struct tpmiot_tpm *tpm, struct tpmiot_session **out, struct tpmiot_err *err)
 {
-	TPM2_HANDLE handle = 0, made = 0;
-	struct tpmiot_public pub;
-	enum tpmiot_rc rc = tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, err);
+	enum tpmiot_rc rc = tpm_salted_session(tpm, out, err);
 
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, out, err);
-	tpmiot_tpm_flush(tpm, &made);
 	if (rc == TPMIOT_OK)
 		tpmiot_session_last(*out);
 	return rc;
 }
 
-/* A permanent handle's Name is the handle; any other entity is found by the hint only. */
-static TPM2_HANDLE
-entity_handle(const union tpmiot_policy_body *body)
-{
-	const TPM2B_NAME *name = &body->secret.name;
-
-	if (name->size != sizeof(TPM2_HANDLE))
-		return body->secret.entity;
-	return (TPM2_HANDLE)name->name[0] << 24 | (TPM2_HANDLE)name->name[1] << 16 |
-	       (TPM2_HANDLE)name->name[2] << 8 | name->name[3];
-}
-
 static enum tpmiot_rc
 policy_secret(const struct run *run, const union tpmiot_policy_body *body, struct tpmiot_err *err)
 {
-	TPM2_HANDLE entity = entity_handle(body);
+	const TPM2_HANDLE entity = body->secret.entity;
 	struct tpmiot_auth auth = { .value = run->auth, .name = body->secret.name };
 	TPM2B_NAME policy_name = tpm_handle_name(run->session->handle);
 	const struct tpm_call call = { .what = "TPM2_PolicySecret",
@@ -372,7 +355,7 @@ start(struct tpmiot_tpm *tpm, TPMI_ALG_HASH alg, bool salted, struct tpmiot_sess
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	if (salted)
-		rc = tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, err);
+		rc = tpm_salt_key(tpm, &handle, &made, &pub, err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_session_start(
 		    tpm, TPM2_SE_POLICY, alg, handle, salted ? &pub : NULL, out, err);

@@ -2,7 +2,7 @@
 /* Random bytes from the TPM. */
 #include <openssl/crypto.h>
 
-#include "parent.h"
+#include "session.h"
 
 static enum tpmiot_rc
 get_random(struct tpmiot_tpm *tpm, struct tpmiot_session *session, size_t len,
@@ -35,20 +35,14 @@ get_random(struct tpmiot_tpm *tpm, struct tpmiot_session *session, size_t len,
 	return rc;
 }
 
-/* NULL where there is no storage root key and none can be made (the owner has a password). */
+/* NULL where none can be started. */
 static struct tpmiot_session *
 start_session(struct tpmiot_tpm *tpm)
 {
-	TPM2_HANDLE handle = 0, made = 0;
 	struct tpmiot_session *session = NULL;
-	struct tpmiot_public pub;
 	struct tpmiot_err err;
 
-	if (tpmiot_tpm_open_srk(tpm, &handle, &made, &pub, &err) == TPMIOT_OK &&
-	    tpmiot_session_start(tpm, TPM2_SE_HMAC, handle, &pub, &session, &err) != TPMIOT_OK)
-		session = NULL;
-	tpmiot_tpm_flush(tpm, &made);
-	return session;
+	return tpm_salted_session(tpm, &session, &err) == TPMIOT_OK ? session : NULL;
 }
 
 enum tpmiot_rc

@@ -59,6 +59,12 @@ tpm_rc_code(TSS2_RC rc)
 	return (code & TPM2_RC_FMT1) != 0 ? code & (TPM2_RC_FMT1 | 0x3f) : code;
 }
 
+bool
+tpmiot_tpm_counts(const struct tpmiot_err *err)
+{
+	return err->rc == TPMIOT_E_AUTH && tpm_rc_code(err->tss) == TPM2_RC_AUTH_FAIL;
+}
+
 static bool
 is_reference(TPM2_RC code)
 {

@@ -105,7 +105,7 @@ tpm_flush_lost(struct tpmiot_tpm *tpm)
 {
 	static const TPM2_HANDLE none[2] = { 0, 0 };
 
-	if (!tpm->doubtful || tpm->hangs || tpm_begin(tpm, NULL) != TPMIOT_OK)
+	if (!tpm->doubtful || tpm->hangs || tpm->absent || tpm_begin(tpm, NULL) != TPMIOT_OK)
 		return;
 	tpm->doubtful = false;
 	for (int n = 0; n < TPM_OWNED_MAX && flush_leftover(tpm, none); n++)

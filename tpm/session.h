@@ -79,6 +79,18 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_session_start(struct tpmiot_tpm *tpm, TPM2_SE
     struct tpmiot_session **out, struct tpmiot_err *err);
 
 /*
+ * What to salt a session to: the storage root key where there is a persistent one
+ * (TPM2_ReadPublic), else one made in the null hierarchy, which takes no authorisation value
+ * (TPM2_CreatePrimary more). *made is what to flush afterwards; 0: nothing.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_salt_key(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle,
+    TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err);
+
+/* An HMAC session that is salted to it. */
+TPMIOT_MUST_USE enum tpmiot_rc tpm_salted_session(
+    struct tpmiot_tpm *tpm, struct tpmiot_session **out, struct tpmiot_err *err);
+
+/*
  * The session's part of the command that is prepared in tpm->sys: a fresh
  * nonce, the first parameter encrypted where the call says so, and the HMAC.
  */

@@ -11,7 +11,7 @@
 
 #define SHIM_MAGIC 0x74706d696f740001ULL
 #define RESPONSE_HEADER 10
-#define RETRIES 9    /* 10 ms doubled each time: about ten seconds in all */
+#define RETRIES 9    /* 10 ms doubled each time: about five seconds in all */
 #define ROOM_WAITS 8 /* about two and a half */
 #define ROOM_MAX 16  /* slots freed for one command: more is no honest TPM */
 #define POLL_HANDLES_MAX 4

@@ -50,7 +50,11 @@ void tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out
 
 /* Whether it takes an authorisation value that has not been set. */
 bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
-/* Copies the value (and wipes the copy with the key). A key file's emptyAuth is overruled. */
+/*
+ * Copies the value (and wipes the copy with the key). A key file's emptyAuth is overruled. A value
+ * that the TPM refused, where that counts towards its lockout, is not tried again until another one
+ * is set. TPMIOT_E_USAGE for one that is longer than it can be.
+ */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_auth(
     struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(

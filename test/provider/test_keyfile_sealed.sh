@@ -53,6 +53,17 @@ unsealed 'with a policy and a password' "$T/both.key" sesame
 tpm2_pcrextend -Q 16:sha256=0000000000000000000000000000000000000000000000000000000000000001
 check_fails 1 'PCRs sha256:16' 'a policy that does not hold' unseal "$T/pcr.key"
 
+# No storage root key at its place, and an owner whose password nobody knows here.
+tpm2_createprimary -Q -C o -c "$T/other.ctx" && tpm2_evictcontrol -Q -C o -c "$T/other.ctx" 0x81000002
+tpm2_flushcontext -Q -t
+printf '%s' "$DATA" | under 0x81000002 other -i - -p sesame
+keyfile other type=5 empty=FALSE parent=0x81000002
+tpm2_evictcontrol -Q -C o -c 0x81000001 && tpm2_changeauth -Q -c owner owner-password
+unsealed 'with another parent and without the owner' "$T/other.key" sesame
+tpm2_changeauth -Q -c owner -p owner-password
+tpm2_createprimary -Q -C o -G ecc -c "$T/srk.ctx" && tpm2_evictcontrol -Q -C o -c "$T/srk.ctx" 0x81000001
+tpm2_flushcontext -Q -t
+
 # A key is none.
 under 0x81000001 key -G ecc256 && keyfile key
 check_fails 1 'not sealed data' 'a key is not unsealed' unseal "$T/key.key"

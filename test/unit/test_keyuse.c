@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A key whose handle becomes another object's, or may have: what is tried again, and how often. */
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tss2/tss2_tctildr.h>
+
 #include <tpmiot/key.h>
 #include <tpmiot/template.h>
 
@@ -35,12 +41,11 @@ make_public(uint8_t unique, struct tpmiot_public *out)
 }
 
 static void
-begin(struct fixture *f)
+begin_as(struct fixture *f, enum tpmiot_keyfile_type type)
 {
-	struct tpmiot_keyfile file = { .type = TPMIOT_KEYFILE_SEALED,
-		.empty_auth = true,
-		.parent = TPMIOT_SRK_HANDLE,
-		.priv.size = 1 };
+	struct tpmiot_keyfile file = {
+		.type = type, .empty_auth = true, .parent = TPMIOT_SRK_HANDLE, .priv.size = 1
+	};
 
 	memset(f, 0, sizeof(*f));
 	make_public(1, &f->own);
@@ -48,6 +53,12 @@ begin(struct fixture *f)
 	file.pub = f->own;
 	assert_ok(tpmiot_tpm_new_on(script_init(&f->script), NULL, &f->tpm, &f->err), &f->err);
 	assert_ok(tpmiot_key_from_file(f->tpm, &file, &f->key, &f->err), &f->err);
+}
+
+static void
+begin(struct fixture *f)
+{
+	begin_as(f, TPMIOT_KEYFILE_SEALED);
 }
 
 static void
@@ -212,6 +223,131 @@ test_use_password_not_tried_twice(void **state)
 	say_public(&f, &f.own);
 	assert_refused(use(&f), TPMIOT_E_AUTH, &f.err, "lockout");
 	assert_int_equal(count(&f, TPM2_CC_HMAC), 1);
+	/* Nor later, until there is another one. */
+	for (int i = 0; i < 3; i++)
+		assert_refused(use(&f), TPMIOT_E_AUTH, &f.err, "not asked again");
+	assert_int_equal(f.script.sent, 3);
+	assert_ok(tpmiot_key_set_auth(f.key, (struct tpmiot_bytes){ "", 0 }, &f.err), &f.err);
+	say_hmac(&f);
+	assert_ok(use(&f), &f.err);
+	assert_int_equal(count(&f, TPM2_CC_HMAC), 2);
+	end(&f);
+}
+
+/* Where the lockout is not for this key (noDA), the TPM answers otherwise. */
+static void
+test_use_password_that_costs_nothing(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	say_loaded(&f);
+	for (int i = 0; i < 2; i++) {
+		script_code(&f.script, TPM2_RC_BAD_AUTH);
+		say_public(&f, &f.own);
+		assert_refused(use(&f), TPMIOT_E_AUTH, &f.err, "wrong authorisation value");
+	}
+	assert_int_equal(count(&f, TPM2_CC_HMAC), 2);
+	end(&f);
+}
+
+/* Another key was made persistent there meanwhile. */
+static void
+test_use_of_a_persistent_key_replaced(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_as(&f, TPMIOT_KEYFILE_REFERENCE);
+	say_public(&f, &f.own);
+	say_hmac(&f);
+	assert_ok(use(&f), &f.err);
+	script_break(&f.script, TSS2_TCTI_RC_IO_ERROR);
+	say_public(&f, &f.other);
+	assert_refused(use(&f), TPMIOT_E_VERIFY, &f.err, "another one was put in its place");
+	assert_int_equal(count(&f, TPM2_CC_HMAC), 2);
+	end(&f);
+}
+
+static unsigned int opened;
+
+TSS2_RC __wrap_Tss2_TctiLdr_Initialize(const char *conf, TSS2_TCTI_CONTEXT **out);
+
+TSS2_RC
+__wrap_Tss2_TctiLdr_Initialize(const char *conf, TSS2_TCTI_CONTEXT **out)
+{
+	(void)conf;
+	*out = NULL;
+	opened++;
+	errno = ENOENT;
+	return TSS2_TCTI_RC_IO_ERROR;
+}
+
+/* It may take seconds to say that somebody else has it. */
+static void
+test_use_of_a_tpm_that_is_not_there(void **state)
+{
+	struct tpmiot_keyfile file = { .type = TPMIOT_KEYFILE_SEALED,
+		.empty_auth = true,
+		.parent = TPMIOT_SRK_HANDLE,
+		.priv.size = 1 };
+	struct fixture f = { .tpm = NULL };
+
+	(void)state;
+	make_public(1, &file.pub);
+	assert_ok(tpmiot_tpm_new("device:/nonexistent", NULL, &f.tpm, &f.err), &f.err);
+	assert_ok(tpmiot_key_from_file(f.tpm, &file, &f.key, &f.err), &f.err);
+	for (unsigned int n = 1; n < 3; n++) {
+		assert_refused(use(&f), TPMIOT_E_TPM_GONE, &f.err, "no TPM at");
+		assert_int_equal(opened, n);
+	}
+	tpmiot_key_unref(&f.key);
+	tpmiot_tpm_free(&f.tpm);
+	assert_int_equal(opened, 2);
+}
+
+/* What may be left in the TPM of a response that nobody understood is the parent's to look for. */
+static void
+test_child_does_not_look_for_what_its_parent_lost(void **state)
+{
+	struct fixture f;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	begin(&f);
+	say_loaded(&f);
+	script_break(&f.script, TSS2_TCTI_RC_TRY_AGAIN);
+	script_code(&f.script, TPM2_RC_SUCCESS);
+	assert_refused(use(&f), TPMIOT_E_TPM_GONE, &f.err, "in time");
+	say_loaded(&f);
+	script_code(&f.script, TPM2_RC_VALUE); /* doubtful, and does not hang any more */
+	assert_int_not_equal(use(&f), TPMIOT_OK);
+	pid = fork();
+	if (pid == 0) {
+		size_t before = f.script.sent;
+
+		tpmiot_key_unref(&f.key);
+		tpmiot_tpm_free(&f.tpm);
+		_exit(f.script.sent == before ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	end(&f);
+}
+
+static void
+test_set_auth_too_long(void **state)
+{
+	static const char value[] = "0123456789abcdef0123456789abcdef0";
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_ok(tpmiot_key_set_auth(f.key, (struct tpmiot_bytes){ value, 32 }, &f.err), &f.err);
+	assert_refused(tpmiot_key_set_auth(f.key, (struct tpmiot_bytes){ value, 33 }, &f.err),
+	    TPMIOT_E_USAGE, &f.err, "33 bytes");
 	end(&f);
 }
 
@@ -245,6 +381,11 @@ main(void)
 		cmocka_unit_test(test_use_of_what_others_take_for_ever),
 		cmocka_unit_test(test_use_password_not_tried_twice),
 		cmocka_unit_test(test_use_password_that_was_right),
+		cmocka_unit_test(test_use_password_that_costs_nothing),
+		cmocka_unit_test(test_use_of_a_persistent_key_replaced),
+		cmocka_unit_test(test_use_of_a_tpm_that_is_not_there),
+		cmocka_unit_test(test_child_does_not_look_for_what_its_parent_lost),
+		cmocka_unit_test(test_set_auth_too_long),
 	};
 
 	return cmocka_run_group_tests_name("keyuse", tests, NULL, NULL);
