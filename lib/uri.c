@@ -206,13 +206,16 @@ parse_attribute(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 	bool has_value;
 	struct piece key = take_until(&p, "=", &has_value);
 
-	/* tpm2-openssl's "?pass": ask, which is what happens without any attribute. */
-	if (!has_value && is_word(key, "pass"))
+	/* tpm2-openssl's "?pass". What says where the password is says more. */
+	if (!has_value && is_word(key, "pass")) {
+		if (uri->auth == TPMIOT_URI_AUTH_NONE)
+			uri->auth = TPMIOT_URI_AUTH_ASK;
 		return TPMIOT_OK;
+	}
 	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
 		if (!is_word(key, attributes[i].name))
 			continue;
-		if (uri->auth != TPMIOT_URI_AUTH_NONE)
+		if (uri->auth != TPMIOT_URI_AUTH_NONE && uri->auth != TPMIOT_URI_AUTH_ASK)
 			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 			    "key name: a second of auth=, auth-file= and auth-env=; give one");
 		if (!has_value || (p.len == 0 && attributes[i].auth != TPMIOT_URI_AUTH_VALUE))

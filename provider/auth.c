@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h> /* secure_getenv() */
+
 #include "auth.h"
 
 #include <stdlib.h>
@@ -10,7 +12,8 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
-/* No TPM takes more than the largest digest; a little more to tell too long from cut off. */
+/* No TPM takes more than the largest digest: what fills this is too long for any, cut off or not.
+ */
 #define AUTH_MAX 128
 
 static bool
@@ -98,11 +101,32 @@ set_from_uri(struct prov_ctx *prov, struct tpmiot_key *key, const struct tpmiot_
 	return ok;
 }
 
+/* Not of a setuid program's caller, who may not use up the tries that the TPM gives. */
+static bool
+set_parent_auth(struct prov_ctx *prov, struct tpmiot_key *key)
+{
+	const char *value = secure_getenv("TPMIOT_PARENT_AUTH");
+	struct tpmiot_err err;
+
+	if (value == NULL)
+		value = secure_getenv("TPM2OPENSSL_PARENT_AUTH");
+	if (value == NULL)
+		return true;
+	if (tpmiot_key_set_parent_auth(key, (struct tpmiot_bytes){ value, strlen(value) }, &err) !=
+	    TPMIOT_OK)
+		return prov_raise_err(prov, &err);
+	return true;
+}
+
 bool
 prov_auth_provide(struct prov_ctx *prov, struct tpmiot_key *key, const struct tpmiot_uri *uri,
     OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
 {
-	if (uri != NULL && uri->auth != TPMIOT_URI_AUTH_NONE)
+	if (!set_parent_auth(prov, key))
+		return false;
+	if (uri != NULL && uri->auth == TPMIOT_URI_AUTH_ASK)
+		tpmiot_key_expect_auth(key);
+	else if (uri != NULL && uri->auth != TPMIOT_URI_AUTH_NONE)
 		return set_from_uri(prov, key, uri);
 	if (cb != NULL && tpmiot_key_needs_auth(key))
 		return set_from_prompt(prov, key, cb, arg);

@@ -170,6 +170,12 @@ tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out)
 	tpmiot_tpm_unlock(key->tpm);
 }
 
+void
+tpmiot_key_expect_auth(struct tpmiot_key *key)
+{
+	key->empty_auth = false;
+}
+
 bool
 tpmiot_key_needs_auth(const struct tpmiot_key *key)
 {
@@ -262,10 +268,13 @@ tpmiot_key_create(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_byte
 		    parent);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_from_file(tpm, &file, out, err);
-	if (rc == TPMIOT_OK && user_auth.len != 0) {
+	if (rc != TPMIOT_OK)
+		return rc;
+	if (user_auth.len != 0)
 		rc = tpmiot_key_set_auth(*out, user_auth, err);
-		if (rc != TPMIOT_OK)
-			tpmiot_key_unref(out);
-	}
+	if (rc == TPMIOT_OK && parent_auth.len != 0)
+		rc = tpmiot_key_set_parent_auth(*out, parent_auth, err);
+	if (rc != TPMIOT_OK)
+		tpmiot_key_unref(out);
 	return rc;
 }

@@ -21,14 +21,22 @@ tpm_key_unload(struct tpmiot_key *key)
 	key->loaded = 0;
 }
 
+static struct tpmiot_bytes
+parent_auth(const struct tpmiot_key *key)
+{
+	if (key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT)
+		return (struct tpmiot_bytes){ NULL, 0 };
+	return tpm_bytes_of(&key->parent_auth);
+}
+
 /* Only the first time: what comes back is wrapped by the parent, as any other key. */
 static enum tpmiot_rc
 import(struct tpmiot_key *key, TPM2_HANDLE parent, struct tpmiot_err *err)
 {
 	TPM2B_PRIVATE wrapped;
 	const struct tpmiot_wrapped duplicate = { &key->pub, &key->priv, key->secret, { NULL, 0 } };
-	enum tpmiot_rc rc = tpmiot_tpm_import(
-	    key->tpm, parent, tpm_bytes_of(&key->parent_auth), &duplicate, &wrapped, err);
+	enum tpmiot_rc rc =
+	    tpmiot_tpm_import(key->tpm, parent, parent_auth(key), &duplicate, &wrapped, err);
 
 	if (rc != TPMIOT_OK) {
 		(void)tpmiot_err_prefix(
@@ -52,13 +60,16 @@ load(struct tpmiot_key *key, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK && key->secret != NULL)
 		rc = import(key, parent, err);
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_load(key->tpm, parent, tpm_bytes_of(&key->parent_auth), &key->pub,
-		    &key->priv, &key->loaded, err);
+		rc = tpmiot_tpm_load(
+		    key->tpm, parent, parent_auth(key), &key->pub, &key->priv, &key->loaded, err);
 	tpmiot_tpm_flush(key->tpm, &made);
 	if (rc == TPMIOT_E_NOT_FOUND && key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT)
 		return tpmiot_err_set(err, rc,
 		    "the key's parent, 0x%08x, is not in this TPM: was it cleared or replaced?",
 		    key->parent.handle);
+	if (rc == TPMIOT_E_AUTH)
+		return tpmiot_err_prefix(
+		    err, "the password of the key's parent, 0x%08x", key->parent.handle);
 	if (rc == TPMIOT_OK)
 		key->epoch = key->tpm->epoch;
 	return rc;

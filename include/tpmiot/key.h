@@ -48,6 +48,8 @@ TPM2_HANDLE tpmiot_key_handle(const struct tpmiot_key *key);
  */
 void tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out);
 
+/* It takes an authorisation value, whatever its file or handle says. */
+void tpmiot_key_expect_auth(struct tpmiot_key *key);
 /* Whether it takes an authorisation value that has not been set. */
 bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
 /*
@@ -57,6 +59,7 @@ bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_auth(
     struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
+/* The same for its parent. No matter where that is made anew in a hierarchy, without a password. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(
     struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
 

@@ -12,8 +12,8 @@
  * Handles are hexadecimal. FILE and the values of attributes are percent-decoded
  * (RFC 3986 section 2.1). Attributes follow after the first ';' or '?' and are
  * separated by ';' or '&': auth=VALUE, auth-file=FILE, auth-env=VARIABLE, at most
- * one of them; tpm2-openssl's "?pass" is accepted and means nothing: an auth value is
- * asked for when it is needed.
+ * one of them; or tpm2-openssl's "?pass": the key has an auth value, whatever is known of it, to
+ * be asked for. (Of a key at a handle nothing is known; a file says it.)
  */
 #ifndef TPMIOT_URI_H
 #define TPMIOT_URI_H
@@ -35,6 +35,7 @@ enum tpmiot_uri_kind {
 
 enum tpmiot_uri_auth {
 	TPMIOT_URI_AUTH_NONE, /* ask, if the key needs one */
+	TPMIOT_URI_AUTH_ASK,  /* it does */
 	TPMIOT_URI_AUTH_VALUE,
 	TPMIOT_URI_AUTH_FILE,
 	TPMIOT_URI_AUTH_ENV

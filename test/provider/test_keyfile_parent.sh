@@ -108,4 +108,24 @@ keyfile plain type=5
 check_fails '*' 'its type says the contrary' 'a key that is said to be sealed data' \
 	openssl pkey -provider tpmiot -in "$T/plain.key" -pubout
 check_is 'nothing is left in the TPM' "$(tpm_handles transient)$(tpm_handles loaded-session)" ''
+
+# ---- A parent with a password -------------------------------------------------------------
+
+tpm2_createprimary -Q -C o -G ecc -p parent-password -c "$T/p.ctx" &&
+    tpm2_evictcontrol -Q -C o -c "$T/p.ctx" 0x81000005 && tpm2_flushcontext -Q -t
+openssl genpkey -provider tpmiot -quiet -algorithm EC -pkeyopt group:P-256 -out "$T/under.key" \
+	-pkeyopt parent:0x81000005 -pkeyopt parent-auth:parent-password 2>"$T/out"
+check 'a parent'\''s password' env TPMIOT_PARENT_AUTH=parent-password \
+	openssl dgst -provider tpmiot -sha256 -sign "$T/under.key" -out "$T/sig" "$T/message"
+check 'as in tpm2-openssl' env TPM2OPENSSL_PARENT_AUTH=parent-password \
+	openssl dgst -provider tpmiot -sha256 -sign "$T/under.key" -out "$T/sig" "$T/message"
+check_fails '*' 'parent, 0x81000005: .*wrong authorisation value' 'a wrong one' env TPMIOT_PARENT_AUTH=x \
+	openssl dgst -provider tpmiot -sha256 -sign "$T/under.key" -out "$T/sig" "$T/message"
+
+# A key at a handle does not say whether it has one.
+tpm2_create -Q -C 0x81000001 -G ecc256 -u "$T/pw.pub" -r "$T/pw.priv" -p key-password
+tpm2_load -Q -C 0x81000001 -u "$T/pw.pub" -r "$T/pw.priv" -c "$T/pw.ctx" &&
+    tpm2_evictcontrol -Q -C o -c "$T/pw.ctx" 0x81000006 && tpm2_flushcontext -Q -t
+check '?pass asks for a password' openssl dgst -provider tpmiot -sha256 -sign 'handle:0x81000006?pass' \
+	-passin pass:key-password -out "$T/sig" "$T/message"
 done_testing

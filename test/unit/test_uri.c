@@ -72,7 +72,7 @@ test_uri_parse_handle(void **state)
 		{ "handle:0x81000010", 0x81000010 },
 		{ "handle:0X81ffFFff", 0x81ffffff },
 		{ "handle:81000000", 0x81000000 },
-		{ "handle:0x81000001?pass", 0x81000001 },
+		{ "handle:0x81000001", 0x81000001 },
 	};
 
 	(void)state;
@@ -118,6 +118,7 @@ test_uri_parse_auth(void **state)
 		enum tpmiot_uri_auth auth;
 		const char *arg;
 	} cases[] = {
+		{ "handle:0x81000001?pass", TPMIOT_URI_AUTH_ASK, "" },
 		{ "tpmiot:device;auth=abc", TPMIOT_URI_AUTH_VALUE, "abc" },
 		{ "tpmiot:device?auth=abc", TPMIOT_URI_AUTH_VALUE, "abc" },
 		{ "tpmiot:device?auth=", TPMIOT_URI_AUTH_VALUE, "" },
