@@ -49,6 +49,8 @@ check_fails 1 'SN0002 .*register: the line is not to have' 'a unit that cannot b
     factory --register="$T/register" --expected="$T/wrong.csv" <(sed -n 2,3p "$T/units.txt")
 check_grep '^SN0003 .*register: the EK is not the one in the list' "$T/out" 'a unit with another EK'
 rm "$T/unwanted"
+# As other systems write a list: upper case, CRLF.
+tr a-f A-F <"$T/expected.csv" | sed 's/$/\r/' >"$T/expected.dos" && mv "$T/expected.dos" "$T/expected.csv"
 
 # kill -9 in the middle, and half a row
 setsid "$SRC/examples/tpmiot-factory" --server="$CA_URL" --ca-file="$CADIR/ca.crt" \
@@ -56,8 +58,13 @@ setsid "$SRC/examples/tpmiot-factory" --server="$CA_URL" --ca-file="$CADIR/ca.cr
     "$T/units.txt" >"$T/killed.log" 2>&1 </dev/null &
 pid=$!
 until [ "$(rows ok)" -ge 1 ] || ! kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
-kill -9 -- "-$pid" 2>/dev/null # with all that it started, as a power cut does
+# With all that it started, as a power cut does; what is forked meanwhile, too.
+pkill -9 -s "$pid"
 wait "$pid" 2>/dev/null
+for ((i = 0; i < 20; i++)); do
+	pkill -9 -s "$pid" || break
+	sleep 0.05
+done
 printf '2026-01-01T00:00:00Z,SN00' >>"$T/report/report.csv"
 before=$(rows ok)
 note "$before units were done when it was killed"
@@ -80,6 +87,38 @@ ok = {r["serial"] for r in j if r["result"] == "ok"}
 assert len(ok) == int(sys.argv[2]), len(ok)
 assert all(r["device_id"] == r["serial"] and len(r["ek_sha256"]) == 64 for r in j if r["result"] == "ok")' \
     "$T/report/report.jsonl" "$UNITS"
+first=$T/units/SN0001
+check_is "a unit's services reach its key" "$(stat -c %a "$T/units" "$first" "$first/device.crt" | paste -sd' ')" \
+    "$([ "$(id -u)" = 0 ] && echo '755 755 644' || echo '755 700 644')"
+# Asked to stop while a unit is at work: nothing of it is left, and the next run goes on at once.
+cat >"$T/slow" <<SH
+#!/bin/sh
+: >"$T/slow.began"
+exec sleep 60
+SH
+chmod +x "$T/slow"
+TMPDIR=$T/tmp
+mkdir "$TMPDIR"
+export TMPDIR
+start stopped "$SRC/examples/tpmiot-factory" --server="$CA_URL" --ca-file="$CADIR/ca.crt" \
+    --report="$T/report2" --register="$T/slow" <(head -n 1 "$T/units.txt")
+wait_for stopped test -e "$T/slow.began"
+stop stopped
+check_is 'stopped: it says so' "$?" 130
+check_is 'nothing that it made is left' "$(find "$TMPDIR" -mindepth 1)" ''
+check 'nor the report in use' flock -n "$T/report2/.lock" true
+unset TMPDIR
+# shellcheck disable=SC2317,SC2329  # called by check_fails
+full() {
+	(ulimit -f 0 && trap '' XFSZ && "$SRC/examples/tpmiot-factory" --server="$CA_URL" --ca-file="$CADIR/ca.crt" \
+	    --report="$T/report3" "$@" 2>&1) | cat
+	return "${PIPESTATUS[0]}"
+}
+mkdir "$T/report3"
+cp "$T/report/report.csv" "$T/report3/"
+sed -i '/SN0001/d' "$T/report3/report.csv"
+check_fails 1 'SN0001 +failed .*report: .*make room' 'a report that cannot be written' full <(head -n 1 "$T/units.txt")
+
 lines=$(wc -l <"$T/report/report.csv")
 check 'once more: nothing to do' factory "$T/units.txt"
 check_is 'and nothing was done' "$(wc -l <"$T/report/report.csv")" "$lines"
