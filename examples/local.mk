@@ -13,6 +13,15 @@ dist_examples_DATA = \
 	examples/tpmiot-renew.service \
 	examples/tpmiot-renew.timer
 
+# The units name the programs by their whole path: the one that they are installed to.
+install-data-hook: install-example-units
+install-example-units:
+	for unit in tpmiot-ca.service tpmiot-renew.service; do \
+		sed 's,/usr/bin/tpmiot-,$(bindir)/tpmiot-,' $(srcdir)/examples/$$unit \
+			>'$(DESTDIR)$(examplesdir)'/$$unit || exit 1; \
+	done
+.PHONY: install-example-units
+
 # A walk for each system that devices come from. They run in the source tree, so they are not installed.
 EXTRA_DIST += \
 	examples/sandbox.sh \
