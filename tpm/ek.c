@@ -69,10 +69,26 @@ best_profile(const struct tpmiot_ek_survey *survey)
 	return best;
 }
 
+/* Not for what the TPM says of this index, but where there is no TPM or no memory, it is a failure.
+ */
 static enum tpmiot_rc
-read_chain(struct tpmiot_tpm *tpm, const struct tpmiot_ek_survey *survey, struct tpmiot_buf *out,
+read_if_possible(struct tpmiot_tpm *tpm, TPM2_HANDLE index, size_t max, struct tpmiot_buf *out,
+    TPM2_HANDLE *unread, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = tpmiot_tpm_nv_read(tpm, index, max, out, err);
+
+	if (rc == TPMIOT_OK || rc == TPMIOT_E_TPM_GONE || rc == TPMIOT_E_MEMORY)
+		return rc;
+	if (*unread == 0)
+		*unread = index;
+	return TPMIOT_OK;
+}
+
+static enum tpmiot_rc
+read_chain(struct tpmiot_tpm *tpm, const struct tpmiot_ek_survey *survey, struct tpmiot_ek *ek,
     struct tpmiot_err *err)
 {
+	struct tpmiot_buf *out = &ek->chain;
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	for (size_t i = 0; rc == TPMIOT_OK && i < survey->nv_n; i++) {
@@ -80,7 +96,8 @@ read_chain(struct tpmiot_tpm *tpm, const struct tpmiot_ek_survey *survey, struct
 
 		if (index >= TPMIOT_EK_CHAIN_FIRST && index <= TPMIOT_EK_CHAIN_LAST &&
 		    out->len < CHAIN_MAX)
-			rc = tpmiot_tpm_nv_read(tpm, index, CHAIN_MAX - out->len, out, err);
+			rc = read_if_possible(
+			    tpm, index, CHAIN_MAX - out->len, out, &ek->unread, err);
 	}
 	return rc;
 }
@@ -101,10 +118,10 @@ tpmiot_ek_find(struct tpmiot_tpm *tpm, const struct tpmiot_ek_survey *survey,
 	                        ? ek.profile->template_index
 	                        : 0;
 	if (tpmiot_ek_survey_has(survey, ek.profile->cert_index)) {
-		rc = tpmiot_tpm_nv_read(
-		    tpm, ek.profile->cert_index, TPMIOT_EKCERT_MAX, &ek.cert, err);
-		if (rc == TPMIOT_OK)
-			rc = read_chain(tpm, survey, &ek.chain, err);
+		rc = read_if_possible(
+		    tpm, ek.profile->cert_index, TPMIOT_EKCERT_MAX, &ek.cert, &ek.unread, err);
+		if (rc == TPMIOT_OK && ek.cert.len > 0)
+			rc = read_chain(tpm, survey, &ek, err);
 	}
 	if (rc == TPMIOT_OK)
 		*out = ek;

@@ -195,6 +195,8 @@ enroll_cmd_ek(struct enroll_env *env, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK)
 		rc = find(&look, err);
 	if (rc == TPMIOT_OK)
+		enroll_ekpick_warn(&env->ui, &look.ek);
+	if (rc == TPMIOT_OK)
 		rc = enroll_secret_explain(get_key(&look, err), err);
 	if (rc == TPMIOT_OK)
 		rc = write_files(&look, err);

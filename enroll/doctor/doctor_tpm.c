@@ -115,10 +115,17 @@ look_at_ek(struct enroll_doctor *doctor, struct tpmiot_tpm *tpm, const uint32_t 
 	if (rc == TPMIOT_OK && ek.cert.len > 0)
 		enroll_doctor_say(
 		    doctor, ENROLL_FINE, "ek", NULL, "%s, with a certificate", ek.profile->label);
-	else if (rc == TPMIOT_OK)
+	else if (rc == TPMIOT_OK && ek.unread == 0)
 		enroll_doctor_say(doctor, ENROLL_WARNING, "ek",
 		    "put the key on the CA's allow-list; 'tpmiot-enroll ek' shows it",
 		    "%s, no certificate of the TPM's maker in NV", ek.profile->label);
+	if (rc == TPMIOT_OK && ek.unread != 0)
+		enroll_doctor_say(doctor, ENROLL_WARNING, "ek",
+		    "put the key on the CA's allow-list, or see what is there: 'tpm2_nvreadpublic' "
+		    "(an "
+		    "index for the owner is read with --owner-auth-file)",
+		    "%s: the NV index 0x%08x of its certificate or chain cannot be read",
+		    ek.profile->label, ek.unread);
 	tpmiot_ek_free(&ek);
 	return rc;
 }

@@ -9,7 +9,7 @@ static const struct tpmiot_bytes EMPTY_AUTH = { NULL, 0 };
 
 /* ---- Keys ------------------------------------------------------------------------------ */
 
-/* Reads the EK's certificate; whether it has one. */
+/* Reads the EK's certificate; whether it has one that can be read. */
 static enum tpmiot_rc
 read_cert(struct enroll_dps_tpm *t, const struct tpmiot_ek_profile *profile, bool *found,
     struct tpmiot_err *err)
@@ -18,7 +18,7 @@ read_cert(struct enroll_dps_tpm *t, const struct tpmiot_ek_profile *profile, boo
 	    tpmiot_tpm_nv_read(t->tpm, profile->cert_index, TPMIOT_EKCERT_MAX, &t->ek.cert, err);
 
 	*found = rc == TPMIOT_OK;
-	return rc == TPMIOT_E_NOT_FOUND ? TPMIOT_OK : rc;
+	return rc == TPMIOT_E_TPM_GONE || rc == TPMIOT_E_MEMORY ? rc : TPMIOT_OK;
 }
 
 /*
@@ -64,6 +64,7 @@ find_ek(
 		    tpmiot_ek_find(t->tpm, &t->there, enroll_ekpick(which, &t->there), &t->ek, err);
 	if (rc != TPMIOT_OK)
 		return rc;
+	enroll_ekpick_warn(ui, &t->ek);
 	rc = enroll_journal_list_objects(t->state, t->tpm, t->journal, err);
 	if (rc != TPMIOT_OK)
 		return rc;

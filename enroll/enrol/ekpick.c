@@ -63,3 +63,17 @@ enroll_ekpick_can_mean(const char *which, const char *name)
 			return is_meant(which, profile);
 	return false;
 }
+
+void
+enroll_ekpick_warn(const struct enroll_ui *ui, const struct tpmiot_ek *ek)
+{
+	if (ek->unread == 0)
+		return;
+	enroll_ui_warn(ui,
+	    "the TPM's NV index 0x%08x, %s, cannot be read, and is left out; if it is for the "
+	    "owner "
+	    "only, give the password with --owner-auth-file=FILE",
+	    ek->unread,
+	    ek->unread == ek->profile->cert_index ? "with the EK's certificate"
+	                                          : "of the EK certificate's chain");
+}

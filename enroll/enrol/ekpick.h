@@ -5,6 +5,8 @@
 
 #include <tpmiot/ek.h>
 
+#include "enroll/cmd/ui.h"
+
 /* TPMIOT_E_USAGE unless which is NULL, "rsa", "ecc" or a profile's name in either case. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_ekpick_check(const char *which, struct tpmiot_err *err);
 
@@ -18,5 +20,8 @@ const struct tpmiot_ek_profile *enroll_ekpick(
 
 /* Whether a `which` that is one can mean the profile of this name ("L-1"). */
 bool enroll_ekpick_can_mean(const char *which, const char *name);
+
+/* Warns of what the TPM has in NV of this key, but does not give out. */
+void enroll_ekpick_warn(const struct enroll_ui *ui, const struct tpmiot_ek *ek);
 
 #endif

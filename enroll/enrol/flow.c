@@ -33,6 +33,7 @@ find_ek(struct flow *flow, struct tpmiot_err *err)
 		    &flow->ek, err);
 	if (rc != TPMIOT_OK)
 		return rc;
+	enroll_ekpick_warn(flow->step.ui, &flow->ek);
 	if (flow->ek.chain.len > 0) {
 		rc = enroll_certs_split(
 		    (struct tpmiot_bytes){ flow->ek.chain.data, flow->ek.chain.len },

@@ -18,6 +18,7 @@ struct tpmiot_ek {
 	struct tpmiot_public pub;   /* after tpmiot_ek_load() */
 	struct tpmiot_buf cert;     /* NV content as it is; empty if the TPM has none */
 	struct tpmiot_buf chain;    /* NV content of the chain indices, concatenated */
+	TPM2_HANDLE unread;         /* 0, or the first NV index of these that could not be read */
 	TPM2_HANDLE persistent;     /* 0 if it has to be made */
 	TPM2_HANDLE template_index; /* 0, or the NV index with another template */
 	TPM2_HANDLE nonce_index;    /* 0, or the NV index with the template's nonce */
@@ -51,6 +52,10 @@ bool tpmiot_ek_survey_has(const struct tpmiot_ek_survey *survey, TPM2_HANDLE han
  * loaded. `want` NULL: the first profile with a certificate (RSA 2048 first as
  * everybody else does), preferring one whose key is persistent; without any
  * certificate the first with a persistent key, else L-1. Commands: what the NV reads take.
+ *
+ * An index that cannot be read (never written, locked, too large, for the owner or a policy only)
+ * is left out and noted in `unread`: whether it can be done without is for who looks at the key to
+ * say.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_find(struct tpmiot_tpm *tpm,
     const struct tpmiot_ek_survey *survey, const struct tpmiot_ek_profile *want,

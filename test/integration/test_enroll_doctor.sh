@@ -134,6 +134,16 @@ finds lockout ok 'and out of it'
 tpm2_changeauth -Q -c endorsement secret
 finds passwords warning 'a password of the endorsement hierarchy'
 tpm2_changeauth -Q -c endorsement -p secret
+tpm2_nvdefine -Q 0x01c00100 -C o -s 16 -a 'ownerread|ownerwrite|authread'
+finds ek ok,warning 'a link of the chain that was never written'
+export TPMIOT_STATE_DIR=$T/state-chain
+check 'which the CA can do without' enroll
+check_grep 'warning: .*0x01c00100, of the EK certificate.s chain, cannot be read' "$T/out" 'and it is said'
+tpm2_nvdefine -Q 0x01c0000a -C o -s 16 -a 'ownerread|ownerwrite|authread'
+check 'a certificate that was never written' tpmiot-enroll ek --ek=L-2
+check_grep 'warning: .*0x01c0000a, with the EK.s certificate' "$T/out" 'is no certificate'
+tpm2_nvundefine -Q -C o 0x01c0000a
+tpm2_nvundefine -Q -C o 0x01c00100
 start_swtpm nocert nocert
 finds ek warning 'a TPM without EK certificates'
 done_testing
