@@ -195,6 +195,7 @@ report(struct job *job, const char *result, const char *device_id, struct tpmiot
 {
 	struct enroll_ui *ui = &job->env->ui;
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
+	char id[TPMIOT_DEVICE_ID_MAX + 1];
 	X509 *leaf = NULL;
 	enum tpmiot_rc rc;
 
@@ -203,6 +204,8 @@ report(struct job *job, const char *result, const char *device_id, struct tpmiot
 		return rc;
 	enroll_ui_result(ui, "result", NULL, result);
 	enroll_ui_note(ui, "%s: %s", job->name, result);
+	if (device_id == NULL && enroll_certs_device_id(leaf, id))
+		device_id = id;
 	enroll_ui_result(ui, "device_id", "Device id:", device_id);
 	enroll_certs_put_name(X509_get_subject_name(leaf), &text);
 	enroll_ui_result(ui, "subject", "Subject:", tpmiot_buf_cstr(&text));

@@ -25,7 +25,8 @@ collect(void *arg, const char *name)
 {
 	struct keys *keys = arg;
 
-	if (keys->n < KEYS_MAX && strcmp(name, ENROLL_AK_NAME) != 0)
+	if (keys->n < KEYS_MAX && strcmp(name, ENROLL_AK_NAME) != 0 &&
+	    strcmp(name, ENROLL_CA_NAME) != 0)
 		(void)snprintf(keys->names[keys->n++], sizeof(keys->names[0]), "%s", name);
 	return keys->n < KEYS_MAX;
 }
@@ -35,14 +36,18 @@ static bool
 confirmed(const struct enroll_env *env)
 {
 	char answer[8];
+	bool yes;
 
 	if (env->opts->yes || isatty(STDIN_FILENO) != 1)
 		return true;
 	(void)fprintf(stderr, "Give up the %s%s in %s? [y/N] ",
 	    env->opts->name != NULL ? "key " : "keys and certificates",
 	    env->opts->name != NULL ? env->opts->name : "", env->dir);
-	return fgets(answer, sizeof(answer), stdin) != NULL &&
-	       (answer[0] == 'y' || answer[0] == 'Y');
+	enroll_signals_release(); /* nothing was begun: a signal is an answer, too */
+	yes =
+	    fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	enroll_signals_hold();
+	return yes;
 }
 
 /* What a killed run left in the TPM is known by the key files: so it goes before they do. */
@@ -86,19 +91,31 @@ remove_key(const struct enroll_env *env, const struct enroll_state *state, const
 }
 
 static enum tpmiot_rc
-remove_all(const struct enroll_env *env, const struct enroll_state *state, json_t *removed,
-    struct tpmiot_err *err)
+remove_with(const struct enroll_env *env, const struct enroll_state *state, const char *suffix,
+    json_t *removed, struct tpmiot_err *err)
 {
 	struct keys keys = { .n = 0 };
 	enum tpmiot_rc rc;
-	size_t i;
 
 	do {
 		keys.n = 0;
-		rc = tpmiot_statedir_each_key(state->dir, collect, &keys, err);
-		for (i = 0; i < keys.n && rc == TPMIOT_OK; i++)
+		rc = tpmiot_statedir_each(state->dir, suffix, collect, &keys, err);
+		for (size_t i = 0; i < keys.n && rc == TPMIOT_OK; i++)
 			rc = remove_key(env, state, keys.names[i], removed, err);
 	} while (rc == TPMIOT_OK && keys.n == KEYS_MAX);
+	return rc;
+}
+
+static enum tpmiot_rc
+remove_all(const struct enroll_env *env, const struct enroll_state *state, json_t *removed,
+    struct tpmiot_err *err)
+{
+	/* Also what lost its key: a certificate, a registration. */
+	static const char *const suffixes[] = { ".key", ".crt", ENROLL_DPS_SUFFIX };
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	for (size_t i = 0; rc == TPMIOT_OK && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		rc = remove_with(env, state, suffixes[i], removed, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_kept_remove_all(state, err);
 	if (rc == TPMIOT_OK)

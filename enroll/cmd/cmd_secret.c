@@ -107,8 +107,10 @@ read_message(struct tpmiot_buf *out, struct tpmiot_err *err)
 	uint8_t chunk[4096];
 	ssize_t n;
 
+	enroll_signals_release(); /* nothing is loaded yet */
 	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) > 0 && out->len <= MESSAGE_MAX)
 		tpmiot_buf_put(out, chunk, (size_t)n);
+	enroll_signals_hold();
 	if (n < 0)
 		return tpmiot_err_errno(err, "standard input");
 	if (out->len > MESSAGE_MAX)

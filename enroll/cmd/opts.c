@@ -226,6 +226,8 @@ enroll_opts_parse(int argc, char **argv, struct enroll_opts *out, struct tpmiot_
 			return tpmiot_err_set(
 			    err, TPMIOT_E_USAGE, "%s needs a value", argv[optind - 1]);
 		i = spec_of(answer);
+		if (i >= N_SPECS && optopt > 0 && optopt < FIRST_LONG)
+			return tpmiot_err_set(err, TPMIOT_E_USAGE, "unknown option -%c", optopt);
 		if (i >= N_SPECS)
 			return tpmiot_err_set(
 			    err, TPMIOT_E_USAGE, "unknown option %s", argv[optind - 1]);

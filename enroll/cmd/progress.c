@@ -33,7 +33,7 @@ run(void *arg)
 	struct timespec next;
 	unsigned seconds = 0;
 
-	(void)clock_gettime(CLOCK_REALTIME, &next);
+	(void)clock_gettime(CLOCK_MONOTONIC, &next);
 	(void)pthread_mutex_lock(&progress->lock);
 	while (!progress->stop) {
 		next.tv_sec++;
@@ -53,6 +53,7 @@ struct enroll_progress *
 enroll_progress_start(const struct enroll_ui *ui, const char *what)
 {
 	struct enroll_progress *progress;
+	pthread_condattr_t attr;
 
 	if (ui->quiet || isatty(STDERR_FILENO) != 1)
 		return NULL;
@@ -61,7 +62,10 @@ enroll_progress_start(const struct enroll_ui *ui, const char *what)
 		return NULL;
 	progress->what = what;
 	(void)pthread_mutex_init(&progress->lock, NULL);
-	(void)pthread_cond_init(&progress->wake, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* nobody sets it */
+	(void)pthread_cond_init(&progress->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	if (pthread_create(&progress->thread, NULL, run, progress) != 0) {
 		free(progress);
 		return NULL;

@@ -11,8 +11,7 @@
 #include "enroll/dps/record.h"
 #include "enroll/state/journal.h"
 #include "enroll/enrol/keys.h"
-
-#define SOON (30 * 24 * 3600)
+#include "enroll/enrol/renewal.h"
 
 /* ---- Rights ---------------------------------------------------------------------- */
 
@@ -70,7 +69,12 @@ look_at_key_file(struct enroll_doctor *doctor, const char *name)
 	if (tpmiot_buf_cstr(&path) != NULL && stat((const char *)path.data, &st) == 0) {
 		if (strcmp(name, ENROLL_AK_NAME) == 0 || !group_may_read(&st))
 			bad |= S_IRGRP;
-		if ((st.st_mode & bad) != 0)
+		if ((st.st_mode & bad) == S_IRGRP && strcmp(name, ENROLL_AK_NAME) != 0)
+			enroll_doctor_say(doctor, ENROLL_WARNING, "rights",
+			    "chmod 600 takes that away, unless --group named it",
+			    "%s/%s.key can be used by the group %u", doctor->env->dir, name,
+			    (unsigned)st.st_gid);
+		else if ((st.st_mode & bad) != 0)
 			enroll_doctor_say(doctor, ENROLL_FAULT, "rights",
 			    (bad & S_IRGRP) != 0 ? "chmod 600 takes them away"
 			                         : "chmod 640 takes them away",
@@ -105,7 +109,7 @@ look_at_cert(struct enroll_doctor *doctor, const char *name, const EVP_PKEY *pke
 	else if (left <= 0)
 		enroll_doctor_say(doctor, ENROLL_FAULT, "certificate", "run tpmiot-enroll enroll",
 		    "%s is out of date since %s", name, (const char *)when.data);
-	else if (left < SOON)
+	else if (left < enroll_renewal_default_before(leaf)) /* renew would have done it */
 		enroll_doctor_say(doctor, ENROLL_WARNING, "certificate",
 		    "run tpmiot-enroll renew, and see why its timer did not",
 		    "%s is valid until %s only", name, (const char *)when.data);

@@ -53,7 +53,9 @@ enroll_secret_read(const char *option, const char *what, const char *file,
 		    "everybody on this system can read the %s in %s; "
 		    "'chmod 600 %s' changes that",
 		    what, file, file);
+	enroll_signals_release(); /* whoever is to type it may want to stop */
 	len = read_all(fd, text, sizeof(text));
+	enroll_signals_hold();
 	if (len < 0) {
 		rc = tpmiot_err_errno(err, "cannot read --%s=%s", option, file);
 	} else {
@@ -80,10 +82,16 @@ static enum tpmiot_rc
 ask(const struct source *source, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	char text[sizeof(TPMU_HA) + 1] = "";
+	int failed;
 
-	if (EVP_read_pw_string(text, sizeof(text), source->prompt, 0) == 0)
+	enroll_signals_release(); /* OpenSSL takes them, and leaves the terminal as it was */
+	failed = EVP_read_pw_string(text, sizeof(text), source->prompt, 0);
+	enroll_signals_hold();
+	if (failed == 0)
 		tpmiot_buf_put_str(out, text);
 	OPENSSL_cleanse(text, sizeof(text));
+	if (failed != 0)
+		return tpmiot_err_set(err, TPMIOT_E_IO, "no password was read from the terminal");
 	return tpmiot_buf_done(out, err);
 }
 

@@ -259,8 +259,8 @@ written(
 {
 	if (rc == TPMIOT_E_IO || rc == TPMIOT_E_PERM)
 		(void)tpmiot_err_prefix(err,
-		    "cannot store %s/%s, nothing was changed "
-		    "(make room or give access, then run the same command again)",
+		    "cannot store %s/%s (make room or give access, then run the same command "
+		    "again)",
 		    state->dir, file);
 	return rc;
 }

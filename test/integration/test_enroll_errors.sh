@@ -16,6 +16,8 @@ tpm_is_clean() { [ -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loa
 
 fresh usage
 check_fails 2 'which command' 'no command' tpmiot-enroll
+check_fails 2 'one word too many' 'an empty command' tpmiot-enroll '' x
+check_fails 2 'unknown option -x$' 'an unknown letter behind a known one' tpmiot-enroll -qx status
 check_fails 2 'no command renewal' 'an unknown command' tpmiot-enroll renewal
 check_fails 2 'unknown option --sever' 'an unknown option' tpmiot-enroll enroll --sever=x
 check_fails 2 'no option --server' "another command's option" tpmiot-enroll status --server=x
@@ -184,6 +186,9 @@ echo 'no key' >"$TPMIOT_STATE_DIR/device.key"
 check_fails 1 'device.key.*no TPM key' 'a key file that is none' enroll
 check 'a key file that is none: reset' tpmiot-enroll reset
 check_is 'reset leaves nothing' "$(state_files)" ''
+touch "$TPMIOT_STATE_DIR/gone.crt" "$TPMIOT_STATE_DIR/gone.dps.json"
+check 'reset where only the key is gone' tpmiot-enroll reset
+check_is 'removes what was its' "$(state_files)" ''
 check 'reset twice' tpmiot-enroll reset
 
 fresh twice
@@ -225,6 +230,8 @@ assert eval(sys.argv[1]), o' "$1"; }
 if command -v python3 >/dev/null; then
 	check 'json: a failure' json_has 'o["exit"] == 2 and "rsa" in o["error"]' ek --ek=x
 	check 'json: enrolment' json_has 'o["exit"] == 0 and o["result"] == "enrolled"' \
+	    enroll --server="$CA_URL" --ca-file="$CADIR/ca.crt"
+	check 'json: enrolled already' json_has 'o["result"] == "already enrolled" and o["device_id"]' \
 	    enroll --server="$CA_URL" --ca-file="$CADIR/ca.crt"
 	check 'json: status' json_has 'o["keys"][0]["certificate"]["for_this_key"]' status
 	check 'json: ek' json_has 'len(o["spki_sha256"]) == 64' ek
