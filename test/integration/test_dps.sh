@@ -107,13 +107,19 @@ check_fails 5 'another password' "the owner's password is missing" dps --again
 check_grep 'TPMIOT KEY REFERENCE' "$TPMIOT_STATE_DIR/hub.key" 'so the key is known to be where it is'
 check_fails 5 'another password; give it with --owner-auth-file' 'for a reset, too' tpmiot-enroll reset
 check 'which left all there is' test -s "$TPMIOT_STATE_DIR/hub.dps.json"
+TPMIOT_OWNER_AUTH=secret check 'with it: back into a file' dps --again
+check_fails '*' 'handle' 'the handle is free again' tpm2_readpublic -c 0x81000100
+TPMIOT_OWNER_AUTH=secret check 'and taken again' dps --again --persistent
 tpm2_changeauth -Q -c owner -p secret
 check 'and it signs' sas
 tpm2_evictcontrol -Q -C o -c 0x81000100
 check_fails '*' . 'somebody takes the key away' sas
 check 'the same command puts it back' dps --persistent
 check 'and tokens are good' sas
-check 'reset' tpmiot-enroll reset
+tpm2_changeauth -Q -c owner secret
+(umask 077; echo secret >"$T/owner")
+check 'reset' tpmiot-enroll reset --owner-auth-file="$T/owner"
+tpm2_changeauth -Q -c owner -p secret
 check_fails '*' 'handle' 'takes the key away' tpm2_readpublic -c 0x81000100
 check_fails 1 'not registered' 'and the registration' sas
 
