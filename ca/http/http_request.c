@@ -31,8 +31,9 @@ method_name(struct evhttp_request *req)
 }
 
 /*
- * A GET has no body, for libevent: one that comes all the same (Azure's Node client sends "{}")
- * would be taken for the next request. What has come of it goes; the rest is not waited for.
+ * A GET has no body, for some releases of libevent: one that comes all the same (Azure's Node
+ * client sends "{}") would be taken for the next request. What has come of it goes; the rest is not
+ * waited for. Others have read it with the request.
  */
 static void
 drain(struct evhttp_request *req)
@@ -44,7 +45,8 @@ drain(struct evhttp_request *req)
 	const size_t here = evbuffer_get_length(in);
 	size_t announced;
 
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET || length == NULL)
+	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET || length == NULL ||
+	    evbuffer_get_length(evhttp_request_get_input_buffer(req)) > 0)
 		return;
 	announced = strtoul(length, NULL, 10);
 	(void)evbuffer_drain(in, announced < here ? announced : here);

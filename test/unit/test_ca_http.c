@@ -406,6 +406,24 @@ test_kept_connection_is_quick(void **state)
 	hang_up(ssl);
 }
 
+/* A GET that has a body all the same, and a request right behind it. */
+static void
+test_get_with_body(void **state)
+{
+	static const char two[] = "GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+	                          "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nz";
+	SSL *ssl = client(*state);
+	char reply[4096];
+
+	assert_int_equal(SSL_write(ssl, two, sizeof(two) - 1), sizeof(two) - 1);
+	receive(ssl, reply, sizeof(reply));
+	assert_has(reply, "GET /a");
+	receive(ssl, reply, sizeof(reply));
+	assert_has(reply, "HTTP/1.1 200 ");
+	assert_has(reply, "POST /b");
+	hang_up(ssl);
+}
+
 static void
 test_body_limits(void **state)
 {
@@ -831,6 +849,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_unsettled, setup_unsettled, teardown),
 		cmocka_unit_test_setup_teardown(test_unsettled_and_gone, setup_unsettled, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_connection_is_quick, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_get_with_body, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_body_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_header_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plain_http, setup, teardown),
