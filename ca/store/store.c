@@ -34,6 +34,10 @@ ca_store_fail(struct ca_store *store, int rc, const char *what, struct tpmiot_er
 	                      ? sqlite3_errmsg(store->db)
 	                      : sqlite3_errstr(rc);
 
+	/* As it is where the file with the locks cannot grow. */
+	if ((rc & 0xff) == SQLITE_IOERR && store->db != NULL &&
+	    sqlite3_system_errno(store->db) == ENOSPC)
+		rc = SQLITE_FULL;
 	switch (rc & 0xff) {
 	case SQLITE_NOMEM:
 		return tpmiot_err_memory(err);
@@ -232,6 +236,7 @@ void
 ca_store_group(struct ca_store *store)
 {
 	store->grouped = true;
+	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_SERVER_MS);
 }
 
 unsigned

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h> /* Autoconf's */
+
 #include "ca_test.h"
 
+#include <sched.h>
 #include <sqlite3.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "ca/store/store_int.h"
@@ -660,6 +664,37 @@ test_audit_only_grows(void **state)
 	assert_string_equal(got.device_id, "");
 }
 
+/* A disk that is full says so, whichever file it is that cannot grow. Needs a root's mount. */
+static void
+test_full_disk(void **state)
+{
+	char dir[64], path[128], filler[128];
+	char block[4096] = { 1 };
+	struct tpmiot_err err = { 0 };
+	struct ca_store *store = NULL;
+	FILE *f;
+
+	(void)state;
+	scratch_make(dir);
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", dir, "tmpfs", 0, "size=512k") != 0) {
+		scratch_remove(dir);
+		skip();
+	}
+	scratch_path(dir, "store.db", path);
+	scratch_path(dir, "filler", filler);
+	assert_ok(ca_store_create(path, &err));
+	f = fopen(filler, "w");
+	assert_non_null(f);
+	setvbuf(f, NULL, _IONBF, 0);
+	while (fwrite(block, sizeof(block), 1, f) == 1)
+		;
+	fclose(f);
+	assert_fails(ca_store_open(path, &store, &err), TPMIOT_E_IO, "file system is full");
+	assert_int_equal(umount2(dir, MNT_DETACH), 0);
+	scratch_remove(dir);
+}
+
 int
 main(void)
 {
@@ -686,6 +721,7 @@ main(void)
 		TEST(test_seal_keys_rotate),
 		TEST(test_settings),
 		TEST(test_audit_only_grows),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
