@@ -70,13 +70,30 @@ renew_seal_key(struct ca_api *api, int64_t now, struct tpmiot_err *err)
 	return rc;
 }
 
+/* Something that changes, written: a full disk is found out before a device does. */
+static enum tpmiot_rc
+try_store(struct ca_api *api, struct tpmiot_err *err)
+{
+	const int64_t now = api->now();
+	enum tpmiot_rc rc = ca_setting_set(api->store, "written", &now, sizeof(now), err);
+
+	api->store_failed = rc != TPMIOT_OK;
+	return rc;
+}
+
+enum tpmiot_rc
+ca_api_check_store(struct ca_api *api, struct tpmiot_err *err)
+{
+	return api->store_failed ? try_store(api, err) : TPMIOT_OK;
+}
+
 void
 ca_api_tick(struct ca_api *api)
 {
 	const int64_t now = api->now();
 	struct tpmiot_err err = { 0 };
 
-	if (renew_seal_key(api, now, &err) != TPMIOT_OK)
+	if (try_store(api, &err) != TPMIOT_OK || renew_seal_key(api, now, &err) != TPMIOT_OK)
 		ca_log(CA_LOG_ERROR, "housekeeping: %s", err.text);
 }
 
@@ -149,6 +166,12 @@ get_crl(struct ca_api *api, struct ca_exchange *x)
 	struct ca_crl crl = { .der = TPMIOT_BUF_INIT };
 	struct tpmiot_err err = { 0 };
 
+	if (!ca_crl_allowed(api->signer)) {
+		x->limited = true; /* nothing that a device did */
+		return ca_refuse(&x->problem, CA_PROBLEM_NOT_FOUND,
+		    "this CA has no revocation lists: its certificate does not allow it to sign "
+		    "any");
+	}
 	if (ca_crl_current(api->config, api->signer, api->store, x->now, &crl, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
 	snprintf(x->note, sizeof(x->note), "CRL %" PRId64, crl.number);
@@ -376,6 +399,7 @@ ca_api_settle(struct ca_api *api, struct ca_http_reply *failure)
 	api->audit_unsettled = 0;
 	if (ca_store_settle(api->store, &err) == TPMIOT_OK)
 		return true;
+	api->store_failed = true;
 	api->audit_left_out += refusals;
 	ca_log(CA_LOG_ERROR, "%u decisions were not recorded, and are taken back: %s", n, err.text);
 	(void)ca_fail(&x.problem, &err);

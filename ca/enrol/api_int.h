@@ -28,7 +28,14 @@ struct ca_api {
 	struct ca_bucket audit;   /* how many refusals may be written */
 	uint64_t audit_left_out;  /* refusals that were not */
 	uint64_t audit_unsettled; /* refusals that the store has, but not yet for good */
+	bool store_failed;        /* the last time that something was written */
 };
+
+/*
+ * Whether the store can be written: what was not, last, or tried now. Until it can, each asking is
+ * a try.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_api_check_store(struct ca_api *api, struct tpmiot_err *err);
 
 /* One request on its way: what it is about, as far as that is known, and where it ends. */
 struct ca_exchange {

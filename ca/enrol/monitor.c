@@ -35,6 +35,10 @@ static enum tpmiot_rc
 check_health(struct ca_api *api, const struct ca_metrics_facts *facts, struct tpmiot_err *err)
 {
 	const int64_t now = api->now();
+	enum tpmiot_rc rc = ca_api_check_store(api, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
 
 	if (facts->ca_end <= now)
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY, "the CA's certificate has expired");

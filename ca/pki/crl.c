@@ -169,11 +169,17 @@ build(const struct ca_config *config, const struct ca_signer *signer, struct ca_
 
 /* ---- Which one ---------------------------------------------------------------------- */
 
+bool
+ca_crl_allowed(const struct ca_signer *signer)
+{
+	return (X509_get_key_usage(signer->cert) & KU_CRL_SIGN) != 0;
+}
+
 static enum tpmiot_rc
 describe(const struct ca_config *config, const struct ca_signer *signer, struct ca_store *store,
     int64_t now, struct ca_crl *out, struct tpmiot_err *err)
 {
-	if ((X509_get_key_usage(signer->cert) & KU_CRL_SIGN) == 0)
+	if (!ca_crl_allowed(signer))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE,
 		    "ca_cert (%s) may not sign revocation lists: its key usage lacks cRLSign",
 		    config->ca_cert);

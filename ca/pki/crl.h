@@ -8,6 +8,9 @@
 #include "ca/pki/keyuri.h"
 #include "ca/store/store.h"
 
+/* Whether the CA's certificate allows it to sign lists (keyUsage cRLSign). */
+bool ca_crl_allowed(const struct ca_signer *signer);
+
 /*
  * The list in force, DER and what the store knows of it. The one that is kept, unless it is older
  * than half of config->crl_lifetime, a certificate was revoked since, or another key

@@ -225,6 +225,14 @@ test_crl_wrong_method_and_issuer(void **state)
 	signer.cert = kit_a.ek_cert; /* a certificate without cRLSign */
 	assert_fails(ca_crl_current(&kit->config, &signer, kit->store, kit_now, &crl, &err),
 	    TPMIOT_E_USAGE, "cRLSign");
+	ca_api_change(kit->api, &kit->config, &signer);
+	req.method = "GET"; /* by anybody: no fault of ours, and nothing for the audit log */
+	kit_send(kit, &req, &answer);
+	assert_int_equal(answer.status, 404);
+	assert_string_equal(answer.type, "not-found");
+	kit_answer_free(&answer);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 0);
+	ca_api_change(kit->api, &kit->config, &kit->signer);
 }
 
 static void

@@ -98,6 +98,31 @@ test_monitor_health(void **state)
 	tpmiot_buf_free(&r.body);
 }
 
+/* What cannot be written is seen by the next tick at the latest, and its end at once. */
+static void
+test_monitor_store(void **state)
+{
+	struct kit *kit = *state;
+	struct ca_http_reply r = { .status = 0 };
+	struct ca_store *other = NULL;
+	struct tpmiot_err err;
+
+	ca_store_group(kit->store);
+	assert_ok(ca_store_open(kit->path, &other, &err));
+	assert_ok(ca_store_begin(other, &err));
+	ca_api_tick(kit->api);
+	ask(kit, "GET", "/health", kit_now + 1, &r);
+	assert_int_equal(r.status, 503);
+	assert_says(r, "holds the store");
+	ca_store_free(&other);
+	ask(kit, "GET", "/health", kit_now + 1, &r);
+	assert_int_equal(r.status, 200);
+	ca_api_tick(kit->api);
+	ask(kit, "GET", "/health", kit_now + 1, &r);
+	assert_int_equal(r.status, 200);
+	tpmiot_buf_free(&r.body);
+}
+
 static void
 test_monitor_refuses(void **state)
 {
@@ -121,6 +146,7 @@ main(void)
 		cmocka_unit_test(test_metrics_put_histogram),
 		TEST(test_monitor_metrics),
 		TEST(test_monitor_health),
+		TEST(test_monitor_store),
 		TEST(test_monitor_refuses),
 	};
 
