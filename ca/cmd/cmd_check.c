@@ -4,15 +4,19 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/x509v3.h>
 
+#include "ca/config/words.h"
+#include "ca/pki/crl.h"
 #include "ca/pki/ekcrls.h"
 #include "ca/pki/keyuri.h"
 #include "ca/http/tls.h"
 #include "ca/pki/x509.h"
+#include "ca/vault.h"
 
 #define SOON (30 * (int64_t)86400)
 
@@ -85,7 +89,7 @@ check_keys(struct ca_checks *c)
 	        c, "CA key and certificate", ca_signer_load(&c->config, &signer, &err), &err))
 		return;
 	check_end(c, "CA key and certificate", signer.cert);
-	if ((X509_get_key_usage(signer.cert) & KU_CRL_SIGN) == 0)
+	if (!ca_crl_allowed(&signer))
 		ca_check_warn(
 		    c, "revocation lists", "the CA's key usage lacks cRLSign: there will be none");
 	if (ca_check_went(
@@ -155,6 +159,46 @@ judge_groups(struct ca_checks *c, const struct tally *t)
 	(void)ca_check_went(c, t->what, TPMIOT_E_NOT_FOUND, &err);
 }
 
+struct policy {
+	const char *name;
+	bool found;
+};
+
+static bool
+is_of_policy(void *arg, const struct ca_pcr *row)
+{
+	struct policy *policy = arg;
+
+	policy->found = strcmp(row->policy, policy->name) == 0;
+	return !policy->found;
+}
+
+/* Policies that allow nothing: devices are refused until an operator allows their values. */
+static void
+check_policies(struct ca_checks *c, const char *group)
+{
+	char name[CA_WORD_MAX];
+	struct policy policy = { .name = name };
+	struct tpmiot_err err = { .text = "" };
+	struct ca_group found;
+	const char *rest;
+
+	if (!ca_config_group(&c->config, group, &found))
+		return;
+	rest = found.pcr_policies;
+	while (ca_word_next(&rest, name)) {
+		policy.found = false;
+		if (!ca_check_went(c, "PCR policies",
+		        ca_pcr_list(c->cli->store, is_of_policy, &policy, &err), &err))
+			return;
+		if (!policy.found)
+			ca_check_warn(c, "PCR policies",
+			    "\"%.64s\" allows no values yet: devices are refused (tpmiot-ca pcr "
+			    "allow)",
+			    name);
+	}
+}
+
 static void
 check_store(struct ca_checks *c)
 {
@@ -174,6 +218,9 @@ check_store(struct ca_checks *c)
 	ca_check_fine(c, "store");
 	judge_groups(c, &allow);
 	judge_groups(c, &tokens);
+	check_policies(c, "");
+	for (size_t i = 0; i < c->config.groups_n; i++)
+		check_policies(c, c->config.groups[i].name);
 	if (c->config.enrolment == CA_ENROLMENT_LISTED && allow.rows == 0)
 		ca_check_warn(c, "enrolment",
 		    "listed, and the allow-list is empty: nobody can enrol "
@@ -185,6 +232,45 @@ check_store(struct ca_checks *c)
 }
 
 /* ---- Files that the operator brings ------------------------------------------------------- */
+
+/* True if nobody but its owner, and for reading its group, gets at it; or it is no file. */
+static bool
+is_private(struct ca_checks *c, const char *value, struct tpmiot_err *err)
+{
+	struct tpmiot_buf path = TPMIOT_BUF_INIT;
+	struct stat st;
+	bool ok = true;
+
+	ca_config_path(c->config.dir, value, &path);
+	if (value[0] != '\0' && tpmiot_buf_cstr(&path) != NULL &&
+	    stat(tpmiot_buf_cstr(&path), &st) == 0 &&
+	    (st.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
+		(void)tpmiot_err_set(err, TPMIOT_E_PERM,
+		    "%s: others may read or write it; chmod 0600 it, and make a new one if they "
+		    "did",
+		    (const char *)path.data);
+		ok = false;
+	}
+	tpmiot_buf_free(&path);
+	return ok;
+}
+
+static void
+check_private(struct ca_checks *c)
+{
+	static const char what[] = "files with secrets";
+	const char *const files[] = { c->config.ca_key, c->config.ca_key_passphrase_file,
+		c->config.tls_key, c->config.tls_key_passphrase_file, CA_STORE_FILE,
+		CA_VAULT_FILE };
+	struct tpmiot_err err = { .text = "" };
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (!is_private(c, files[i], &err))
+			ok = ca_check_went(c, what, TPMIOT_E_PERM, &err);
+	if (ok)
+		ca_check_fine(c, what);
+}
 
 /* Lists that have ended are as good as missing. */
 static void
@@ -224,18 +310,13 @@ check_hook(struct ca_checks *c)
 
 	if (hook[0] == '\0')
 		return;
-	if (hook[0] != '/')
-		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE, "%s: give its whole path", hook);
-	else if (stat(hook, &st) != 0 || access(hook, X_OK) != 0)
+	if (stat(hook, &st) != 0 || access(hook, X_OK) != 0)
 		rc = tpmiot_err_errno(&err, "%s", hook);
 	else if (!S_ISREG(st.st_mode))
 		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE, "%s is not a program", hook);
 	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		rc = tpmiot_err_set(
 		    &err, TPMIOT_E_PERM, "%s: others may write to it; chmod go-w", hook);
-	else if (c->config.hook_timeout >= c->config.request_timeout)
-		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE,
-		    "hook_timeout has to be less than request_timeout, or devices are hung up on");
 	if (ca_check_went(c, what, rc, &err))
 		ca_check_fine(c, what);
 }
@@ -262,6 +343,7 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	check_keys(&c);
 	check_ek_crls(&c);
 	check_hook(&c);
+	check_private(&c);
 	check_store(&c);
 	ca_check_vault(&c);
 	ca_config_free(&c.config);

@@ -97,6 +97,20 @@ check_file(const char *path, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
+/* And so is who may put another file in its place. */
+static enum tpmiot_rc
+check_dir(const char *dir, struct tpmiot_err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) != 0)
+		return tpmiot_err_errno(err, "%s", dir);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return tpmiot_err_set(err, TPMIOT_E_PERM,
+		    "%s: others may write to it; chmod go-w it and see what they changed", dir);
+	return TPMIOT_OK;
+}
+
 static enum tpmiot_rc
 apply_conf(const CONF *conf, struct ca_config *config, struct tpmiot_err *err)
 {
@@ -140,6 +154,8 @@ read_file(const char *const *sets, size_t sets_n, struct ca_config *config, stru
 
 	ca_config_path(config->dir, CA_CONFIG_FILE, &path);
 	rc = tpmiot_buf_done(&path, err);
+	if (rc == TPMIOT_OK)
+		rc = check_dir(config->dir, err);
 	if (rc == TPMIOT_OK)
 		rc = check_file(tpmiot_buf_cstr(&path), err);
 	if (rc != TPMIOT_OK)

@@ -112,7 +112,8 @@ struct ca_config {
 
 /*
  * Reads DIR/tpmiot-ca.conf. sets: n strings KEY=VALUE from --set, which go before
- * the file. TPMIOT_E_NOT_FOUND: no file (not initialised). TPMIOT_E_PERM: others may write to it.
+ * the file. TPMIOT_E_NOT_FOUND: no file (not initialised). TPMIOT_E_PERM: others may write to it
+ * or to DIR.
  * TPMIOT_E_FORMAT: unknown key (the text lists the known ones), bad value; the same in
  * sets is TPMIOT_E_USAGE. err is needed.
  */

@@ -9,6 +9,7 @@
 #include <tpmiot/pcrset.h>
 
 #include "ca/config/config_keys.h"
+#include "ca/config/words.h"
 #include "ca/dps/hub.h"
 #include "ca/pki/ident.h"
 #include "ca/pki/profile.h"
@@ -131,6 +132,25 @@ check_pcrs(const struct ca_group *group, struct tpmiot_err *err)
 	return rc;
 }
 
+/* MANUFACTURER/MODEL/VERSION each: with another number of parts it would match no TPM. */
+static enum tpmiot_rc
+check_tpms(const struct ca_group *group, struct tpmiot_err *err)
+{
+	const char *rest = group->tpms;
+	char pattern[CA_WORD_MAX];
+
+	while (ca_word_next(&rest, pattern)) {
+		const char *first = strchr(pattern, '/');
+		const char *second = first != NULL ? strchr(first + 1, '/') : NULL;
+
+		if (second == NULL || strchr(second + 1, '/') != NULL)
+			return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+			    "tpms: \"%s\" is not MANUFACTURER/MODEL/VERSION, as id:53544D20/*/*",
+			    pattern);
+	}
+	return TPMIOT_OK;
+}
+
 /* Every profile that is offered has to be there. */
 static enum tpmiot_rc
 check_group(const struct ca_config *config, const struct ca_group *group, struct tpmiot_err *err)
@@ -138,6 +158,8 @@ check_group(const struct ca_config *config, const struct ca_group *group, struct
 	struct ca_profile profile;
 	enum tpmiot_rc rc = ca_profile_choose(config, group, NULL, &profile, err);
 
+	if (rc == TPMIOT_OK)
+		rc = check_tpms(group, err);
 	return rc == TPMIOT_OK ? check_pcrs(group, err) : rc;
 }
 
@@ -187,6 +209,21 @@ check_hubs(const struct ca_config *config, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
+/* It is run without a search path, and devices do not wait for longer than for any request. */
+static enum tpmiot_rc
+check_hook(const struct ca_config *config, struct tpmiot_err *err)
+{
+	if (config->hook[0] == '\0')
+		return TPMIOT_OK;
+	if (config->hook[0] != '/')
+		return tpmiot_err_set(
+		    err, TPMIOT_E_FORMAT, "hook = %s: give its whole path", config->hook);
+	if (config->hook_timeout >= config->request_timeout)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "hook_timeout has to be less than request_timeout, or devices are hung up on");
+	return TPMIOT_OK;
+}
+
 enum tpmiot_rc
 ca_config_sections(const CONF *conf, struct ca_config *config, struct tpmiot_err *err)
 {
@@ -208,6 +245,8 @@ ca_config_sections(const CONF *conf, struct ca_config *config, struct tpmiot_err
 	sk_OPENSSL_CSTRING_free(names);
 	if (rc == TPMIOT_OK)
 		rc = check_groups(config, err);
+	if (rc == TPMIOT_OK)
+		rc = check_hook(config, err);
 	return rc == TPMIOT_OK ? check_hubs(config, err) : rc;
 }
 

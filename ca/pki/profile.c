@@ -124,8 +124,10 @@ ca_profile_check_key(
 	char word[CA_WORD_MAX], kind[CA_WORD_MAX];
 
 	kind_of(&key->area, kind);
+	if (ca_profile_is_ak(profile))
+		return TPMIOT_OK;
 	while (ca_word_next(&rest, word))
-		if (strcmp(word, "any") == 0 || strcmp(word, "ak") == 0 || strcmp(word, kind) == 0)
+		if (strcmp(word, "any") == 0 || strcmp(word, kind) == 0)
 			return TPMIOT_OK;
 	return tpmiot_err_set(err, TPMIOT_E_POLICY, "the key is %s; the profile \"%s\" takes: %s",
 	    kind, profile->name, profile->keys);
@@ -358,6 +360,29 @@ check_usage(int nid, const char *value, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
+/* Each word is a kind that there is; "ak" stands alone. */
+static enum tpmiot_rc
+check_keys(const struct ca_profile *profile, struct tpmiot_err *err)
+{
+	static const char *const kinds[] = { "any", "ec-p256", "ec-p384", "ec-p521", "rsa-2048",
+		"rsa-3072", "rsa-4096" };
+	const char *rest = profile->keys;
+	char word[CA_WORD_MAX];
+	size_t words = 0, known = 0;
+
+	if (ca_profile_is_ak(profile))
+		return TPMIOT_OK;
+	for (; ca_word_next(&rest, word); words++)
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			known += strcmp(word, kinds[i]) == 0;
+	return words > 0 && known == words
+	           ? TPMIOT_OK
+	           : tpmiot_err_set(err, TPMIOT_E_FORMAT,
+	                 "keys = %s: any, or of ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072, "
+	                 "rsa-4096; or ak alone",
+	                 profile->keys);
+}
+
 enum tpmiot_rc
 ca_profile_check(const struct ca_profile *profile, struct tpmiot_err *err)
 {
@@ -368,7 +393,8 @@ ca_profile_check(const struct ca_profile *profile, struct tpmiot_err *err)
 	GENERAL_NAMES *san = NULL;
 	enum tpmiot_rc rc;
 
-	if ((rc = ca_profile_subject(profile, &facts, &subject, err)) == TPMIOT_OK &&
+	if ((rc = check_keys(profile, err)) == TPMIOT_OK &&
+	    (rc = ca_profile_subject(profile, &facts, &subject, err)) == TPMIOT_OK &&
 	    (rc = ca_profile_san(profile, &facts, &san, err)) == TPMIOT_OK &&
 	    (rc = check_usage(NID_key_usage, profile->key_usage, err)) == TPMIOT_OK &&
 	    (rc = check_usage(NID_ext_key_usage, profile->ext_key_usage, err)) == TPMIOT_OK &&

@@ -267,6 +267,14 @@ openssl x509 -req -in "$T/tls.csr" -CA "$CADIR/ca.crt" -CAkey "$CADIR/ca.key" -d
     -out "$T/short.crt" 2>"$T/err"
 check 'check: a certificate that ends soon' ca --set tls_cert="$T/short.crt" check
 check_is 'is a warning' "$(result 'TLS key and certificate')" warning
+chmod 0644 "$CADIR/ca.key"
+check_fails 1 'ca.key: others may read' 'check: a key for everybody' ca check
+chmod 0600 "$CADIR/ca.key"
+check 'check: a PCR policy without values' ca --set pcrs=sha256:7 --set pcr_policies=firmware check
+check_grep 'PCR policies.*warning.*firmware' "$T/out" 'is a warning'
+chmod 0777 "$CADIR"
+check_fails 1 'chmod go-w' 'a directory for everybody' ca check
+chmod 0700 "$CADIR"
 # The key of devices' secrets.
 printf secret >"$T/value"
 ek=$(printf '%064d' 7)

@@ -56,6 +56,19 @@ test_load_refuses(void **state)
 	scratch_path(dir, CA_CONFIG_FILE, path);
 	assert_int_equal(chmod(path, 0620), 0);
 	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), TPMIOT_E_PERM, "chmod");
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(chmod(dir, 0777), 0);
+	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), TPMIOT_E_PERM, "go-w");
+	assert_int_equal(chmod(dir, 0700), 0);
+	expect("tpms = id:53544D20\n", TPMIOT_E_FORMAT, "MANUFACTURER/MODEL/VERSION");
+	expect("tpms = id:1/*/*, */*/*/*\n", TPMIOT_E_FORMAT, "\"*/*/*/*\"");
+	expect("[group x]\ntpms = a/b\n", TPMIOT_E_FORMAT, "[group x]");
+	expect("[profile x]\nkeys = ec-p265\n", TPMIOT_E_FORMAT, "ec-p265");
+	expect("[profile x]\nkeys = ec-p256, ak\n", TPMIOT_E_FORMAT, "ak alone");
+	expect("[profile x]\nkeys =\n", TPMIOT_E_FORMAT, "any, or of");
+	expect("hook = policy\n", TPMIOT_E_FORMAT, "whole path");
+	expect(
+	    "hook = /bin/true\nhook_timeout = 20\n", TPMIOT_E_FORMAT, "less than request_timeout");
 }
 
 static void
