@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connecting, fork, and what is to be flushed at the end. */
-#include <ctype.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +35,7 @@ init_lock(struct tpmiot_tpm *tpm)
 static bool
 is_exclusive(const struct tpmiot_tpm *tpm)
 {
-	const char *device = tpm->conf != NULL ? strstr(tpm->conf, "/dev/tpm") : NULL;
-
-	return device != NULL && isdigit((unsigned char)device[strlen("/dev/tpm")]);
+	return tpm->bare || (tpm->conf != NULL && tpm_names_bare_device(tpm->conf));
 }
 
 /* Unloads keys and closes, unless somebody holds another handle. */
@@ -65,6 +62,7 @@ fork_prepare(void)
 	(void)pthread_mutex_lock(&all_lock);
 	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
 		tpmiot_tpm_lock(tpm);
+		tpm->forked = true;
 		tpm->shared = is_exclusive(tpm);
 		tpm->crowded = tpm_is_open_to_others(tpm);
 		if (tpm->shared)
@@ -85,7 +83,7 @@ close_sys(TSS2_SYS_CONTEXT **sys)
 {
 	if (*sys != NULL)
 		Tss2_Sys_Finalize(*sys);
-	OPENSSL_free(*sys);
+	OPENSSL_clear_free(*sys, Tss2_Sys_GetContextSize(0));
 	*sys = NULL;
 }
 
@@ -301,6 +299,7 @@ tpm_connect(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 		tpm->absent = rc != TPMIOT_OK;
 		if (rc != TPMIOT_OK)
 			return rc;
+		tpm->shared = tpm->forked && is_exclusive(tpm);
 		(void)pthread_once(&exit_once, watch_exit);
 	}
 	tpm->epoch++;

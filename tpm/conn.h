@@ -22,6 +22,8 @@
 struct tpmiot_tpm {
 	pthread_mutex_t lock; /* recursive */
 	unsigned int depth;   /* how often the holder has locked it */
+	bool bare;            /* what was opened is a device that one process has open at a time */
+	bool forked;          /* or was made by a fork */
 	bool shared;  /* the TPM is one that only one process can have open, and we forked */
 	bool crowded; /* it is open to others, and we forked: no session is kept, it has few */
 	OSSL_LIB_CTX *libctx;     /* borrowed */
@@ -72,6 +74,9 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_exec(
 /* Translates what …_Complete returned. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_complete(
     const struct tpm_call *call, TSS2_RC completed, struct tpmiot_err *err);
+
+/* Wipes the last response in tpm->sys, which would stay there until another one comes. */
+void tpm_wipe_response(struct tpmiot_tpm *tpm);
 
 /* Translates a TSS2_RC into a code and a text with a next step (rc.c). */
 enum tpmiot_rc tpm_rc(const char *what, TSS2_RC rc, struct tpmiot_err *err);

@@ -43,6 +43,7 @@ rsa_decrypt(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth
 		rc = tpmiot_buf_done(job->out, err);
 	}
 	OPENSSL_cleanse(&message, sizeof(message));
+	tpm_wipe_response(tpm);
 	tpm_end(tpm);
 	return rc;
 }
@@ -68,7 +69,7 @@ check_decrypts(const struct tpmiot_key *key, TPMI_ALG_PUBLIC type, struct tpmiot
 {
 	TPMA_OBJECT attributes = key->pub.area.objectAttributes;
 
-	if (key->pub.area.type != type || key->type == TPMIOT_KEYFILE_SEALED)
+	if (key->pub.area.type != type || key->sealed)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "not a key of the right type");
 	if ((attributes & TPMA_OBJECT_DECRYPT) == 0)
 		return tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
@@ -162,6 +163,7 @@ ecdh_zgen(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *
 	if (rc == TPMIOT_OK)
 		job->made = made.point;
 	OPENSSL_cleanse(&made, sizeof(made));
+	tpm_wipe_response(tpm);
 	tpm_end(tpm);
 	return rc;
 }

@@ -126,6 +126,16 @@ tpm_exec(
 	return rc;
 }
 
+void
+tpm_wipe_response(struct tpmiot_tpm *tpm)
+{
+	const uint8_t *params = NULL;
+	size_t len = 0;
+
+	if (tpm->sys != NULL && Tss2_Sys_GetRpBuffer(tpm->sys, &len, &params) == TSS2_RC_SUCCESS)
+		OPENSSL_cleanse((void *)(uintptr_t)params, len);
+}
+
 enum tpmiot_rc
 tpm_complete(const struct tpm_call *call, TSS2_RC completed, struct tpmiot_err *err)
 {

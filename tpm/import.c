@@ -89,6 +89,7 @@ tpm_unseal(struct tpmiot_tpm *tpm, TPM2_HANDLE object, const struct tpmiot_auth 
 		rc = tpmiot_buf_done(out, err);
 	}
 	OPENSSL_cleanse(&data, sizeof(data));
+	tpm_wipe_response(tpm);
 	tpm_end(tpm);
 	return rc;
 }

@@ -27,6 +27,7 @@ new_key(struct tpmiot_tpm *tpm, enum tpmiot_keyfile_type type, const struct tpmi
 	atomic_init(&key->refs, 1);
 	key->tpm = tpm;
 	key->type = type;
+	key->sealed = type == TPMIOT_KEYFILE_SEALED;
 	key->pub = *pub;
 	tpmiot_tpm_lock(tpm);
 	key->next = tpm->keys;

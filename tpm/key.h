@@ -15,7 +15,8 @@
 struct tpmiot_key {
 	atomic_uint refs;
 	struct tpmiot_tpm *tpm;        /* borrowed */
-	enum tpmiot_keyfile_type type; /* an imported key is a loadable one */
+	enum tpmiot_keyfile_type type; /* an imported key is a loadable one: by the lock */
+	bool sealed;                   /* sealed data or an HMAC key, from the beginning */
 	struct tpmiot_public pub;
 	EVP_PKEY *pkey;           /* NULL for sealed data and HMAC keys */
 	TPM2_HANDLE persistent;   /* 0 for a wrapped key */

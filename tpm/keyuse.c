@@ -345,7 +345,7 @@ unseal_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_a
 enum tpmiot_rc
 tpmiot_key_unseal(struct tpmiot_key *key, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
-	if (key->type != TPMIOT_KEYFILE_SEALED || tpmiot_public_is_hmac_key(&key->pub))
+	if (!key->sealed || tpmiot_public_is_hmac_key(&key->pub))
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "this is a key, not sealed data");
 	return tpm_key_use(key, true, unseal_command, out, err);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h> /* dl_iterate_phdr() */
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +63,28 @@ tpm_is_open_to_others(const struct tpmiot_tpm *tpm)
 		return true;
 	/* The default search finds devices and resource managers before what is for tests. */
 	return tpm->conf != NULL && strstr(tpm->conf, "/dev/tpm") == NULL && !is_by_dbus(tpm);
+}
+
+bool
+tpm_names_bare_device(const char *text)
+{
+	const char *device = strstr(text, "/dev/tpm");
+
+	return device != NULL && isdigit((unsigned char)device[strlen("/dev/tpm")]);
+}
+
+bool
+tpm_is_bare_device(int fd)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t len;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0)
+		return false;
+	path[len] = '\0';
+	return tpm_names_bare_device(path);
 }
 
 /* ---- opening --------------------------------------------------------------------- */
@@ -194,6 +219,7 @@ tpm_open_tcti(struct tpmiot_tpm *tpm, struct tpmiot_err *err)
 	fd = tcti_fd(tpm->tcti);
 	if (fd >= 0)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	tpm->bare = tpm_is_bare_device(fd);
 	return TPMIOT_OK;
 }
 

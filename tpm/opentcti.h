@@ -15,6 +15,13 @@ void tpm_close_tcti(struct tpmiot_tpm *tpm);
 /* In a child: the descriptor's copy is closed, and nothing said to the other side. */
 void tpm_abandon_tcti(struct tpmiot_tpm *tpm);
 
+/*
+ * /dev/tpm0, which lets in one process at a time, other than /dev/tpmrm0: named in a configuration,
+ * or what a descriptor is (the default search finds it without a name; -1 is none).
+ */
+bool tpm_names_bare_device(const char *text);
+bool tpm_is_bare_device(int fd);
+
 /* In a child, once: from now on D-Bus is not used if the parent did (relay.h). */
 void tpm_opentcti_forked(void);
 

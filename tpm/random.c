@@ -31,6 +31,7 @@ get_random(struct tpmiot_tpm *tpm, struct tpmiot_session *session, size_t len,
 		rc = tpmiot_buf_done(out, err);
 	}
 	OPENSSL_cleanse(&made, sizeof(made));
+	tpm_wipe_response(tpm);
 	tpm_end(tpm);
 	return rc;
 }

@@ -30,14 +30,15 @@ send_start(struct tpmiot_session *session, TPM2_HANDLE salt_key, const TPM2B_ENC
 	    Tss2_Sys_StartAuthSession_Prepare(tpm->sys, salt_key, TPM2_RH_NULL,
 	        &session->nonce_caller, salt, session->type, &SESSION_CIPHER, session->hash),
 	    err);
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK) {
 		rc = tpm_complete(&call,
 		    Tss2_Sys_StartAuthSession_Complete(
 		        tpm->sys, &session->handle, &session->nonce_tpm),
 		    err);
-	if (rc == TPMIOT_OK) {
+		/* What was understood of a garbled answer is enough to flush it. */
 		session->epoch = tpm->epoch;
-		tpm_own(tpm, session->handle);
+		if (session->handle != 0)
+			tpm_own(tpm, session->handle);
 	}
 	tpm_end(tpm);
 	return rc;

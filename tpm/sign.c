@@ -198,6 +198,7 @@ tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, const TPM2B_NAME *ak
 		rc = tpmiot_buf_done(secret, err);
 	}
 	OPENSSL_cleanse(&plain, sizeof(plain));
+	tpm_wipe_response(tpm);
 	tpm_end(tpm);
 	return rc;
 }

@@ -2,12 +2,17 @@
 /* The connection: what the TCTI shim repeats, what codes become, what a fork does. */
 #include <config.h> /* memmem() */
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <tpmiot/tpm.h>
 
 #include "script_tcti.h"
+#include "tpm/opentcti.h"
+#include "tpm/session.h"
 #include "unit.h"
 
 struct fixture {
@@ -247,6 +252,57 @@ test_child_does_not_flush_what_its_parent_loaded(void **state)
 	tpmiot_buf_free(&params);
 }
 
+/* Found by the default search it has no name but its descriptor's. */
+static void
+test_bare_device(void **state)
+{
+	static const struct {
+		const char *name;
+		bool bare;
+	} cases[] = { { "tpm0", true }, { "tpm12", true }, { "tpmrm0", false }, { "tpm", false } };
+	char dir[] = "/tmp/tpmiot-test.XXXXXX", dev[64], path[96];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(dev, sizeof(dev), "%s/dev", dir);
+	assert_int_equal(mkdir(dev, 0700), 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "%s/%s", dev, cases[i].name);
+		fd = open(path, O_CREAT | O_RDWR, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(tpm_is_bare_device(fd), cases[i].bare);
+		assert_int_equal(tpm_names_bare_device(path), cases[i].bare);
+		(void)close(fd);
+		(void)unlink(path);
+	}
+	assert_false(tpm_is_bare_device(-1));
+	(void)rmdir(dev);
+	(void)rmdir(dir);
+}
+
+/* The handle is in the part that came through: the session is flushed. */
+static void
+test_session_garbled_is_flushed(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_session *session = NULL;
+	struct tpmiot_buf params = TPMIOT_BUF_INIT;
+
+	tpmiot_buf_put_u16(&params, 200);
+	(void)tpmiot_buf_grow(&params, 4);
+	script_ok(&f->script, 0x03000000, &params, false);
+	script_code(&f->script, TPM2_RC_SUCCESS);
+	assert_int_not_equal(tpm_session_start(f->tpm, TPM2_SE_POLICY, TPM2_ALG_SHA256,
+	                         TPM2_RH_NULL, NULL, &session, &f->err),
+	    TPMIOT_OK);
+	assert_null(session);
+	assert_int_equal(f->script.sent, 2);
+	assert_int_equal(script_command(&f->script, 1), TPM2_CC_FlushContext);
+	tpmiot_buf_free(&params);
+}
+
 static bool
 sent_anywhere(const struct script_tcti *script, const char *what)
 {
@@ -359,6 +415,8 @@ main(void)
 		TEST(test_connection_broken_and_made_again),
 		TEST(test_response_truncated_at_every_length),
 		TEST(test_child_does_not_flush_what_its_parent_loaded),
+		TEST(test_bare_device),
+		TEST(test_session_garbled_is_flushed),
 		TEST(test_owner_password_does_not_cross_the_bus),
 		TEST(test_no_tpm_says_where_it_looked),
 		TEST(test_session_hmac_wrong),
