@@ -2,7 +2,7 @@
 /*
  * Files, while no provider is active that opens them (see peers.h): with
  * `-provider tpmiot` alone, a key file, a certificate or a public key still is
- * what it is. PEM with any number of blocks, or the DER of one key.
+ * what it is. PEM with any number of blocks, or the DER of one key file.
  */
 #include <string.h>
 #include <strings.h>

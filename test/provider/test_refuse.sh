@@ -131,6 +131,14 @@ check_fails '*' 'wrong authorisation value.*tried once' 'a wrong password' reque
 count_tpm "$T/count" request 'tpmiot:pw;auth=wrong' >"$T/out" 2>&1
 check_is 'is tried once' "$(grep -c Sign "$T/count")" 1
 check_is 'and does not count towards lockout' "$(lockouts)" "$before"
+long=$(printf '%040d' 7)
+check_fails '*' 'a password of 40 bytes' 'one that is longer than a key can have' \
+	openssl genpkey -provider tpmiot -quiet -algorithm EC -pkeyopt group:P-256 \
+	-pkeyopt "user-auth:$long" -out "$T/long.key"
+check_fails '*' 'a password of 40 bytes' 'the same for a key' request "tpmiot:pw;auth=$long"
+printf '%0300d\n' 7 >"$T/long.pass"
+check_fails '*' 'a password of 12[0-9] bytes' 'a line that is cut off' \
+	request "tpmiot:pw;auth-file=$T/long.pass"
 check_fails '*' 'auth-env=NO_SUCH' 'a password from a missing variable' \
 	request 'tpmiot:pw;auth-env=NO_SUCH'
 check_fails '*' "auth-file=.*can't be read" 'a password from a missing file' \
