@@ -14,8 +14,6 @@
 #include <tpmiot/statedir.h>
 #include <tpmiot/uri.h>
 
-#define ROOT_DIR "/var/lib/tpmiot"
-
 /* In a setuid program the environment is the caller's, and may not say whose keys it uses. */
 enum tpmiot_rc
 tpmiot_statedir_path(const char *given, struct tpmiot_buf *out, struct tpmiot_err *err)
@@ -26,7 +24,7 @@ tpmiot_statedir_path(const char *given, struct tpmiot_buf *out, struct tpmiot_er
 	if (dir != NULL && dir[0] != '\0')
 		tpmiot_buf_put_str(out, dir);
 	else if (geteuid() == 0)
-		tpmiot_buf_put_str(out, ROOT_DIR);
+		tpmiot_buf_put_str(out, TPMIOT_STATEDIR_ROOT);
 	else if ((dir = secure_getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
 		tpmiot_buf_printf(out, "%s/tpmiot", dir);
 	else if ((home = secure_getenv("HOME")) != NULL && home[0] == '/')

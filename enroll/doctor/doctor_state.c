@@ -12,6 +12,7 @@
 #include "enroll/state/journal.h"
 #include "enroll/enrol/keys.h"
 #include "enroll/enrol/renewal.h"
+#include "enroll/secret/kept.h"
 
 /* ---- Rights ---------------------------------------------------------------------- */
 
@@ -59,27 +60,27 @@ group_may_read(const struct stat *st)
 }
 
 static void
-look_at_key_file(struct enroll_doctor *doctor, const char *name)
+look_at_rights(struct enroll_doctor *doctor, const char *name, const char *suffix)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;
 	mode_t bad = S_IRWXO | S_IWGRP | S_IXGRP;
 	struct stat st;
 
-	tpmiot_buf_printf(&path, "%s/%s.key", doctor->env->dir, name);
+	tpmiot_buf_printf(&path, "%s/%s%s", doctor->env->dir, name, suffix);
 	if (tpmiot_buf_cstr(&path) != NULL && stat((const char *)path.data, &st) == 0) {
 		if (strcmp(name, ENROLL_AK_NAME) == 0 || !group_may_read(&st))
 			bad |= S_IRGRP;
 		if ((st.st_mode & bad) == S_IRGRP && strcmp(name, ENROLL_AK_NAME) != 0)
 			enroll_doctor_say(doctor, ENROLL_WARNING, "rights",
 			    "chmod 600 takes that away, unless --group named it",
-			    "%s/%s.key can be used by the group %u", doctor->env->dir, name,
+			    "%s/%s%s can be used by the group %u", doctor->env->dir, name, suffix,
 			    (unsigned)st.st_gid);
 		else if ((st.st_mode & bad) != 0)
 			enroll_doctor_say(doctor, ENROLL_FAULT, "rights",
 			    (bad & S_IRGRP) != 0 ? "chmod 600 takes them away"
 			                         : "chmod 640 takes them away",
-			    "%s/%s.key has mode %03o: others may use it", doctor->env->dir, name,
-			    (unsigned)st.st_mode & 0777);
+			    "%s/%s%s has mode %03o: others may use it", doctor->env->dir, name,
+			    suffix, (unsigned)st.st_mode & 0777);
 	}
 	tpmiot_buf_free(&path);
 }
@@ -165,7 +166,7 @@ look_at_key(void *arg, const char *name)
 	struct tpmiot_keyfile file = { .extra = NULL };
 	struct tpmiot_err err;
 
-	look_at_key_file(doctor, name);
+	look_at_rights(doctor, name, ".key");
 	if (strcmp(name, ENROLL_AK_NAME) == 0)
 		return true;
 	if (enroll_state_read_key(doctor->env->dir, name, &file, &err) != TPMIOT_OK)
@@ -178,12 +179,21 @@ look_at_key(void *arg, const char *name)
 	return true;
 }
 
+static bool
+look_at_secret(void *arg, const char *name)
+{
+	look_at_rights(arg, name, ENROLL_KEPT_SUFFIX);
+	return true;
+}
+
 void
 enroll_doctor_state(struct enroll_doctor *doctor)
 {
 	struct tpmiot_err err;
 
 	if (look_at_dir(doctor) &&
-	    tpmiot_statedir_each_key(doctor->env->dir, look_at_key, doctor, &err) != TPMIOT_OK)
+	    (tpmiot_statedir_each_key(doctor->env->dir, look_at_key, doctor, &err) != TPMIOT_OK ||
+	        tpmiot_statedir_each(doctor->env->dir, ENROLL_KEPT_SUFFIX, look_at_secret, doctor,
+	            &err) != TPMIOT_OK))
 		enroll_doctor_say(doctor, ENROLL_FAULT, "state", NULL, "%s", err.text);
 }

@@ -77,7 +77,8 @@ enroll_exchange_pause(const struct enroll_ui *ui, unsigned seconds, enum tpmiot_
 		enroll_ui_note(ui, "The server cannot answer now (HTTP %ld); trying again in %u s",
 		    reply->status, seconds);
 	else
-		enroll_ui_note(ui, "%s. Trying again in %u s", err->text, seconds);
+		enroll_ui_note(
+		    ui, "%s. Trying again in %u s", err != NULL ? err->text : "No answer", seconds);
 	return enroll_wait(seconds, err);
 }
 

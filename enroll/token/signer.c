@@ -15,8 +15,10 @@ open_key(const struct enroll_env *env, const char *name, struct enroll_signer *s
 
 	if (rc == TPMIOT_E_NOT_FOUND)
 		return tpmiot_err_set(err, rc,
-		    "there is no key %s in %s: 'tpmiot-enroll enroll --name=%s' makes one", name,
-		    dir, name);
+		    "there is no key %s in %s: name the directory that it is in, for example "
+		    "--state-dir=" TPMIOT_STATEDIR_ROOT
+		    "; or 'tpmiot-enroll enroll --name=%s' makes one",
+		    name, dir, name);
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_key_from_file(signer->tpm, &file, &signer->key, err);
 	tpmiot_keyfile_clear(&file);

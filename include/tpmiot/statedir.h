@@ -10,6 +10,7 @@
 
 #include <tpmiot/buf.h>
 
+#define TPMIOT_STATEDIR_ROOT "/var/lib/tpmiot" /* of devices whose services use the keys */
 #define TPMIOT_STATE_FILE_MAX (1024 * 1024)
 
 /*

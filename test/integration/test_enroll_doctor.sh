@@ -67,6 +67,11 @@ finds certificate warning 'no certificate'
 cp "$CADIR/ca.crt" "$TPMIOT_STATE_DIR/device.crt"
 finds certificate fault 'a certificate for another key'
 mv "$T/device.crt" "$TPMIOT_STATE_DIR/device.crt"
+(umask 0; cp "$TPMIOT_STATE_DIR/ak.key" "$TPMIOT_STATE_DIR/x.secret"; chmod 644 "$TPMIOT_STATE_DIR/x.secret")
+finds rights fault 'a secret that everybody can read'
+chown :12345 "$TPMIOT_STATE_DIR/x.secret" && chmod 640 "$TPMIOT_STATE_DIR/x.secret"
+finds rights warning 'one for a group that is not the TPM device'"'"'s'
+rm "$TPMIOT_STATE_DIR/x.secret"
 finds rights '' 'all is well again'
 
 # ---- OpenSSL ---------------------------------------------------------------------
