@@ -36,7 +36,7 @@ static const char usage[] =
     "         --device-id=ID          the id that this device should have\n"
     "         --profile=NAME          what the certificate is for, by the CA's name for it\n"
     "         --group=GROUP           whose services may use the key (tss)\n"
-    "         --timeout=TIME          how long a request is tried again (60s)\n"
+    "         --timeout=TIME          how long a request is tried again (30s)\n"
     "         --ek=WHICH              rsa, ecc, or a template: L-1, L-2, H-1, H-2, H-3 ...\n"
     "         --owner-auth-file=FILE, --endorsement-auth-file=FILE\n"
     "                                 the hierarchies' passwords (- for stdin)\n"

@@ -5,7 +5,7 @@
 
 #include "enroll/net/http.h"
 
-#define ENROLL_RETRY_PATIENCE 60 /* seconds, unless --timeout says otherwise */
+#define ENROLL_RETRY_PATIENCE 30 /* seconds, unless --timeout says otherwise */
 
 struct enroll_retry {
 	int64_t until; /* by enroll_retry_now() */
