@@ -295,7 +295,7 @@ tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *comman
     tpm_key_check *check, void *arg, struct tpmiot_err *err)
 {
 	struct tpmiot_err last = { .rc = TPMIOT_OK };
-	enum tpmiot_rc rc;
+	enum tpmiot_rc rc = TPMIOT_OK;
 	bool again = true;
 
 	for (unsigned int n = 1; again; n++) {
