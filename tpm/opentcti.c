@@ -18,7 +18,8 @@
 #include "relay.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define BUSY_RETRIES 9 /* about five seconds in all */
+#define BUSY_RETRIES 24      /* about six seconds in all: */
+#define BUSY_PAUSE_LONGEST 5 /* 320 ms, see tcti_back_off() */
 
 /*
  * tpm2-abrmd is reached by D-Bus, whose library (GLib) has a thread of its own and does
@@ -123,7 +124,10 @@ no_tcti(const struct tpmiot_tpm *tpm, TSS2_RC rc, int saved, struct tpmiot_err *
 	return result;
 }
 
-/* /dev/tpm0 lets in one program at a time; most stay for moments only. */
+/*
+ * /dev/tpm0 lets in one program at a time; most stay for moments only. Pauses stop growing, or
+ * who waits longest would have the least chance against those that come and go.
+ */
 static TSS2_RC
 open_patiently(const char *conf, TSS2_TCTI_CONTEXT **tcti, int *saved)
 {
@@ -139,7 +143,8 @@ open_patiently(const char *conf, TSS2_TCTI_CONTEXT **tcti, int *saved)
 		*tcti = NULL;
 		if (*saved != EBUSY || tries == BUSY_RETRIES)
 			return rc;
-		tcti_back_off(tries++);
+		tcti_back_off(tries < BUSY_PAUSE_LONGEST ? tries : BUSY_PAUSE_LONGEST);
+		tries++;
 	}
 }
 
