@@ -90,26 +90,34 @@ crypt_parameter(const struct tpmiot_session *session, const struct tpmiot_auth *
 	return rc;
 }
 
+/* The first parameter of the command (encrypt), or of its reply (decrypt), in place. */
 static enum tpmiot_rc
-encrypt_first(struct tpmiot_session *session, const struct tpm_call *call,
-    const struct tpmiot_auth *auth, struct tpmiot_err *err)
+crypt_first(struct tpmiot_session *session, const struct tpm_call *call,
+    const struct tpmiot_auth *auth, bool encrypt, struct tpmiot_err *err)
 {
 	TSS2_SYS_CONTEXT *sys = session->tpm->sys;
-	struct tpmiot_buf plain = TPMIOT_BUF_INIT;
-	const uint8_t *param = NULL;
+	struct tpmiot_buf param = TPMIOT_BUF_INIT;
+	const uint8_t *at = NULL;
 	enum tpmiot_rc rc;
 	size_t len = 0;
 
-	rc = tpm_rc(call->what, Tss2_Sys_GetDecryptParam(sys, &len, &param), err);
+	/* Named after what the TPM does with them. */
+	rc = tpm_rc(call->what,
+	    encrypt ? Tss2_Sys_GetDecryptParam(sys, &len, &at)
+	            : Tss2_Sys_GetEncryptParam(sys, &len, &at),
+	    err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	tpmiot_buf_put(&plain, param, len);
-	rc = tpmiot_buf_done(&plain, err);
+	tpmiot_buf_put(&param, at, len);
+	rc = tpmiot_buf_done(&param, err);
 	if (rc == TPMIOT_OK)
-		rc = crypt_parameter(session, auth, true, plain.data, len, err);
+		rc = crypt_parameter(session, auth, encrypt, param.data, len, err);
 	if (rc == TPMIOT_OK)
-		rc = tpm_rc(call->what, Tss2_Sys_SetDecryptParam(sys, len, plain.data), err);
-	tpmiot_buf_free(&plain);
+		rc = tpm_rc(call->what,
+		    encrypt ? Tss2_Sys_SetDecryptParam(sys, len, param.data)
+		            : Tss2_Sys_SetEncryptParam(sys, len, param.data),
+		    err);
+	tpmiot_buf_free(&param);
 	return rc;
 }
 
@@ -279,7 +287,7 @@ tpm_session_authorise(struct tpmiot_session *session, const struct tpm_call *cal
 	enum tpmiot_rc rc = tpm_session_nonce(session, err);
 
 	if (rc == TPMIOT_OK && secret_in)
-		rc = encrypt_first(session, call, auth, err);
+		rc = crypt_first(session, call, auth, true, err);
 	if (rc == TPMIOT_OK)
 		rc = command_hash(session, call, &hash, err);
 	if (rc != TPMIOT_OK)
@@ -295,29 +303,6 @@ tpm_session_authorise(struct tpmiot_session *session, const struct tpm_call *cal
 		out->sessionAttributes |= TPMA_SESSION_ENCRYPT;
 	return session_hmac(session, auth, &hash, &session->nonce_caller, &session->nonce_tpm,
 	    veil_nonce(session, call), out->sessionAttributes, &out->hmac, err);
-}
-
-static enum tpmiot_rc
-decrypt_first(struct tpmiot_session *session, const struct tpm_call *call,
-    const struct tpmiot_auth *auth, struct tpmiot_err *err)
-{
-	TSS2_SYS_CONTEXT *sys = session->tpm->sys;
-	struct tpmiot_buf plain = TPMIOT_BUF_INIT;
-	const uint8_t *param = NULL;
-	enum tpmiot_rc rc;
-	size_t len = 0;
-
-	rc = tpm_rc(call->what, Tss2_Sys_GetEncryptParam(sys, &len, &param), err);
-	if (rc != TPMIOT_OK)
-		return rc;
-	tpmiot_buf_put(&plain, param, len);
-	rc = tpmiot_buf_done(&plain, err);
-	if (rc == TPMIOT_OK)
-		rc = crypt_parameter(session, auth, false, plain.data, len, err);
-	if (rc == TPMIOT_OK)
-		rc = tpm_rc(call->what, Tss2_Sys_SetEncryptParam(sys, len, plain.data), err);
-	tpmiot_buf_free(&plain);
-	return rc;
 }
 
 enum tpmiot_rc
@@ -346,5 +331,5 @@ tpm_session_accept(struct tpmiot_session *session, const struct tpm_call *call,
 	}
 	if (!call->secret_out || !encrypts(session, call))
 		return TPMIOT_OK;
-	return decrypt_first(session, call, auth, err);
+	return crypt_first(session, call, auth, false, err);
 }
