@@ -22,8 +22,6 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/builtin.h \
 	provider/capabilities.c \
 	provider/capabilities.h \
-	provider/certs.c \
-	provider/certs.h \
 	provider/cipher.h \
 	provider/ctx.c \
 	provider/decoder.c \
@@ -38,6 +36,8 @@ provider_libtpmiot_provider_la_SOURCES = \
 	provider/keymgmt.h \
 	provider/load.c \
 	provider/load.h \
+	provider/objects.c \
+	provider/objects.h \
 	provider/params.c \
 	provider/peers.c \
 	provider/peers.h \

@@ -15,8 +15,8 @@
 #include <tpmiot/uri.h>
 
 #include "bio.h"
-#include "certs.h"
 #include "load.h"
+#include "objects.h"
 #include "tables.h"
 
 struct store {
@@ -24,7 +24,7 @@ struct store {
 	struct tpmiot_uri uri;
 	int expect; /* OSSL_STORE_INFO_…, 0 for anything */
 	bool done;
-	struct prov_certs certs;
+	struct prov_objects objects;
 	/* during load only */
 	OSSL_PASSPHRASE_CALLBACK *pw_cb;
 	void *pw_arg;
@@ -81,7 +81,7 @@ key_close(void *ctx)
 
 	if (store != NULL) {
 		tpmiot_uri_free(&store->uri);
-		prov_certs_free(&store->certs);
+		prov_objects_free(&store->objects);
 	}
 	OPENSSL_free(store);
 	return 1;
@@ -341,12 +341,34 @@ find_key(struct store *store)
 	}
 }
 
+/* Of a key's name, the certificates beside it where they are asked for. */
 static bool
-gives_certificates(const struct store *store)
+gives_objects(const struct store *store)
 {
-	if (store->uri.kind == TPMIOT_URI_NV)
-		return store->expect == 0 || store->expect == OSSL_STORE_INFO_CERT;
-	return store->uri.kind == TPMIOT_URI_NAME && store->expect == OSSL_STORE_INFO_CERT;
+	return store->uri.kind == TPMIOT_URI_NV ||
+	       (store->uri.kind == TPMIOT_URI_NAME && store->expect == OSSL_STORE_INFO_CERT);
+}
+
+static int
+load_object(struct store *store, OSSL_CALLBACK *object_cb, void *object_arg)
+{
+	const struct prov_objects_want want = { store->prov, &store->uri, store->expect, object_cb,
+		object_arg, store->pw_cb, store->pw_arg };
+
+	return prov_objects_next(&want, &store->objects, &store->done);
+}
+
+static int
+load_key(struct store *store, OSSL_CALLBACK *object_cb, void *object_arg)
+{
+	struct prov_pkey *key;
+
+	store->done = true;
+	if (store->expect != 0 && store->expect != OSSL_STORE_INFO_PKEY &&
+	    store->expect != OSSL_STORE_INFO_PUBKEY)
+		return 0;
+	key = find_key(store);
+	return key != NULL && prov_pkey_deliver(key, object_cb, object_arg);
 }
 
 static int
@@ -354,29 +376,15 @@ key_load(void *ctx, OSSL_CALLBACK *object_cb, void *object_arg, OSSL_PASSPHRASE_
     void *pw_arg)
 {
 	struct store *store = ctx;
-	struct prov_pkey *key;
 	int ret;
 
-	if (gives_certificates(store)) {
-		ERR_set_mark();
-		ret = prov_certs_next(
-		    store->prov, &store->uri, &store->certs, object_cb, object_arg, &store->done);
-		ERR_clear_last_mark();
-		return ret;
-	}
-	store->done = true;
-	if (store->uri.kind == TPMIOT_URI_NV)
-		return prov_raise(store->prov, TPMIOT_E_USAGE,
-		    "an NV index holds certificates, no key: use tpmiot:NAME or handle=");
-	if (store->expect != 0 && store->expect != OSSL_STORE_INFO_PKEY &&
-	    store->expect != OSSL_STORE_INFO_PUBKEY)
-		return 0;
 	store->pw_cb = pw_cb;
 	store->pw_arg = pw_arg;
 	ERR_set_mark();
-	key = find_key(store);
+	ret = gives_objects(store) ? load_object(store, object_cb, object_arg)
+	                           : load_key(store, object_cb, object_arg);
 	ERR_clear_last_mark();
-	return key != NULL && prov_pkey_deliver(key, object_cb, object_arg);
+	return ret;
 }
 
 const OSSL_DISPATCH prov_store_key[] = {

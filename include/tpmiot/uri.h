@@ -5,7 +5,7 @@
  *   tpmiot:NAME                  key NAME in the state directory
  *   tpmiot:handle=0x81000010     persistent object
  *   tpmiot:spki-sha256=HEX       key in the state directory with that public key
- *   tpmiot:nv=0x01c00002         certificates in an NV index
+ *   tpmiot:nv=0x01c00002         certificates, public keys or key files in an NV index
  *   handle:0x81000010            as in tpm2-openssl (an NV index, too)
  *   object:FILE                  as in tpm2-openssl
  *
