@@ -33,15 +33,18 @@ static const struct form PRIVATE_DER = { "DER", "PrivateKeyInfo" };
 static const struct form PRIVATE_PEM = { "PEM", "PrivateKeyInfo" };
 static const struct form PKCS1_DER = { "DER", "pkcs1" };
 static const struct form PKCS1_PEM = { "PEM", "pkcs1" };
+static const struct form PARAMS_DER = { "DER", "type-specific" };
+static const struct form PARAMS_PEM = { "PEM", "type-specific" };
 static const struct form TEXT = { "TEXT", NULL };
 
 static OSSL_FUNC_encoder_newctx_fn encoder_new;
 static OSSL_FUNC_encoder_freectx_fn encoder_free;
 static OSSL_FUNC_encoder_set_ctx_params_fn encoder_set_params;
 static OSSL_FUNC_encoder_settable_ctx_params_fn encoder_settable;
-static OSSL_FUNC_encoder_does_selection_fn public_selection, private_selection;
+static OSSL_FUNC_encoder_does_selection_fn public_selection, private_selection, params_selection;
 static OSSL_FUNC_encoder_encode_fn encode_spki_der, encode_spki_pem, encode_private_der,
-    encode_private_pem, encode_pkcs1_der, encode_pkcs1_pem, encode_text;
+    encode_private_pem, encode_pkcs1_der, encode_pkcs1_pem, encode_params_der, encode_params_pem,
+    encode_text;
 
 static void *
 encoder_new(void *provctx)
@@ -102,6 +105,14 @@ private_selection(void *provctx, int selection)
 {
 	(void)provctx;
 	return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+}
+
+static int
+params_selection(void *provctx, int selection)
+{
+	(void)provctx;
+	return (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0 &&
+	       (selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0;
 }
 
 /* ---- TSS2 PRIVATE KEY -------------------------------------------------------- */
@@ -165,7 +176,8 @@ static bool
 lacks_public(const struct prov_pkey *key, const struct form *form)
 {
 	return (key->has & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 &&
-	       (key->type == PROV_RSA || form == &SPKI_DER || form == &SPKI_PEM);
+	       (key->type == PROV_RSA || form == &SPKI_DER || form == &SPKI_PEM ||
+	           form == &PKCS1_DER || form == &PKCS1_PEM);
 }
 
 static int
@@ -188,7 +200,8 @@ encode(struct encoder *enc, const struct form *form, OSSL_CORE_BIO *out,
 	} else {
 		/* Of a TPM key, software knows the public half. */
 		selection &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
-		selection |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
+		if (form != &PARAMS_DER && form != &PARAMS_PEM)
+			selection |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
 		if (form == &TEXT && BIO_puts(bio, "Private key in the TPM\n") <= 0)
 			ok = 0;
 		else
@@ -211,6 +224,8 @@ ENCODE(encode_private_der, PRIVATE_DER)
 ENCODE(encode_private_pem, PRIVATE_PEM)
 ENCODE(encode_pkcs1_der, PKCS1_DER)
 ENCODE(encode_pkcs1_pem, PKCS1_PEM)
+ENCODE(encode_params_der, PARAMS_DER)
+ENCODE(encode_params_pem, PARAMS_PEM)
 ENCODE(encode_text, TEXT)
 
 #define COMMON                                                                                     \
@@ -258,6 +273,21 @@ const OSSL_DISPATCH prov_encoder_pkcs1_pem[] = {
 	COMMON,
 	PROV_FN(ENCODER_DOES_SELECTION, public_selection),
 	PROV_FN(ENCODER_ENCODE, encode_pkcs1_pem),
+	{ 0, NULL },
+};
+
+/* ECParameters (RFC 3279, clause 2.3.5): `openssl ecparam`. */
+const OSSL_DISPATCH prov_encoder_params_der[] = {
+	COMMON,
+	PROV_FN(ENCODER_DOES_SELECTION, params_selection),
+	PROV_FN(ENCODER_ENCODE, encode_params_der),
+	{ 0, NULL },
+};
+
+const OSSL_DISPATCH prov_encoder_params_pem[] = {
+	COMMON,
+	PROV_FN(ENCODER_DOES_SELECTION, params_selection),
+	PROV_FN(ENCODER_ENCODE, encode_params_pem),
 	{ 0, NULL },
 };
 

@@ -229,6 +229,41 @@ key_get_params(void *keydata, OSSL_PARAM params[])
 	return p == NULL || OSSL_PARAM_set_utf8_string(p, tpmiot_alg_md_name(fixed));
 }
 
+/*
+ * How an EC key's public half is written is a matter of software; the rest of a TPM key is what it
+ * is. The public half may be another key object's as well (key_dup), and is copied first.
+ */
+static int
+set_form(struct prov_pkey *key, const OSSL_PARAM params[])
+{
+	static const char *const forms[] = { OSSL_PKEY_PARAM_EC_ENCODING,
+		OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC };
+	EVP_PKEY *copy;
+	int with_public;
+
+	for (const OSSL_PARAM *p = params; p->key != NULL; p++) {
+		size_t i = 0;
+
+		while (i < sizeof(forms) / sizeof(forms[0]) && strcmp(p->key, forms[i]) != 0)
+			i++;
+		if (key->type != PROV_EC || i == sizeof(forms) / sizeof(forms[0]))
+			return prov_raise(
+			    key->prov, TPMIOT_E_UNSUPPORTED, "a key in the TPM can't be changed");
+		if (strcmp(p->key, OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC) == 0 &&
+		    (!OSSL_PARAM_get_int(p, &with_public) || !with_public))
+			return prov_raise(key->prov, TPMIOT_E_UNSUPPORTED,
+			    "a TPM key's file always has its public half: leave out -no_public");
+	}
+	copy = EVP_PKEY_dup(key->soft);
+	if (copy == NULL || !EVP_PKEY_set_params(copy, prov_params_unconst(params))) {
+		EVP_PKEY_free(copy);
+		return 0;
+	}
+	EVP_PKEY_free(key->soft);
+	key->soft = copy;
+	return 1;
+}
+
 static int
 key_set_params(void *keydata, const OSSL_PARAM params[])
 {
@@ -237,8 +272,7 @@ key_set_params(void *keydata, const OSSL_PARAM params[])
 	if (params == NULL || params[0].key == NULL)
 		return 1;
 	if (key->tpm != NULL)
-		return prov_raise(
-		    key->prov, TPMIOT_E_UNSUPPORTED, "a key in the TPM can't be changed");
+		return set_form(key, params);
 	if (key->soft == NULL || !EVP_PKEY_set_params(key->soft, prov_params_unconst(params)))
 		return 0;
 	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY) != NULL)

@@ -72,14 +72,20 @@ static const OSSL_ALGORITHM rands[] = {
 	{ name, PROPS ",output=der,structure=PrivateKeyInfo", prov_encoder_private_der, NULL }, \
 	{ name, PROPS ",output=pem,structure=PrivateKeyInfo", prov_encoder_private_pem, NULL }, \
 	{ name, PROPS ",output=text", prov_encoder_text, NULL }
+
+#define PKCS1_ENCODERS(name) \
+	{ name, PROPS ",output=der,structure=pkcs1", prov_encoder_pkcs1_der, NULL }, \
+	{ name, PROPS ",output=pem,structure=pkcs1", prov_encoder_pkcs1_pem, NULL }
 /* clang-format on */
 
 static const OSSL_ALGORITHM encoders[] = {
 	ENCODERS("RSA"),
-	{ "RSA", PROPS ",output=der,structure=pkcs1", prov_encoder_pkcs1_der, NULL },
-	{ "RSA", PROPS ",output=pem,structure=pkcs1", prov_encoder_pkcs1_pem, NULL },
+	PKCS1_ENCODERS("RSA"),
 	ENCODERS("RSA-PSS"),
+	PKCS1_ENCODERS("RSA-PSS"),
 	ENCODERS("EC"),
+	{ "EC", PROPS ",output=der,structure=type-specific", prov_encoder_params_der, NULL },
+	{ "EC", PROPS ",output=pem,structure=type-specific", prov_encoder_params_pem, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -40,6 +40,8 @@ extern const OSSL_DISPATCH prov_encoder_private_der[];
 extern const OSSL_DISPATCH prov_encoder_private_pem[];
 extern const OSSL_DISPATCH prov_encoder_pkcs1_der[];
 extern const OSSL_DISPATCH prov_encoder_pkcs1_pem[];
+extern const OSSL_DISPATCH prov_encoder_params_der[];
+extern const OSSL_DISPATCH prov_encoder_params_pem[];
 extern const OSSL_DISPATCH prov_encoder_text[];
 
 extern const OSSL_DISPATCH prov_decoder_pem[];

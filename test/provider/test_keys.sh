@@ -104,6 +104,18 @@ for form in PEM DER; do
 	openssl rsa -RSAPublicKey_in -inform "$form" -in "$T/pkcs1" -pubout -out "$T/pkcs1.pub" 2>>"$T/err"
 	check "the public half by PKCS #1, $form" cmp "$T/pkcs1.pub" "$T/rsa.pub"
 done
+genpkey "$T/pss.key" -algorithm RSA-PSS
+check 'and of an RSA-PSS key' openssl rsa -provider tpmiot -in "$T/pss.key" -RSAPublicKey_out -out "$T/pkcs1"
+ec() { openssl ec -provider tpmiot -in "$T/ec.key" "$@"; }
+check 'openssl ec checks and prints' ec -check -noout -text
+ec -conv_form compressed -pubout -outform DER -out "$T/short.der" 2>"$T/err"
+openssl pkey -pubin -in "$T/ec.pub" -ec_conv_form compressed -pubout -outform DER -out "$T/short2.der"
+check 'and writes the point in the form asked for' cmp "$T/short.der" "$T/short2.der"
+check_fails '*' 'leave out -no_public' 'the public half stays in the file' ec -no_public
+check 'openssl ecparam makes a key' openssl ecparam -provider tpmiot -name P-384 -genkey -out "$T/param.key"
+openssl ecparam -name P-384 -out "$T/p384.param"
+check 'behind the curve' diff "$T/p384.param" <(sed '/END EC/q' "$T/param.key")
+check 'which is P-384' new_request "$T/param.key"
 openssl pkey -provider tpmiot -in handle:0x81000010 -out "$T/reference.key"
 check_grep '^-----BEGIN TPMIOT KEY REFERENCE-----' "$T/reference.key" \
 	'a persistent key is written as a reference'
