@@ -194,7 +194,7 @@ static enum tpmiot_rc
 with_tpm(struct job *job, bool *registered, struct tpmiot_err *err)
 {
 	struct tpmiot_tpm *tpm = NULL;
-	enum tpmiot_rc rc = enroll_secret_open_tpm(job->env, &tpm, err), ended;
+	enum tpmiot_rc rc = enroll_secret_open_tpm(job->env, &tpm, err);
 
 	if (rc != TPMIOT_OK)
 		return rc;
@@ -208,11 +208,7 @@ with_tpm(struct job *job, bool *registered, struct tpmiot_err *err)
 	if (!*registered)
 		rc = register_device(job, tpm, err);
 	tpmiot_tpm_free(&tpm);
-	rc = enroll_secret_explain(rc, err);
-	if (rc == TPMIOT_E_TPM_GONE)
-		return rc; /* who knows what was flushed: the journal stays */
-	ended = enroll_journal_end(&job->state, rc == TPMIOT_OK ? err : NULL);
-	return rc == TPMIOT_OK ? ended : rc;
+	return enroll_journal_end(&job->state, enroll_secret_explain(rc, err), err);
 }
 
 static void

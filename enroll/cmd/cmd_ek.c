@@ -60,18 +60,13 @@ static enum tpmiot_rc
 load_with_journal(struct look *look, struct tpmiot_err *err)
 {
 	struct enroll_state state = ENROLL_STATE_INIT;
-	enum tpmiot_rc rc, ended;
+	enum tpmiot_rc rc;
 
 	rc = enroll_state_open(look->env->dir, &state, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_journal_begin(&state, look->tpm, &look->env->ui, err);
-	if (rc == TPMIOT_OK) {
-		rc = load(look, err);
-		if (rc != TPMIOT_E_TPM_GONE) {
-			ended = enroll_journal_end(&state, rc == TPMIOT_OK ? err : NULL);
-			rc = rc == TPMIOT_OK ? ended : rc;
-		}
-	}
+	if (rc == TPMIOT_OK)
+		rc = enroll_journal_end(&state, load(look, err), err);
 	enroll_state_close(&state);
 	return rc;
 }

@@ -169,7 +169,7 @@ with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result, stru
 		.server = &job->server,
 	};
 	struct tpmiot_tpm *tpm = NULL;
-	enum tpmiot_rc rc, ended;
+	enum tpmiot_rc rc;
 
 	rc = enroll_secret_open_tpm(job->env, &tpm, err);
 	if (rc != TPMIOT_OK)
@@ -183,11 +183,7 @@ with_tpm(struct job *job, bool enrolled, struct enroll_flow_result *result, stru
 		rc =
 		    enroll_flow_run(&plan, &job->state, tpm, job->http, &job->env->ui, result, err);
 	tpmiot_tpm_free(&tpm);
-	rc = enroll_secret_explain(rc, err);
-	if (rc == TPMIOT_E_TPM_GONE)
-		return rc; /* who knows what was flushed: the journal stays */
-	ended = enroll_journal_end(&job->state, rc == TPMIOT_OK ? err : NULL);
-	return rc == TPMIOT_OK ? ended : rc;
+	return enroll_journal_end(&job->state, enroll_secret_explain(rc, err), err);
 }
 
 static enum tpmiot_rc

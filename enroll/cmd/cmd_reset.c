@@ -140,7 +140,7 @@ reset(struct enroll_env *env, const struct enroll_state *state, struct tpmiot_er
 		rc = remove_all(env, state, removed, err);
 	rc = enroll_secret_explain(rc, err);
 	if (rc == TPMIOT_OK)
-		rc = enroll_journal_end(state, err);
+		rc = enroll_journal_end(state, rc, err);
 	enroll_ui_member(&env->ui, "removed", removed);
 	if (rc == TPMIOT_OK)
 		enroll_ui_note(&env->ui, "reset: %s has no %s%s any more", state->dir,

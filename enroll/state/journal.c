@@ -369,7 +369,13 @@ enroll_journal_expect(const struct enroll_state *state, struct enroll_journal *j
 }
 
 enum tpmiot_rc
-enroll_journal_end(const struct enroll_state *state, struct tpmiot_err *err)
+enroll_journal_end(const struct enroll_state *state, enum tpmiot_rc rc, struct tpmiot_err *err)
 {
-	return tpmiot_statedir_remove(state->dir, ENROLL_JOURNAL_FILE, err);
+	enum tpmiot_rc ended;
+
+	if (rc == TPMIOT_E_TPM_GONE)
+		return rc;
+	ended =
+	    tpmiot_statedir_remove(state->dir, ENROLL_JOURNAL_FILE, rc == TPMIOT_OK ? err : NULL);
+	return rc == TPMIOT_OK ? ended : rc;
 }

@@ -55,9 +55,12 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_journal_list_objects(const struct enroll_s
 TPMIOT_MUST_USE enum tpmiot_rc enroll_journal_expect(const struct enroll_state *state,
     struct enroll_journal *journal, const TPM2B_NAME *name, struct tpmiot_err *err);
 
-/* Everything was flushed: takes the journal away. */
+/*
+ * The work ended with rc, and everything was flushed: takes the journal away. With
+ * TPMIOT_E_TPM_GONE nobody knows that, and it stays. Returns rc, or why it is still there.
+ */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_journal_end(
-    const struct enroll_state *state, struct tpmiot_err *err);
+    const struct enroll_state *state, enum tpmiot_rc rc, struct tpmiot_err *err);
 
 /* Whether the last run was cut short. */
 bool enroll_journal_exists(const char *dir);

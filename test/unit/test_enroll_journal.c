@@ -246,8 +246,12 @@ test_begin_notes_what_is_there(void **state)
 	assert_int_equal(now.restart_count, RESTARTS);
 	assert_int_equal(now.objects[0], 0x80000000);
 	assert_int_equal(now.sessions[0], 0x02000001);
-	assert_ok(enroll_journal_end(&f->state, &f->err), &f->err);
+	assert_int_equal(
+	    enroll_journal_end(&f->state, TPMIOT_E_TPM_GONE, &f->err), TPMIOT_E_TPM_GONE);
+	assert_true(enroll_journal_exists(f->dir)); /* who knows what was flushed */
+	assert_int_equal(enroll_journal_end(&f->state, TPMIOT_E_AUTH, &f->err), TPMIOT_E_AUTH);
 	assert_false(enroll_journal_exists(f->dir));
+	assert_ok(enroll_journal_end(&f->state, TPMIOT_OK, &f->err), &f->err);
 }
 
 /* From the last to the first: a storage root key goes, a stranger's key stays, as does what was
