@@ -21,6 +21,11 @@ static const struct {
 	{ TPM2_ALG_SHA3_512, 64, 72, { "SHA3-512", NULL, NULL } },
 };
 
+/* Not in every tpm2-tss's headers. */
+#define ECC_BP_P256_R1 ((TPMI_ECC_CURVE)0x0030)
+#define ECC_BP_P384_R1 ((TPMI_ECC_CURVE)0x0031)
+#define ECC_BP_P512_R1 ((TPMI_ECC_CURVE)0x0032)
+
 static const struct {
 	TPMI_ECC_CURVE curve;
 	size_t size;
@@ -32,6 +37,9 @@ static const struct {
 	{ TPM2_ECC_NIST_P384, 48, { "secp384r1", "P-384", NULL } },
 	{ TPM2_ECC_NIST_P521, 66, { "secp521r1", "P-521", NULL } },
 	{ TPM2_ECC_SM2_P256, 32, { "SM2", NULL, NULL } },
+	{ ECC_BP_P256_R1, 32, { "brainpoolP256r1", NULL, NULL } },
+	{ ECC_BP_P384_R1, 48, { "brainpoolP384r1", NULL, NULL } },
+	{ ECC_BP_P512_R1, 64, { "brainpoolP512r1", NULL, NULL } },
 };
 
 static bool

@@ -127,12 +127,27 @@ prov_soft_from_params(
 	return soft;
 }
 
+long
+prov_pss_largest_salt(size_t bits, size_t hash_size)
+{
+	return (long)((bits - 1 + 7) / 8) - (long)hash_size - 2;
+}
+
+long
+prov_pss_tpm_salt(size_t bits, size_t hash_size)
+{
+	long largest = prov_pss_largest_salt(bits, hash_size);
+
+	return largest < (long)hash_size ? largest : (long)hash_size;
+}
+
 /* The same modulus, restricted as the TPM restricts it: RFC 4055, section 3.1. */
 static EVP_PKEY *
 restrict_to_pss(struct prov_ctx *prov, TPMI_ALG_HASH hash, const EVP_PKEY *plain)
 {
 	char *md = (char *)(uintptr_t)tpmiot_alg_md_name(hash);
-	int salt = (int)tpmiot_alg_md_size(hash);
+	int salt =
+	    (int)prov_pss_tpm_salt((size_t)EVP_PKEY_get_bits(plain), tpmiot_alg_md_size(hash));
 	OSSL_PARAM *numbers = NULL, *all = NULL;
 	EVP_PKEY *soft = NULL;
 	OSSL_PARAM restrictions[] = {

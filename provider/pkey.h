@@ -73,6 +73,11 @@ TPMI_ALG_ASYM_SCHEME prov_pkey_fixed_scheme(const struct prov_pkey *key);
 /* Whether a TPM key has all these attributes (TPMA_OBJECT_…); other keys have none. */
 bool prov_pkey_is(const struct prov_pkey *key, TPMA_OBJECT attributes);
 
+/* The largest PSS salt of a key of so many bits: RFC 8017, section 9.1.1. Below 0: none fits. */
+long prov_pss_largest_salt(size_t bits, size_t hash_size);
+/* The one that a TPM takes: of the digest's size, where that fits (Part 1, annex B.7). */
+long prov_pss_tpm_salt(size_t bits, size_t hash_size);
+
 /*
  * Refuses a key whose password is not there, if a wrong guess counts towards the
  * TPM's lockout. Elsewhere it may have none after all: tpm2_encodeobject 5.4

@@ -166,19 +166,10 @@ check_fixed(struct prov_sig *sig, TPMI_ALG_ASYM_SCHEME scheme, TPMI_ALG_HASH has
 	return fixed_hash == hash || refuse_digest(sig);
 }
 
-/* The largest salt that fits: RFC 8017, section 9.1.1. */
-static long
-largest_salt(const struct prov_sig *sig, size_t hash_size)
-{
-	long encoded = (EVP_PKEY_get_bits(sig->key->soft) - 1 + 7) / 8;
-
-	return encoded - (long)hash_size - 2;
-}
-
 static bool
 check_pss(struct prov_sig *sig, TPMI_ALG_HASH hash)
 {
-	size_t size = tpmiot_alg_md_size(hash);
+	size_t size = tpmiot_alg_md_size(hash), bits = (size_t)EVP_PKEY_get_bits(sig->key->soft);
 	char salt[PROV_SIG_NAME_LEN], mgf1[PROV_SIG_NAME_LEN];
 	long n;
 
@@ -192,7 +183,7 @@ check_pss(struct prov_sig *sig, TPMI_ALG_HASH hash)
 	    strcmp(salt, OSSL_PKEY_RSA_PSS_SALT_LEN_MAX) == 0)
 		return true;
 	n = strtol(salt, NULL, 10);
-	if (n != (long)size && n != largest_salt(sig, size))
+	if (n != (long)size && n != prov_pss_largest_salt(bits, size))
 		return prov_raise(sig->prov, TPMIOT_E_UNSUPPORTED,
 		    "rsa_pss_saltlen:%s: a TPM signs PSS with a salt of the digest's size "
 		    "(%zu bytes): use rsa_pss_saltlen:digest",
@@ -235,6 +226,7 @@ hash_of_curve(const struct prov_sig *sig)
 	    tpmiot_key_public(sig->key->tpm)->area.parameters.eccDetail.curveID)) {
 	case 48:
 		return TPM2_ALG_SHA384;
+	case 64:
 	case 66:
 		return TPM2_ALG_SHA512;
 	default:

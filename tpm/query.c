@@ -94,6 +94,41 @@ tpmiot_tpm_property(struct tpmiot_tpm *tpm, TPM2_PT property, uint32_t *out, str
 }
 
 enum tpmiot_rc
+tpmiot_tpm_curves(struct tpmiot_tpm *tpm, TPMI_ECC_CURVE out[TPM2_MAX_ECC_CURVES], size_t *n,
+    struct tpmiot_err *err)
+{
+	TPMS_CAPABILITY_DATA data;
+	enum tpmiot_rc rc =
+	    get_capability(tpm, TPM2_CAP_ECC_CURVES, 0, TPM2_MAX_ECC_CURVES, NULL, &data, err);
+
+	if (rc != TPMIOT_OK)
+		return rc;
+	*n = 0;
+	for (UINT32 i = 0; i < data.data.eccCurves.count && i < TPM2_MAX_ECC_CURVES; i++)
+		out[(*n)++] = data.data.eccCurves.eccCurves[i];
+	return TPMIOT_OK;
+}
+
+bool
+tpmiot_tpm_has_rsa(struct tpmiot_tpm *tpm, size_t bits)
+{
+	static const struct tpm_call call = { .what = "TPM2_TestParms" };
+	TPMT_PUBLIC_PARMS parms = { .type = TPM2_ALG_RSA };
+	bool has;
+
+	if (bits > UINT16_MAX || tpm_begin(tpm, NULL) != TPMIOT_OK)
+		return false;
+	parms.parameters.rsaDetail.symmetric.algorithm = TPM2_ALG_NULL;
+	parms.parameters.rsaDetail.scheme.scheme = TPM2_ALG_NULL;
+	parms.parameters.rsaDetail.keyBits = (UINT16)bits;
+	has =
+	    tpm_exec(tpm, &call, Tss2_Sys_TestParms_Prepare(tpm->sys, &parms), NULL) == TPMIOT_OK &&
+	    tpm_complete(&call, Tss2_Sys_TestParms_Complete(tpm->sys), NULL) == TPMIOT_OK;
+	tpm_end(tpm);
+	return has;
+}
+
+enum tpmiot_rc
 tpmiot_tpm_read_clock(struct tpmiot_tpm *tpm, TPMS_TIME_INFO *out, struct tpmiot_err *err)
 {
 	static const struct tpm_call call = { .what = "TPM2_ReadClock" };

@@ -65,6 +65,22 @@ tpmiot_tpm_counts(const struct tpmiot_err *err)
 	return err->rc == TPMIOT_E_AUTH && tpm_rc_code(err->tss) == TPM2_RC_AUTH_FAIL;
 }
 
+bool
+tpmiot_tpm_lacks(const struct tpmiot_err *err)
+{
+	if (err->rc != TPMIOT_E_TPM && err->rc != TPMIOT_E_UNSUPPORTED)
+		return false;
+	switch (tpm_rc_code(err->tss)) {
+	case TPM2_RC_CURVE:
+	case TPM2_RC_KEY_SIZE:
+	case TPM2_RC_VALUE:
+	case TPM2_RC_RANGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool
 is_reference(TPM2_RC code)
 {

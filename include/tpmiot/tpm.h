@@ -106,6 +106,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_set_hierarchy_auth(struct tpmiot_tpm *
 
 /* Whether a failure was a wrong authorisation value that counts towards the TPM's lockout. */
 bool tpmiot_tpm_counts(const struct tpmiot_err *err);
+/* Whether the TPM refused a size, curve or number that it was given. */
+bool tpmiot_tpm_lacks(const struct tpmiot_err *err);
 
 /* ---- Objects -------------------------------------------------------------- */
 
@@ -219,6 +221,13 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_property(
 /* Several properties by one command: values[i] of first + i, 0 where the TPM has none. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_properties(
     struct tpmiot_tpm *tpm, TPM2_PT first, size_t n, uint32_t *values, struct tpmiot_err *err);
+
+/* The curves that the TPM has, by one TPM2_GetCapability. */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_curves(struct tpmiot_tpm *tpm,
+    TPMI_ECC_CURVE out[TPM2_MAX_ECC_CURVES], size_t *n, struct tpmiot_err *err);
+
+/* Whether it has RSA keys of this size: TPM2_TestParms. */
+bool tpmiot_tpm_has_rsa(struct tpmiot_tpm *tpm, size_t bits);
 
 /* TPM2_ReadClock. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_read_clock(

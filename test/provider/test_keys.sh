@@ -31,6 +31,20 @@ check 'genpkey: EC' genpkey "$T/ec.key" -algorithm EC
 check 'genpkey: EC P-384' genpkey "$T/ec384.key" -algorithm EC -pkeyopt group:P-384
 check 'genpkey: RSA' genpkey "$T/rsa.key" -algorithm RSA
 check 'genpkey: RSA 3072' genpkey "$T/rsa3072.key" -algorithm RSA -pkeyopt bits:3072
+for curve in P-192 P-224 P-521; do
+	check "genpkey: $curve" genpkey "$T/curve.key" -algorithm EC -pkeyopt "group:$curve"
+	check 'signs' new_request "$T/curve.key"
+done
+check 'genpkey: RSA 1024' genpkey "$T/rsa1024.key" -algorithm RSA -pkeyopt bits:1024
+check 'signs' new_request "$T/rsa1024.key"
+check 'genpkey: another exponent' \
+	genpkey "$T/exponent.key" -algorithm RSA -pkeyopt rsa_keygen_pubexp:65543
+check 'signs' new_request "$T/exponent.key"
+check_is 'which is in the key' "$(openssl pkey -provider tpmiot -in "$T/exponent.key" -noout -text |
+	grep -c 'Exponent: 65543')" 1
+check 'genpkey: RSA-PSS with a salt that is shorter than the digest' \
+	genpkey "$T/short.key" -algorithm RSA-PSS -pkeyopt bits:1024 -pkeyopt digest:sha512
+check 'signs' new_request "$T/short.key"
 check 'genpkey: under a named parent' \
 	genpkey "$T/parent.key" -algorithm EC -pkeyopt parent:0x81000001
 check 'genpkey: under the owner hierarchy' \

@@ -75,12 +75,16 @@ check_fails '*' 'made to decrypt, not to sign' 'a storage key' request handle:0x
 
 # ---- Making keys -------------------------------------------------------------------
 
-check_fails '*' 'bits:1024.*2048' 'RSA 1024' \
-	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt bits:1024
-check_fails '*' 'exponent 65537 only' 'RSA with exponent 3' \
-	openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt rsa_keygen_pubexp:3
-for curve in brainpoolP256r1 BN-P256 SM2; do
-	check_fails '*' "no curve $curve in common: take P-256" "the curve $curve" \
+for bits in 1000 2049 3000 8192 70000; do
+	check_fails '*' "bits:$bits: .* it has: 1024, 2048, 3072" "RSA with $bits bits" \
+		openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt "bits:$bits"
+done
+for e in 3 65541 4294967297; do
+	check_fails '*' 'leave out rsa_keygen_pubexp' "RSA with exponent $e" \
+		openssl genpkey -provider tpmiot -algorithm RSA -pkeyopt "rsa_keygen_pubexp:$e"
+done
+for curve in brainpoolP256r1 BN-P256 SM2 secp256k1; do
+	check_fails '*' "group:$curve: .* they have: .*prime256v1, secp384r1" "the curve $curve" \
 		openssl genpkey -provider tpmiot -algorithm EC -pkeyopt "group:$curve"
 done
 check_fails '*' '2 primes only' 'RSA with three primes' \
