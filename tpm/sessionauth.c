@@ -97,9 +97,9 @@ crypt_first(struct tpmiot_session *session, const struct tpm_call *call,
 {
 	TSS2_SYS_CONTEXT *sys = session->tpm->sys;
 	struct tpmiot_buf param = TPMIOT_BUF_INIT;
-	const uint8_t *at = NULL;
+	const uint8_t *at = NULL, *params;
+	size_t len = 0, params_len;
 	enum tpmiot_rc rc;
-	size_t len = 0;
 
 	/* Named after what the TPM does with them. */
 	rc = tpm_rc(call->what,
@@ -108,6 +108,12 @@ crypt_first(struct tpmiot_session *session, const struct tpm_call *call,
 	    err);
 	if (rc != TPMIOT_OK)
 		return rc;
+	/* SAPI believes the reply's size of its first parameter. */
+	if (!encrypt && (Tss2_Sys_GetRpBuffer(sys, &params_len, &params) != TSS2_RC_SUCCESS ||
+	                    params_len < 2 || len > params_len - 2))
+		return tpmiot_err_set(err, TPMIOT_E_TPM,
+		    "%s: a first parameter of %zu bytes, which are more than came", call->what,
+		    len);
 	tpmiot_buf_put(&param, at, len);
 	rc = tpmiot_buf_done(&param, err);
 	if (rc == TPMIOT_OK)

@@ -7,6 +7,8 @@
 
 #include <openssl/crypto.h>
 
+#include <tpmiot/buf.h>
+
 #include "tcti.h"
 
 #define SHIM_MAGIC 0x74706d696f740001ULL
@@ -140,6 +142,45 @@ wait_for_room(struct tcti_shim *shim, TPM2_RC code, unsigned int *made, unsigned
 	return true;
 }
 
+static bool
+returns_handle(uint32_t command)
+{
+	switch (command) {
+	case TPM2_CC_ContextLoad:
+	case TPM2_CC_CreatePrimary:
+	case TPM2_CC_HMAC_Start:
+	case TPM2_CC_HashSequenceStart:
+	case TPM2_CC_Load:
+	case TPM2_CC_LoadExternal:
+	case TPM2_CC_StartAuthSession:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * SAPI believes the size in the header and the one in front of the parameters (and adds it up in
+ * 32 bits on some machines): what came has to bear them out.
+ */
+static bool
+sizes_fit(const struct tcti_shim *shim)
+{
+	uint32_t command = shim->len >= RESPONSE_HEADER ? be32(shim->command + 6) : 0;
+	struct tpmiot_reader r;
+	uint16_t tag;
+
+	tpmiot_reader_init(&r, shim->response, shim->response_len);
+	tag = tpmiot_reader_u16(&r);
+	if (tpmiot_reader_u32(&r) != shim->response_len)
+		return false;
+	if (tpmiot_reader_u32(&r) == TPM2_RC_SUCCESS && returns_handle(command))
+		(void)tpmiot_reader_u32(&r);
+	if (tag == TPM2_ST_SESSIONS)
+		(void)tpmiot_reader_take(&r, tpmiot_reader_u32(&r));
+	return !r.failed;
+}
+
 /* Receives until the TPM has said its last word on the command. */
 static TSS2_RC
 converse(struct tcti_shim *shim)
@@ -154,9 +195,7 @@ converse(struct tcti_shim *shim)
 		rc = receive(shim->real, limit_ms(shim), &shim->response_len, shim->response);
 		if (rc != TSS2_RC_SUCCESS)
 			return rc;
-		/* SAPI believes the header's size; what came has to bear it out. */
-		if (shim->response_len < RESPONSE_HEADER ||
-		    be32(shim->response + 2) != shim->response_len)
+		if (!sizes_fit(shim))
 			return TSS2_TCTI_RC_MALFORMED_RESPONSE;
 		code = be32(shim->response + 6);
 		switch (code & ~(uint32_t)TSS2_RC_LAYER_MASK) {

@@ -153,6 +153,65 @@ script_answer(struct fixture *f, uint8_t fill)
 	tpmiot_buf_free(&hashed);
 }
 
+/*
+ * The answer to TPM2_ActivateCredential, whose first parameter, to be decrypted, says that it has
+ * `size` bytes, where four follow. The AK's authorisation is the empty password.
+ */
+static void
+script_secret(struct fixture *f, uint16_t size)
+{
+	struct tpmiot_buf hashed = TPMIOT_BUF_INIT;
+	struct tpmiot_buf *response = &f->script.steps[f->script.n++].response;
+	uint8_t nonce[NONCE] = { 1 }, rpHash[32], mac[32];
+
+	tpmiot_buf_put_u32(&hashed, TPM2_RC_SUCCESS);
+	tpmiot_buf_put_u32(&hashed, TPM2_CC_ActivateCredential);
+	tpmiot_buf_put_u16(&hashed, size);
+	tpmiot_buf_put(&hashed, "abcd", 4);
+	hash(&hashed, rpHash);
+	tpm_session_get_ahead(f->session);
+	hmac(f, rpHash, nonce, f->session->ahead.buffer, TPMA_SESSION_CONTINUESESSION, mac);
+	tpmiot_buf_put_u16(response, TPM2_ST_SESSIONS);
+	tpmiot_buf_put_u32(response, 10 + 4 + 6 + 5 + 2 + NONCE + 1 + 2 + 32);
+	tpmiot_buf_put_u32(response, TPM2_RC_SUCCESS);
+	tpmiot_buf_put_u32(response, 6);
+	tpmiot_buf_put_u16(response, size);
+	tpmiot_buf_put(response, "abcd\0\0\1\0\0", 4 + 5);
+	tpmiot_buf_put_u16(response, NONCE);
+	tpmiot_buf_put(response, nonce, NONCE);
+	tpmiot_buf_put_u8(response, TPMA_SESSION_CONTINUESESSION);
+	tpmiot_buf_put_u16(response, 32);
+	tpmiot_buf_put(response, mac, sizeof(mac));
+	tpmiot_buf_free(&hashed);
+}
+
+/* By the size that a TPM states, and authenticates, nothing is read that it has not sent. */
+static void
+test_secret_longer_than_the_response(void **state)
+{
+	static const uint16_t sizes[] = { 5, 4096, 0xffff };
+	const struct tpmiot_bytes sealed = { "\0\2ab", 4 };
+	struct tpmiot_buf secret = TPMIOT_BUF_INIT;
+	struct fixture f;
+
+	(void)state;
+	open_session(&f);
+	script_secret(&f, 4);
+	assert_ok(tpmiot_tpm_activate(f.tpm, KEY, &name, 0x81010001, &name, f.session, sealed,
+	              sealed, &secret, &f.err),
+	    &f.err);
+	assert_int_equal(secret.len, 4);
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		script_secret(&f, sizes[i]);
+		assert_refused(tpmiot_tpm_activate(f.tpm, KEY, &name, 0x81010001, &name, f.session,
+		                   sealed, sealed, &secret, &f.err),
+		    TPMIOT_E_TPM, &f.err, "more than came");
+		assert_int_equal(secret.len, 4);
+	}
+	tpmiot_buf_free(&secret);
+	close_session(&f);
+}
+
 static void
 test_sign_authenticated(void **state)
 {
@@ -266,6 +325,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sign_authenticated),
+		cmocka_unit_test(test_secret_longer_than_the_response),
 		cmocka_unit_test(test_command_is_for_this_key),
 		cmocka_unit_test(test_changed_answer_refused),
 		cmocka_unit_test(test_replayed_answer_refused),

@@ -399,6 +399,55 @@ test_session_hmac_wrong(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* An answer in which the size of the parameters is more than came. */
+static void
+script_oversized(struct script_tcti *script, const struct tpmiot_buf *params, uint32_t size)
+{
+	uint8_t *at;
+
+	script_ok(script, 0, params, true);
+	at = script->steps[script->n - 1].response.data + 10;
+	at[0] = (uint8_t)(size >> 24);
+	at[1] = (uint8_t)(size >> 16);
+	at[2] = (uint8_t)(size >> 8);
+	at[3] = (uint8_t)size;
+}
+
+/* What is hashed and wiped of an answer is not beyond its end, whatever size it has inside. */
+static void
+test_parameters_longer_than_the_response(void **state)
+{
+	/* GetRandom's answer: header, size, TPM2B of four bytes, one authorisation. */
+	static const uint32_t sizes[] = { 6 + 5 + 1, 4096, 0x00ffffff, 0xfffffff0 };
+	struct fixture *f = *state;
+	struct tpmiot_buf params = TPMIOT_BUF_INIT, random = TPMIOT_BUF_INIT;
+
+	tpmiot_buf_put(&params, "\0\4abcd", 6);
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		script_code(&f->script, TPM2_RC_HANDLE);  /* no storage root key */
+		script_code(&f->script, TPM2_RC_FAILURE); /* nor can one be made: no session */
+		script_oversized(&f->script, &params, sizes[i]);
+		assert_refused(tpmiot_tpm_random(f->tpm, 4, &random, &f->err), TPMIOT_E_TPM_GONE,
+		    &f->err, "TPM2_GetRandom");
+		assert_int_equal(random.len, 0);
+	}
+	tpmiot_buf_free(&params);
+}
+
+/* Where a handle belongs into the answer, it is none of what stood in the buffer before. */
+static void
+test_handle_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_session *session = NULL;
+
+	script_code(&f->script, TPM2_RC_SUCCESS);
+	assert_refused(tpm_session_start(f->tpm, TPM2_SE_POLICY, TPM2_ALG_SHA256, TPM2_RH_NULL,
+	                   NULL, &session, &f->err),
+	    TPMIOT_E_TPM_GONE, &f->err, "TPM2_StartAuthSession");
+	assert_int_equal(f->script.sent, 1);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -414,6 +463,8 @@ main(void)
 		TEST(test_full_tpm_waited_for),
 		TEST(test_connection_broken_and_made_again),
 		TEST(test_response_truncated_at_every_length),
+		TEST(test_parameters_longer_than_the_response),
+		TEST(test_handle_missing),
 		TEST(test_child_does_not_flush_what_its_parent_loaded),
 		TEST(test_bare_device),
 		TEST(test_session_garbled_is_flushed),
