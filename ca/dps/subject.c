@@ -85,6 +85,30 @@ claimed_id(
 	return true;
 }
 
+/*
+ * An id that is not the one that follows from this EK may be the one that follows from another's,
+ * which is no device's id: who registered by it keeps it.
+ */
+static bool
+check_free(struct ca_api *api, const struct ca_dps_job *job, const struct ca_admission *as,
+    struct ca_problem *problem)
+{
+	struct ca_dps row = { .registrations = 0 };
+	struct tpmiot_err err = { 0 };
+	enum tpmiot_rc rc;
+	bool others;
+
+	if (!as->claimed)
+		return true;
+	rc = ca_dps_find_id(api->store, job->path.id, &row, &err);
+	others = rc == TPMIOT_OK && memcmp(row.ek_spki, job->ek.spki, CA_SHA256_LEN) != 0;
+	ca_dps_clear(&row);
+	if (others)
+		return ca_refuse(problem, CA_PROBLEM_DEVICE_ID_TAKEN,
+		    "a device with another EK is registered as \"%s\"", job->path.id);
+	return rc == TPMIOT_OK || rc == TPMIOT_E_NOT_FOUND || ca_fail(problem, &err);
+}
+
 /* This protocol has no place for a quote: it must not be the way around one. */
 static bool
 check_quotes(struct ca_api *api, const struct ca_admission *as, struct ca_problem *problem)
@@ -135,7 +159,8 @@ ca_dps_decide(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_job
 		who.token_sha256 = digest.buffer;
 	}
 	return ca_decide(api, &who, x->now, out, &x->problem) &&
-	       check_quotes(api, out, &x->problem) && check_hook(api, &x->problem);
+	       check_free(api, job, out, &x->problem) && check_quotes(api, out, &x->problem) &&
+	       check_hook(api, &x->problem);
 }
 
 /* ---- Signatures --------------------------------------------------------------------------- */

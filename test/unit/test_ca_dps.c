@@ -658,6 +658,27 @@ test_duplicates_refused(void **state)
 	tpmiot_buf_free(&key);
 }
 
+/* The id that follows from an EK is no device's id, and yet nobody else's to register by. */
+static void
+test_id_of_another_ek(void **state)
+{
+	struct kit *kit = *state;
+	struct tpmiot_buf key = TPMIOT_BUF_INIT;
+	char id[TPMIOT_DPS_ID_LEN + 1];
+	struct tpmiot_err err;
+
+	assert_ok(tpmiot_dps_registration_id(NULL, &kit_a.ek.pub, id, &err));
+	kit_allow(kit, &kit_a, "");
+	kit_allow(kit, &kit_b, "");
+	kit->config.accept_ids = CA_YES;
+	do_register(kit, &kit_a, id, "one.example", &key);
+	expect_refused(kit, id, NULL, request(&kit_b.ek, &srk), 409, "device-id-taken");
+	do_register(kit, &kit_a, id, "one.example", &key);
+	do_register(kit, &kit_b, "pump-2", "one.example", &key);
+	do_register(kit, &kit_b, "pump-2", "one.example", &key);
+	tpmiot_buf_free(&key);
+}
+
 static void
 test_result_refused(void **state)
 {
@@ -936,6 +957,7 @@ main(void)
 		WITH_CA(test_issue_limit),
 		WITH_CA(test_group_stays),
 		WITH_CA(test_duplicates_refused),
+		WITH_CA(test_id_of_another_ek),
 		WITH_CA(test_result_refused),
 		WITH_CA(test_scope),
 		WITH_CA(test_token_verify),
