@@ -236,6 +236,7 @@ unregister(
 
 struct released {
 	int64_t certs;
+	int64_t secrets;
 	bool was_listed;
 	bool was_registered;
 	char now[CA_DEVICE_ID_MAX + 1]; /* its id */
@@ -253,6 +254,9 @@ release(
 		rc = unlist(cli, dev, &out->was_listed, err);
 	if (rc == TPMIOT_OK)
 		rc = unregister(cli, dev, &out->was_registered, err);
+	/* They were the device's, and the old TPM may come again as another one. */
+	if (rc == TPMIOT_OK)
+		rc = ca_secret_remove_device(cli->store, dev->ek_spki, &out->secrets, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_device_release(cli->store, dev->ek_spki, err);
 	if (rc == TPMIOT_OK)
@@ -262,7 +266,8 @@ release(
 		return rc;
 	memcpy(out->now, after.id, sizeof(out->now));
 	return ca_cli_audit(cli, dev->id, dev->ek_spki, err,
-	    "is %s now; certificates revoked: %lld%s%s", out->now, (long long)out->certs,
+	    "is %s now; certificates revoked: %lld, secrets removed: %lld%s%s", out->now,
+	    (long long)out->certs, (long long)out->secrets,
 	    out->was_listed ? "; taken off the allow-list" : "",
 	    out->was_registered ? "; hub key removed" : "");
 }
@@ -281,10 +286,11 @@ ca_cmd_device_release(struct ca_cli *cli, int argc, char **argv, struct tpmiot_e
 		rc = ca_cli_end(cli, release(cli, &dev, &done, err), err);
 	if (rc == TPMIOT_OK)
 		rc = ca_out_record(stdout, cli->json,
-		    json_pack("{s:o, s:o, s:I, s:b, s:b}", "device_id", ca_out_text(dev.id),
+		    json_pack("{s:o, s:o, s:I, s:I, s:b, s:b}", "device_id", ca_out_text(dev.id),
 		        "old_tpm_is", ca_out_text(done.now), "certificates_revoked",
-		        (json_int_t)done.certs, "was_on_allow_list", done.was_listed,
-		        "was_registered_with_hub", done.was_registered),
+		        (json_int_t)done.certs, "secrets_removed", (json_int_t)done.secrets,
+		        "was_on_allow_list", done.was_listed, "was_registered_with_hub",
+		        done.was_registered),
 		    err);
 	tpmiot_buf_free(&dev.ek_cert);
 	return rc;

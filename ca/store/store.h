@@ -422,6 +422,9 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_secret_put(
     struct ca_store *store, const struct ca_secret *secret, int64_t *id, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_secret_remove(
     struct ca_store *store, int64_t id, struct tpmiot_err *err);
+/* All of a device's own; *n is how many. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_secret_remove_device(struct ca_store *store,
+    const uint8_t ek_spki[CA_SHA256_LEN], int64_t *n, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_secret_list(struct ca_store *store,
     bool (*fn)(void *arg, const struct ca_secret *secret), void *arg, struct tpmiot_err *err);
 /* Those of a device, and those of its group whose names it has not itself. */

@@ -4,13 +4,14 @@
 
 #define COLUMNS "ek_spki, device_id, grp, serial_number, model, note, added"
 
-/* An entry that could never be used is refused while somebody is looking. */
+/* An entry that could never be used is refused while somebody is looking. A released device may
+ * come back under any id. */
 static enum tpmiot_rc
 check_devices(struct ca_store *store, const struct ca_allow *allow, struct tpmiot_err *err)
 {
 	struct ca_stmt st =
-	    ca_stmt_start(store, "SELECT id FROM devices WHERE (ek_spki = ?1) <> (id = ?2)"
-	                         " AND (ek_spki = ?1 OR id = ?2)");
+	    ca_stmt_start(store, "SELECT id FROM devices WHERE (ek_spki <> ?1 AND id = ?2)"
+	                         " OR (ek_spki = ?1 AND id <> ?2 AND instr(id, '~') = 0)");
 	char id[CA_DEVICE_ID_MAX + 1];
 	bool found;
 	enum tpmiot_rc rc;

@@ -89,7 +89,7 @@ check_staged(struct ca_store *store, int64_t *line, struct tpmiot_err *err)
 	    " WHERE EXISTS (SELECT 1 FROM allow a WHERE a.ek_spki = s.ek_spki)"
 	    " OR EXISTS (SELECT 1 FROM allow a WHERE a.device_id = s.device_id)"
 	    " OR EXISTS (SELECT 1 FROM devices d WHERE d.ek_spki = s.ek_spki"
-	    "   AND d.id <> s.device_id)"
+	    "   AND d.id <> s.device_id AND instr(d.id, '~') = 0)"
 	    " OR EXISTS (SELECT 1 FROM devices d WHERE d.id = s.device_id"
 	    "   AND d.ek_spki <> s.ek_spki)"
 	    " ORDER BY line LIMIT 1");

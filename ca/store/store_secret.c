@@ -46,6 +46,20 @@ ca_secret_remove(struct ca_store *store, int64_t id, struct tpmiot_err *err)
 	return rc;
 }
 
+enum tpmiot_rc
+ca_secret_remove_device(struct ca_store *store, const uint8_t ek_spki[CA_SHA256_LEN], int64_t *n,
+    struct tpmiot_err *err)
+{
+	struct ca_stmt st = ca_stmt_start(store, "DELETE FROM secrets WHERE ek_spki = ?");
+	enum tpmiot_rc rc;
+
+	ca_bind_blob(&st, ek_spki, CA_SHA256_LEN);
+	rc = ca_stmt_run(&st, "secret", err);
+	if (rc == TPMIOT_OK)
+		*n = ca_store_changes(store);
+	return rc;
+}
+
 static enum tpmiot_rc
 each(struct ca_stmt *st, bool (*fn)(void *arg, const struct ca_secret *secret), void *arg,
     struct tpmiot_err *err)

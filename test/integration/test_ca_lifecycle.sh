@@ -84,13 +84,17 @@ start_swtpm other
 export TPMIOT_STATE_DIR=$T/state-other
 ca join add --device-id=pump-1 >"$T/token2" 2>"$T/err"
 check_fails 3 'device-id-taken|pump-1' 'its id for another TPM' enroll --join-token-file="$T/token2"
+check 'a secret of its own' ca secret add --device=pump-1 --file="$T/token1" wifi
 check 'device release of pump-1' ca device release pump-1
 check_grep '^certificates_revoked: 1' "$T/out" 'revokes its certificate'
+check_grep '^secrets_removed: 1' "$T/out" 'and the old TPM gets its secret no more'
 check 'the other TPM enrols as pump-1' enroll --join-token-file="$T/token2"
 check 'device show pump-1' ca device show pump-1
 check_is 'both are known' "$(ca device list --json | grep -c '"ek":')" 2
 TPMIOT_STATE_DIR=$first
 use_tpm tpm
+ek=$(tpmiot-enroll ek --json | sed -n 's/^ *"spki_sha256": "\(.*\)".*/\1/p')
+check 'the old TPM may be listed anew, as another device' ca allow add --ek="$ek" --device-id=spare-1
 refused certificate-revoked "the replaced TPM's certificate" as_device /v1/renewals
 
 done_testing

@@ -453,6 +453,9 @@ test_allow_against_devices(void **state)
 	struct fixture *f = *state;
 	struct tpmiot_err err = { 0 };
 	struct ca_allow allow = { .device_id = "uno" };
+	const struct ca_audit entry = { .event = "admin", .decision = "done", .reason = "import" };
+	struct ca_allow_added done;
+	bool known;
 
 	enrol(f, 1, "one");
 	memset(allow.ek_spki, 1, sizeof(allow.ek_spki));
@@ -461,6 +464,17 @@ test_allow_against_devices(void **state)
 	assert_ok(ca_allow_add(f->store, &allow, &err));
 	memset(allow.ek_spki, 2, sizeof(allow.ek_spki));
 	assert_fails(ca_allow_add(f->store, &allow, &err), TPMIOT_E_CONFLICT, "one is enrolled");
+	/* Released, a device may come back under any id: by itself, or as one of many. */
+	enrol(f, 3, "three");
+	memset(allow.ek_spki, 3, sizeof(allow.ek_spki));
+	assert_ok(ca_device_release(f->store, allow.ek_spki, &err));
+	strcpy(allow.device_id, "drei");
+	assert_ok(ca_allow_stage_start(f->store, &err));
+	assert_ok(ca_allow_stage(f->store, 2, &allow, &known, &err));
+	assert_ok(ca_allow_add_staged(f->store, &entry, &done, &err));
+	assert_int_equal(done.added, 1);
+	assert_ok(ca_allow_remove(f->store, allow.ek_spki, &err));
+	assert_ok(ca_allow_add(f->store, &allow, &err));
 }
 
 /* Lines of a file: those that are there stay as they are, one that contradicts stops all. */
