@@ -23,6 +23,7 @@ struct import {
 	struct ca_cli *cli;
 	struct ca_config config;
 	int at[COLUMNS]; /* which cell of a line; -1: no such column */
+	int columns;     /* how many the first line has */
 	int64_t added, known;
 };
 
@@ -81,6 +82,7 @@ read_header(struct import *im, const struct line *line, struct tpmiot_err *err)
 {
 	for (int c = 0; c < COLUMNS; c++)
 		im->at[c] = -1;
+	im->columns = line->n;
 	for (int i = 0; i < line->n; i++) {
 		int c = 0;
 
@@ -91,6 +93,9 @@ read_header(struct import *im, const struct line *line, struct tpmiot_err *err)
 			    "there is no column \"%.40s\"; there are ek, device_id, group, "
 			    "serial_number, model, note",
 			    line->cells[i]);
+		if (im->at[c] >= 0)
+			return tpmiot_err_set(
+			    err, TPMIOT_E_FORMAT, "the column \"%s\" is there twice", names[c]);
 		im->at[c] = i;
 	}
 	return im->at[EK] >= 0
@@ -142,6 +147,11 @@ import_line(struct import *im, int64_t n, char *text, bool header, struct tpmiot
 		    "not CSV: quotes that do not close in this line, or too many columns");
 	if (header)
 		return read_header(im, &line, err);
+	if (line.n > im->columns)
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
+		    "more cells than the first line has columns: a cell with a comma in it stands "
+		    "in "
+		    "quotes");
 	rc = read_entry(im, &line, &allow, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_allow_stage(im->cli->store, n, &allow, &known, err);

@@ -226,7 +226,8 @@ nothing" "ek,group
 ${hash//[0-9]/b},pipes" "ek,note
 ${hash//[0-9]/c},good
 ${hash//[0-9]/b},\"open" "ek,device_id
-${hash//[0-9]/b},unit-7"; do
+${hash//[0-9]/b},unit-7" 'ek,note,ek' "ek,note
+${hash//[0-9]/b},cellar, left"; do
 	printf '%s\n' "$bad" >"$T/bad.csv"
 	check_fails 1 'bad.csv, line' "import of: ${bad//$'\n'/ | }" ca allow import "$T/bad.csv"
 done
