@@ -53,6 +53,7 @@ fill_in(const json_t *root, struct enroll_server *server, struct tpmiot_err *err
 		    ENROLL_SERVER_FILE " in the state directory is damaged; give --server=URL");
 	if (!trust_given && (server->url == NULL || enroll_url_same(server->url, url))) {
 		rc = take(root, "ca_certificates", &server->text[1], &server->ca_pem, err);
+		server->recalled = server->ca_pem != NULL;
 		if (rc == TPMIOT_OK && server->ca_pem == NULL)
 			rc = take(
 			    root, "ca_fingerprint", &server->text[2], &server->fingerprint, err);
@@ -120,10 +121,26 @@ read_ca_file(struct enroll_server *server, struct tpmiot_err *err)
 	return rc;
 }
 
+/* The only trust there is to be, with what the CA has been since that was written down. */
 static enum tpmiot_rc
-narrow(struct enroll_http *http, const struct enroll_server *server, struct tpmiot_err *err)
+put_trust(const char *dir, const struct enroll_server *server, struct tpmiot_buf *out,
+    struct tpmiot_err *err)
 {
-	struct tpmiot_buf where = TPMIOT_BUF_INIT;
+	struct tpmiot_buf now = TPMIOT_BUF_INIT;
+
+	tpmiot_buf_printf(out, "%s\n", server->ca_pem);
+	if (server->recalled && dir != NULL &&
+	    tpmiot_statedir_read(dir, ENROLL_CA_NAME ".crt", &now, NULL) == TPMIOT_OK)
+		tpmiot_buf_put(out, now.data, now.len);
+	tpmiot_buf_free(&now);
+	return tpmiot_buf_cstr(out) != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
+}
+
+static enum tpmiot_rc
+narrow(const char *dir, struct enroll_http *http, const struct enroll_server *server,
+    struct tpmiot_err *err)
+{
+	struct tpmiot_buf where = TPMIOT_BUF_INIT, trust = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
 	if (server->fingerprint != NULL)
@@ -134,11 +151,13 @@ narrow(struct enroll_http *http, const struct enroll_server *server, struct tpmi
 		tpmiot_buf_printf(&where, "--ca-file=%s", server->ca_file);
 	else
 		tpmiot_buf_put_str(&where, "the remembered CA certificate");
-	if (tpmiot_buf_cstr(&where) == NULL)
-		rc = tpmiot_err_memory(err);
-	else
-		rc = enroll_http_trust(http, server->ca_pem, (const char *)where.data, err);
+	rc = tpmiot_buf_cstr(&where) != NULL ? put_trust(dir, server, &trust, err)
+	                                     : tpmiot_err_memory(err);
+	if (rc == TPMIOT_OK)
+		rc = enroll_http_trust(
+		    http, (const char *)trust.data, (const char *)where.data, err);
 	tpmiot_buf_free(&where);
+	tpmiot_buf_free(&trust);
 	return rc;
 }
 
@@ -155,7 +174,7 @@ enroll_server_open(
 	rc = read_ca_file(server, err);
 	if (rc == TPMIOT_OK)
 		rc = open_known(dir, server->url, &http, err);
-	if (rc == TPMIOT_OK && (rc = narrow(http, server, err)) != TPMIOT_OK)
+	if (rc == TPMIOT_OK && (rc = narrow(dir, http, server, err)) != TPMIOT_OK)
 		enroll_http_free(&http);
 	if (rc == TPMIOT_OK)
 		*out = http;

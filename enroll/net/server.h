@@ -14,12 +14,13 @@ struct enroll_server {
 	const char *ca_pem;        /* what stands in it, or stood when it was remembered; NULL:
 	                            * ca.crt of the enrolment, and the system's */
 	const char *fingerprint;   /* borrowed; NULL: none. Instead of ca_file, not beside it */
+	bool recalled;             /* ca_pem is of a former enrolment; and see open() */
 	struct tpmiot_buf text[3]; /* what they point into, if they were read */
 };
 
 #define ENROLL_SERVER_INIT                                                                         \
 	{                                                                                          \
-		NULL, NULL, NULL, NULL,                                                            \
+		NULL, NULL, NULL, NULL, false,                                                     \
 		{                                                                                  \
 			TPMIOT_BUF_INIT, TPMIOT_BUF_INIT, TPMIOT_BUF_INIT                          \
 		}                                                                                  \
@@ -42,8 +43,10 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_server_recall(
 void enroll_server_free(struct enroll_server *server);
 
 /*
- * The connection; no packet is sent yet, but ca_file is read: ca_pem is known from then on.
- * TPMIOT_E_USAGE: both a file and a fingerprint. dir NULL: no former enrolment is looked at.
+ * The connection; no packet is sent yet, but ca_file is read: ca_pem is known from then on. Beside
+ * certificates that were recalled, what the CA said since that it is (ca.crt in dir) is trusted,
+ * too: else no device would outlive the CA's first certificate. TPMIOT_E_USAGE: both a file and a
+ * fingerprint. dir NULL: no former enrolment is looked at.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_server_open(const char *dir, struct enroll_server *server,
     struct enroll_http **out, struct tpmiot_err *err);

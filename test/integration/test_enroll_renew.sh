@@ -127,6 +127,31 @@ check 'which is gone: what stood in it is remembered' renew $NOW
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/stick.key" \
     -out "$T/stick.crt" -subj '/CN=planted' 2>"$T/stick.log"
 check 'and what stands there now is not looked at' renew $NOW
+
+# The CA gets another key: devices learn of it while the server still shows what they know.
+sign_tls() { # sign_tls CERT KEY
+	openssl req -new -key "$CADIR/tls.key" -subj /CN=localhost -addext subjectAltName=DNS:localhost |
+	    openssl x509 -req -CA "$1" -CAkey "$2" -days 9 -copy_extensions copy -out "$T/tls.crt" 2>"$T/tls.log"
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/next.key" -out "$T/next.crt" \
+    -subj '/CN=Next CA' -addext basicConstraints=critical,CA:TRUE \
+    -addext keyUsage=critical,keyCertSign,cRLSign -days 99 2>"$T/next.log"
+next_ca() {
+	stop_ca
+	start_ca --set enrolment=open --set rate_limit=off --set "ca_key=$T/next.key" --set "ca_cert=$T/next.crt" "$@"
+}
+sign_tls "$CADIR/ca.crt" "$CADIR/ca.key"
+next_ca --set "tls_cert=$T/tls.crt"
+check 'another CA key, the old TLS certificate' renew $NOW
+check_is 'ca.crt is the next one' "$(openssl x509 -in "$TPMIOT_STATE_DIR/ca.crt" -noout -subject -nameopt RFC2253)" 'subject=CN=Next CA'
+sign_tls "$T/next.crt" "$T/next.key"
+next_ca --set "tls_cert=$T/tls.crt"
+check 'the TLS certificate is of the next CA as well' renew $NOW
+cp "$T/stick.crt" "$TPMIOT_STATE_DIR/ca.crt"
+check_fails 4 'not trusted' 'neither the one nor the other' renew $NOW
+stop_ca
+start_ca --set enrolment=open --set rate_limit=off
+
 rm "$TPMIOT_STATE_DIR/ak.key"
 check_fails 1 'attestation key.*enrol' 'no AK any more' renew $NOW
 
