@@ -109,6 +109,17 @@ no_tcti(const struct tpmiot_tpm *tpm, TSS2_RC rc, int saved, struct tpmiot_err *
 		    "no permission to use the TPM (TCTI %s): run as root or join the group that "
 		    "owns the device (often tss)",
 		    conf);
+	else if (tpm->conf != NULL && rc == TSS2_TCTI_RC_BAD_VALUE)
+		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
+		    "TCTI %s: what stands behind the first ':' is not understood; it is "
+		    "NAME:OPTIONS, for example device:/dev/tpmrm0 or "
+		    "swtpm:host=localhost,port=2321",
+		    conf);
+	else if (tpm->conf != NULL && rc == TSS2_TCTI_RC_NOT_SUPPORTED)
+		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
+		    "TCTI %s: no such kind is installed (libtss2-tcti-NAME.so, often in a package "
+		    "of its own); it is NAME:OPTIONS, for example device:/dev/tpmrm0",
+		    conf);
 	else if (saved == EBUSY)
 		result = tpmiot_err_set(err, TPMIOT_E_TPM_GONE,
 		    "another program holds the TPM (TCTI %s) and does not let go: stop it, or let "

@@ -80,15 +80,17 @@ static const struct command {
 
 #define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
 
+/* All commands, or those of a noun. */
 static void
-usage(FILE *f)
+usage(FILE *f, const char *noun)
 {
 	fputs("usage: tpmiot-ca [--dir=DIR] [--set KEY=VALUE]... [--json] COMMAND\n\n", f);
 	for (size_t i = 0; i < COMMANDS_N; i++) {
 		const struct command *c = &commands[i];
 
-		fprintf(f, "  %s%s%s %s\n        %s\n", c->noun, c->verb[0] != '\0' ? " " : "",
-		    c->verb, c->args, c->help);
+		if (noun == NULL || strcmp(c->noun, noun) == 0)
+			fprintf(f, "  %s%s%s %s\n        %s\n", c->noun,
+			    c->verb[0] != '\0' ? " " : "", c->verb, c->args, c->help);
 	}
 	fputs("\nDIR is " DEFAULT_DIR " unless said. --set overrides a key of DIR/" CA_CONFIG_FILE
 	      ",\n--json prints listings for programs. See tpmiot-ca(1).\n",
@@ -125,7 +127,7 @@ read_globals(struct ca_cli *cli, int argc, char **argv)
 			cli->json = true;
 			break;
 		case 'h':
-			usage(stdout);
+			usage(stdout, NULL);
 			return GLOBAL_DONE;
 		case 'V':
 			puts("tpmiot-ca " PACKAGE_VERSION);
@@ -135,6 +137,25 @@ read_globals(struct ca_cli *cli, int argc, char **argv)
 		}
 	}
 	return GLOBAL_GO;
+}
+
+/* The commands with this noun, or the nouns. */
+static void
+say_commands(const char *noun)
+{
+	const char *last = "";
+
+	fputs(noun != NULL ? "There is:" : "Commands:", stderr);
+	for (size_t i = 0; i < COMMANDS_N; i++) {
+		const struct command *c = &commands[i];
+
+		if (noun != NULL && strcmp(c->noun, noun) == 0)
+			fprintf(stderr, " %s", c->verb);
+		else if (noun == NULL && strcmp(c->noun, last) != 0)
+			fprintf(stderr, " %s", c->noun);
+		last = c->noun;
+	}
+	fputc('\n', stderr);
 }
 
 /* The command at argv[0], and how many words it took; NULL has been said. */
@@ -160,10 +181,19 @@ find_command(int argc, char **argv, int *words)
 	else if (noun_known && verb[0] != '\0')
 		fprintf(stderr, "tpmiot-ca: there is no command \"%s %s\"\n", argv[0], verb);
 	else if (noun_known)
-		fprintf(stderr, "tpmiot-ca: %s what? Add, list, show or the like\n", argv[0]);
+		fprintf(stderr, "tpmiot-ca: %s what?\n", argv[0]);
 	else
 		fprintf(stderr, "tpmiot-ca: there is no command \"%s\"\n", argv[0]);
+	say_commands(noun_known ? argv[0] : NULL);
 	return NULL;
+}
+
+/* "device --help", "device list --help" */
+static bool
+wants_help(int argc, char **argv)
+{
+	return argc > 1 &&
+	       (strcmp(argv[argc - 1], "--help") == 0 || strcmp(argv[argc - 1], "-h") == 0);
 }
 
 static int
@@ -199,6 +229,10 @@ ca_cli_main(int argc, char **argv)
 	global = read_globals(&cli, argc, argv);
 	if (global == GLOBAL_DONE)
 		return 0;
+	if (global == GLOBAL_GO && wants_help(argc - optind, argv + optind)) {
+		usage(stdout, argv[optind]);
+		return 0;
+	}
 	if (global == GLOBAL_GO)
 		command = find_command(argc - optind, argv + optind, &words);
 	if (command == NULL) {

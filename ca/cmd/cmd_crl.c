@@ -66,6 +66,15 @@ current(struct ca_cli *cli, struct ca_crl *out, struct tpmiot_err *err)
 	return rc;
 }
 
+static enum tpmiot_rc
+show(const struct ca_crl *crl, struct tpmiot_buf *pem, struct tpmiot_err *err)
+{
+	return ca_out_record(stdout, true,
+	    json_pack("{s:I, s:o, s:o}", "number", (json_int_t)crl->number, "next_update",
+	        ca_out_time(crl->next_update), "pem", ca_out_text(tpmiot_buf_cstr(pem))),
+	    err);
+}
+
 enum tpmiot_rc
 ca_cmd_crl(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 {
@@ -87,7 +96,9 @@ ca_cmd_crl(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 		rc = current(cli, &crl, err);
 	if (rc == TPMIOT_OK)
 		rc = to_pem(&crl.der, &pem, err);
-	if (rc == TPMIOT_OK)
+	if (rc == TPMIOT_OK && cli->json)
+		rc = show(&crl, &pem, err);
+	if (rc == TPMIOT_OK && (!cli->json || path != NULL))
 		rc = deliver(der ? &crl.der : &pem, path, err);
 	tpmiot_buf_free(&crl.der);
 	tpmiot_buf_free(&pem);

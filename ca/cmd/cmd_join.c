@@ -34,8 +34,10 @@ add(struct ca_cli *cli, struct ca_token *token, struct tpmiot_err *err)
 		return rc;
 	rc = ca_token_add(cli->store, token, &token->id, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_audit(cli, token->device_id, NULL, err, "token %lld, %lld uses; %s",
-		    (long long)token->id, (long long)token->uses_allowed, token->note);
+		rc = ca_cli_audit(cli, token->device_id, NULL, err,
+		    "token %lld, for %lld device%s%s%s", (long long)token->id,
+		    (long long)token->uses_allowed, token->uses_allowed == 1 ? "" : "s",
+		    token->note[0] != '\0' ? ": " : "", token->note);
 	return ca_cli_end(cli, rc, err);
 }
 

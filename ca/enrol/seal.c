@@ -119,7 +119,7 @@ ca_unseal(OSSL_LIB_CTX *libctx, const struct ca_seal_key *key, const uint8_t *se
 	struct tpmiot_buf buf = TPMIOT_BUF_INIT;
 	uint8_t derived[CA_SEAL_KEY_LEN], tag[TAG_LEN];
 	enum tpmiot_rc rc;
-	uint32_t id;
+	uint32_t id = 0;
 
 	if ((rc = ca_seal_key_id(sealed, len, &id, err)) != TPMIOT_OK)
 		return rc;

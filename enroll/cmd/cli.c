@@ -99,15 +99,17 @@ static const char usage[] =
     "exit: 0 done, 1 failed, 2 usage, 3 refused by the CA, 4 CA not reachable or not\n"
     "trusted, 5 TPM failure\n";
 
-static enum tpmiot_rc
-run_command(struct enroll_env *env, struct tpmiot_err *err)
+#define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
+
+/* COMMANDS_N: there is none of this name. */
+static size_t
+find_command(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].name, env->opts->command) == 0)
-			return commands[i].run(env, err);
-	return tpmiot_err_set(err, TPMIOT_E_USAGE, "there is no command %s", env->opts->command);
+	for (i = 0; i < COMMANDS_N && strcmp(commands[i].name, name) != 0; i++)
+		;
+	return i;
 }
 
 static enum tpmiot_rc
@@ -121,7 +123,7 @@ run(struct enroll_env *env, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK && (env->dir = tpmiot_buf_cstr(&dir)) == NULL)
 		rc = tpmiot_err_memory(err);
 	if (rc == TPMIOT_OK)
-		rc = run_command(env, err);
+		rc = commands[find_command(env->opts->command)].run(env, err);
 	tpmiot_buf_free(&dir);
 	return rc;
 }
@@ -129,7 +131,10 @@ run(struct enroll_env *env, struct tpmiot_err *err)
 static int
 usage_error(const struct tpmiot_err *err)
 {
-	(void)fprintf(stderr, "tpmiot-enroll: %s\nTry 'tpmiot-enroll --help'.\n", err->text);
+	(void)fprintf(stderr, "tpmiot-enroll: %s\nCommands:", err->text);
+	for (size_t i = 0; i < COMMANDS_N; i++)
+		(void)fprintf(stderr, " %s", commands[i].name);
+	(void)fputs("\nTry 'tpmiot-enroll --help'.\n", stderr);
 	return ENROLL_USAGE;
 }
 
@@ -146,6 +151,10 @@ enroll_cli_main(int argc, char **argv)
 	if (opts.help || opts.version) {
 		(void)fputs(opts.help ? usage : "tpmiot-enroll " PACKAGE_VERSION "\n", stdout);
 		return fflush(stdout) == 0 ? ENROLL_DONE : ENROLL_FAILED;
+	}
+	if (find_command(opts.command) == COMMANDS_N) {
+		(void)tpmiot_err_set(&err, TPMIOT_E_USAGE, "there is no command %s", opts.command);
+		return usage_error(&err);
 	}
 	env.opts = &opts;
 	env.ui = (struct enroll_ui){ opts.json, opts.quiet, opts.verbose, NULL };

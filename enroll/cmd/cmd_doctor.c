@@ -37,6 +37,38 @@ enroll_doctor_say(struct enroll_doctor *doctor, enum enroll_verdict verdict, con
 		(void)printf("      %-15s -> %s\n", "", next);
 }
 
+static const char *
+remedy(enum tpmiot_rc rc)
+{
+	switch (rc) {
+	case TPMIOT_E_TPM_GONE:
+		return "name the one there is with --tcti=CONF ('ls /dev/tpm*' shows the "
+		       "kernel's); where there is none, switch it on in the firmware's settings";
+	case TPMIOT_E_PERM:
+		return "run this as root, or as a member of the file's group ('ls -l' shows it)";
+	case TPMIOT_E_TPM_FULL:
+		return "end the programs that hold its slots, or use /dev/tpmrm0";
+	case TPMIOT_E_NET:
+		return "see that the CA runs and can be reached from here, or name another address "
+		       "with --server=URL";
+	case TPMIOT_E_TRUST:
+		return "name the CA's certificate with --ca-file=FILE, or its SHA-256 with "
+		       "--ca-fingerprint=";
+	default:
+		return NULL;
+	}
+}
+
+void
+enroll_doctor_fault(
+    struct enroll_doctor *doctor, const char *check, const struct tpmiot_err *err, const char *next)
+{
+	const char *known = remedy(err->rc);
+
+	enroll_doctor_say(
+	    doctor, ENROLL_FAULT, check, known != NULL ? known : next, "%s", err->text);
+}
+
 enum tpmiot_rc
 enroll_cmd_doctor(struct enroll_env *env, struct tpmiot_err *err)
 {

@@ -71,8 +71,8 @@ enroll_cmd_token(struct enroll_env *env, struct tpmiot_err *err)
 	enum tpmiot_rc rc;
 
 	if (make == NULL)
-		return tpmiot_err_set(err, TPMIOT_E_USAGE,
-		    "which token? 'tpmiot-enroll token jwt' and the like; see --help");
+		return tpmiot_err_set(
+		    err, TPMIOT_E_USAGE, "which token? 'tpmiot-enroll token jwt', jws or sas");
 	rc = read_ttl(opts, &token.ttl, err);
 	if (rc == TPMIOT_OK)
 		rc = make(env, &token, err);

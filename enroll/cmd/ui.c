@@ -111,6 +111,7 @@ enroll_ui_finish(struct enroll_ui *ui, const struct tpmiot_err *err)
 	enum enroll_exit code = enroll_ui_exit_code(err);
 
 	if (code != ENROLL_DONE) {
+		(void)fflush(stdout); /* in a log of both, the end comes at the end */
 		(void)fprintf(stderr, "tpmiot-enroll: %s\n", err->text);
 		enroll_ui_member(ui, "error", json_string(err->text));
 	}

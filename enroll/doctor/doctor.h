@@ -18,6 +18,10 @@ struct enroll_doctor {
 void enroll_doctor_say(struct enroll_doctor *doctor, enum enroll_verdict verdict, const char *check,
     const char *next, const char *fmt, ...) TPMIOT_PRINTF(5, 6);
 
+/* A fault by its code: what helps against such, and where nothing is known to, next. */
+void enroll_doctor_fault(struct enroll_doctor *doctor, const char *check,
+    const struct tpmiot_err *err, const char *next);
+
 /* Access, kind, lockout, hierarchy passwords, room, EK. */
 void enroll_doctor_tpm(struct enroll_doctor *doctor);
 /* The state directory: rights, interrupted run; keys and their certificates. */

@@ -45,7 +45,7 @@ ask(struct enroll_doctor *doctor, struct enroll_http *http, const char *url)
 		enroll_doctor_say(
 		    doctor, ENROLL_FINE, "ca", NULL, "%s answers and is trusted", url);
 	else
-		enroll_doctor_say(doctor, ENROLL_FAULT, "ca", NULL, "%s", err.text);
+		enroll_doctor_fault(doctor, "ca", &err, "check the address in --server=URL");
 	enroll_http_reply_free(&reply);
 }
 
@@ -69,7 +69,8 @@ enroll_doctor_ca(struct enroll_doctor *doctor)
 	else if (rc == TPMIOT_OK)
 		rc = enroll_server_open(doctor->env->dir, &server, &http, &err);
 	if (rc != TPMIOT_OK)
-		enroll_doctor_say(doctor, ENROLL_FAULT, "ca", NULL, "%s", err.text);
+		enroll_doctor_fault(doctor, "ca", &err,
+		    "run tpmiot-enroll enroll with --server=URL and --ca-file=FILE again");
 	else if (http != NULL)
 		ask(doctor, http, server.url);
 	enroll_http_free(&http);

@@ -14,6 +14,10 @@
 #include "enroll/enrol/renewal.h"
 #include "enroll/secret/kept.h"
 
+#define KEY_LOST                                                                                   \
+	"bring the file back from a copy, or run 'tpmiot-enroll reset --name=' with the key's "    \
+	"name, and enroll"
+
 /* ---- Rights ---------------------------------------------------------------------- */
 
 /* False: there is nothing more to look at. */
@@ -128,7 +132,7 @@ look_at_pair(struct enroll_doctor *doctor, const char *name, const struct tpmiot
 	struct tpmiot_err err;
 
 	if (tpmiot_public_to_pkey(NULL, pub, &pkey, &err) != TPMIOT_OK)
-		enroll_doctor_say(doctor, ENROLL_FAULT, "key", NULL, "%s", err.text);
+		enroll_doctor_fault(doctor, "key", &err, KEY_LOST);
 	else
 		look_at_cert(doctor, name, pkey);
 	EVP_PKEY_free(pkey);
@@ -170,7 +174,7 @@ look_at_key(void *arg, const char *name)
 	if (strcmp(name, ENROLL_AK_NAME) == 0)
 		return true;
 	if (enroll_state_read_key(doctor->env->dir, name, &file, &err) != TPMIOT_OK)
-		enroll_doctor_say(doctor, ENROLL_FAULT, "key", NULL, "%s", err.text);
+		enroll_doctor_fault(doctor, "key", &err, KEY_LOST);
 	else if (tpmiot_public_is_hmac_key(&file.pub))
 		look_at_registration(doctor, name, &file.pub);
 	else
@@ -195,5 +199,6 @@ enroll_doctor_state(struct enroll_doctor *doctor)
 	    (tpmiot_statedir_each_key(doctor->env->dir, look_at_key, doctor, &err) != TPMIOT_OK ||
 	        tpmiot_statedir_each(doctor->env->dir, ENROLL_KEPT_SUFFIX, look_at_secret, doctor,
 	            &err) != TPMIOT_OK))
-		enroll_doctor_say(doctor, ENROLL_FAULT, "state", NULL, "%s", err.text);
+		enroll_doctor_fault(
+		    doctor, "state", &err, "look at the file system that the directory is in");
 }

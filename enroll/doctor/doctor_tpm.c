@@ -150,6 +150,7 @@ enroll_doctor_tpm(struct enroll_doctor *doctor)
 		rc = look_at_ek(doctor, tpm, var, &err);
 	}
 	if (rc != TPMIOT_OK)
-		enroll_doctor_say(doctor, ENROLL_FAULT, "tpm", NULL, "%s", err.text);
+		enroll_doctor_fault(doctor, "tpm", &err,
+		    "start the machine anew; if it stays so, have the TPM looked at");
 	tpmiot_tpm_free(&tpm);
 }

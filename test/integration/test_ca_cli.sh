@@ -14,9 +14,15 @@ count() { grep -c "\"$1\":" "$T/out"; }
 # ---- Usage ----
 
 check 'help' tpmiot-ca --help
+check 'help on a noun' tpmiot-ca device --help
+check_grep '  device release ID' "$T/out" 'has its commands'
+check_is 'and no others' "$(grep -c '^  cert' "$T/out")" 0
+check 'help on a command' tpmiot-ca device list -h
 check_fails 2 'which command' 'no command' tpmiot-ca
+check_fails 2 'Commands: init .* audit' 'and which there are' tpmiot-ca
 check_fails 2 'frobnicate' 'an unknown command is named' tpmiot-ca frobnicate
 check_fails 2 'trust frob' 'an unknown verb is named' tpmiot-ca trust frob
+check_fails 2 'There is: add list remove' 'and those there are' tpmiot-ca trust
 check_fails 2 '--frob' 'an unknown option is named' ca device list --frob
 check_fails 2 'usage.*allow add' 'and the usage is shown' ca allow add --frob
 check_fails 2 'name' 'init wants a name' ca init

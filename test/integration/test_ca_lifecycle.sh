@@ -58,6 +58,8 @@ check 'the server has a CRL' get_crl "$T/crl.der"
 check 'and it is the CA'"'"'s' openssl crl -in "$T/crl.der" -inform DER -noout -CAfile "$CADIR/ca.crt" -verify
 check 'crl --out' ca crl --out="$T/crl.pem"
 check_is 'the same list, by its number' "$(crl_number "$T/crl.pem" PEM)" "$(crl_number "$T/crl.der" DER)"
+ca crl --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["number"]); open(sys.argv[1], "w").write(o["pem"])' "$T/json.pem" >"$T/number"
+check_is 'and with --json' "$(cat "$T/number") $(crl_number "$T/json.pem" PEM)" "$(crl_number "$T/crl.der" DER) $(crl_number "$T/crl.der" DER)"
 check 'the certificate is good' verify
 check_fails 1 'no certificate' 'cert revoke of what is not there' ca cert revoke 0abc
 check_fails 2 'keyCompromise' 'cert revoke with a reason that is none' ca cert revoke "$serial" --reason=bored

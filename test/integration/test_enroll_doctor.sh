@@ -28,6 +28,10 @@ free_port
 check_fails 1 'FAIL  tpm .*no TPM.*check that it is there' 'no TPM' \
     doctor --tcti="swtpm:port=$PORT"
 
+check_grep '^ .*-> name the one there is with --tcti=' "$T/out" 'and what to do'
+check_fails 1 'FAIL  tpm .*no such kind is installed' 'an unknown TCTI' doctor --tcti=frob
+check_fails 1 'FAIL  tpm .*not understood' 'an option that no TCTI knows' doctor --tcti=swtpm:prt=1
+
 start_swtpm
 make_ca
 trust_mfr
@@ -62,6 +66,11 @@ chmod g-w "$TPMIOT_STATE_DIR"
 echo '{}' >"$TPMIOT_STATE_DIR/.journal"
 finds journal warning 'an interrupted run'
 rm "$TPMIOT_STATE_DIR/.journal"
+cp -p "$TPMIOT_STATE_DIR/device.key" "$T/device.key"
+echo broken >"$TPMIOT_STATE_DIR/device.key"
+finds key fault 'a damaged key'
+check_grep '"next": "bring the file back' "$T/out" 'and what to do'
+cp -p "$T/device.key" "$TPMIOT_STATE_DIR/device.key"
 mv "$TPMIOT_STATE_DIR/device.crt" "$T/device.crt"
 finds certificate warning 'no certificate'
 cp "$CADIR/ca.crt" "$TPMIOT_STATE_DIR/device.crt"
@@ -85,6 +94,7 @@ CONF=$T/alone.cnf finds openssl fault 'the provider without the default one'
 
 stop_ca
 finds ca fault 'a CA that is down'
+check_grep '"next": "see that the CA runs' "$T/out" 'and what to do'
 
 # A CA whose clock is some seconds off ours
 cat >"$T/clock.py" <<'PY'
@@ -119,6 +129,7 @@ finds ca fault 'a CA that is not trusted' --ca-file="$T/other.crt"
 check_fails 1 'FAIL  ca .*not trusted' 'and it is said' doctor --ca-file="$T/other.crt"
 echo broken >"$TPMIOT_STATE_DIR/server.json"
 finds ca fault 'a damaged server.json'
+check_grep '"next": "run tpmiot-enroll enroll' "$T/out" 'and what to do'
 check 'enrol anew' enroll --name=second
 finds ca ok 'repairs it'
 

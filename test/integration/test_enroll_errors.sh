@@ -19,6 +19,7 @@ check_fails 2 'which command' 'no command' tpmiot-enroll
 check_fails 2 'one word too many' 'an empty command' tpmiot-enroll '' x
 check_fails 2 'unknown option -x$' 'an unknown letter behind a known one' tpmiot-enroll -qx status
 check_fails 2 'no command renewal' 'an unknown command' tpmiot-enroll renewal
+check_fails 2 'Commands: enroll renew .*reset' 'and which there are' tpmiot-enroll renewal
 check_fails 2 'unknown option --sever' 'an unknown option' tpmiot-enroll enroll --sever=x
 check_fails 2 'no option --server' "another command's option" tpmiot-enroll status --server=x
 check_fails 2 'needs to know the CA.*--server=https' 'no server' tpmiot-enroll enroll
