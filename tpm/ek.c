@@ -7,7 +7,7 @@
 #include <tpmiot/ek.h>
 #include <tpmiot/ekcert.h>
 
-#include "conn.h"
+#include "session.h"
 
 #define NV_FIRST 0x01000000u
 #define PERSISTENT_FIRST 0x81000000u
@@ -226,41 +226,83 @@ tpmiot_ek_free(struct tpmiot_ek *ek)
 
 /* ---- activation ------------------------------------------------------------------------------ */
 
+/* What an activation is made of. */
+struct activation {
+	struct tpmiot_tpm *tpm;
+	const struct tpmiot_ek *ek;
+	struct tpmiot_bytes endorsement_auth;
+	TPM2_HANDLE ak;
+	const TPM2B_NAME *ak_name;
+	struct tpmiot_bytes blob;
+	struct tpmiot_bytes encrypted_secret;
+	bool once; /* the session ends with it */
+};
+
 static enum tpmiot_rc
-satisfy_policy(struct tpmiot_tpm *tpm, const struct tpmiot_ek *ek,
-    struct tpmiot_bytes endorsement_auth, struct tpmiot_session *policy, struct tpmiot_err *err)
+satisfy_policy(const struct activation *a, struct tpmiot_session *policy, struct tpmiot_err *err)
 {
 	TPM2B_DIGEST branches[2];
 	enum tpmiot_rc rc =
-	    tpmiot_tpm_policy_secret(tpm, policy, TPM2_RH_ENDORSEMENT, endorsement_auth, err);
+	    tpmiot_tpm_policy_secret(a->tpm, policy, TPM2_RH_ENDORSEMENT, a->endorsement_auth, err);
 
-	if (rc == TPMIOT_OK && ek->profile->high_range) {
-		tpmiot_ek_policy_branches(ek->profile, branches);
-		rc = tpmiot_tpm_policy_or(tpm, policy, branches, 2, err);
+	if (rc == TPMIOT_OK && a->ek->profile->high_range) {
+		tpmiot_ek_policy_branches(a->ek->profile, branches);
+		rc = tpmiot_tpm_policy_or(a->tpm, policy, branches, 2, err);
 	}
 	return rc;
+}
+
+/* *session NULL: one of this type is started. */
+static enum tpmiot_rc
+activate_in(const struct activation *a, TPM2_SE type, struct tpmiot_session **session,
+    struct tpmiot_buf *secret, struct tpmiot_err *err)
+{
+	const struct tpmiot_ek *ek = a->ek;
+	enum tpmiot_rc rc = TPMIOT_OK;
+
+	if (*session == NULL)
+		rc = tpmiot_session_start(a->tpm, type, ek->handle, &ek->pub, session, err);
+	if (rc == TPMIOT_OK && (*session)->type == TPM2_SE_POLICY)
+		rc = satisfy_policy(a, *session, err);
+	if (rc == TPMIOT_OK && a->once)
+		tpmiot_session_last(*session);
+	if (rc == TPMIOT_OK)
+		rc = tpmiot_tpm_activate(a->tpm, a->ak, a->ak_name, ek->handle, &ek->pub.name,
+		    *session, a->blob, a->encrypted_secret, secret, err);
+	return rc;
+}
+
+/* By the policy in a lockout, too, or where somebody gave the EK another value. */
+static enum tpmiot_rc
+activate(const struct activation *a, struct tpmiot_session **session, struct tpmiot_buf *secret,
+    struct tpmiot_err *err)
+{
+	const bool by_value =
+	    a->ek->by_value && (a->ek->pub.area.objectAttributes & TPMA_OBJECT_USERWITHAUTH) != 0;
+	enum tpmiot_rc rc =
+	    activate_in(a, by_value ? TPM2_SE_HMAC : TPM2_SE_POLICY, session, secret, err);
+
+	if ((rc != TPMIOT_E_AUTH && rc != TPMIOT_E_LOCKOUT) || *session == NULL ||
+	    (*session)->type != TPM2_SE_HMAC)
+		return rc;
+	tpmiot_session_end(session);
+	return activate_in(a, TPM2_SE_POLICY, session, secret, err);
 }
 
 enum tpmiot_rc
 tpmiot_ek_activate(struct tpmiot_tpm *tpm, const struct tpmiot_ek *ek,
     struct tpmiot_bytes endorsement_auth, TPM2_HANDLE ak, const TPM2B_NAME *ak_name,
-    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_session **policy,
+    struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_session **session,
     struct tpmiot_buf *secret, struct tpmiot_err *err)
 {
-	struct tpmiot_session *own = NULL, **used = policy != NULL ? policy : &own;
-	enum tpmiot_rc rc = TPMIOT_OK;
+	const struct activation a = { tpm, ek, endorsement_auth, ak, ak_name, blob,
+		encrypted_secret, session == NULL };
+	struct tpmiot_session *own = NULL;
+	enum tpmiot_rc rc;
 
 	if (ek->handle == 0)
 		return tpmiot_err_set(err, TPMIOT_E_USAGE, "the EK is not loaded");
-	if (*used == NULL)
-		rc = tpmiot_session_start(tpm, TPM2_SE_POLICY, ek->handle, &ek->pub, used, err);
-	if (rc == TPMIOT_OK)
-		rc = satisfy_policy(tpm, ek, endorsement_auth, *used, err);
-	if (rc == TPMIOT_OK && policy == NULL)
-		tpmiot_session_last(own);
-	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_activate(tpm, ak, ak_name, ek->handle, &ek->pub.name, *used, blob,
-		    encrypted_secret, secret, err);
+	rc = activate(&a, session != NULL ? session : &own, secret, err);
 	tpmiot_session_end(&own);
 	return rc;
 }

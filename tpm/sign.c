@@ -163,11 +163,11 @@ take_tpm2b(struct tpmiot_bytes whole, const char *what, uint8_t *to, size_t room
 
 enum tpmiot_rc
 tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak, const TPM2B_NAME *ak_name,
-    TPM2_HANDLE ek, const TPM2B_NAME *ek_name, struct tpmiot_session *ek_policy,
+    TPM2_HANDLE ek, const TPM2B_NAME *ek_name, struct tpmiot_session *ek_session,
     struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret,
     struct tpmiot_err *err)
 {
-	const struct tpmiot_auth ek_auth = { .session = ek_policy, .name = *ek_name };
+	const struct tpmiot_auth ek_auth = { .session = ek_session, .name = *ek_name };
 	const struct tpm_call call = { .what = "TPM2_ActivateCredential",
 		.auth = { &tpm_no_auth, &ek_auth },
 		.n_auth = 2,

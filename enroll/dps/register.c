@@ -273,6 +273,8 @@ prepare(struct job *job, struct tpmiot_err *err)
 	(void)snprintf(record->scope, sizeof(record->scope), "%s", plan->scope);
 	rc = enroll_dps_tpm_open(
 	    &job->t, plan->ek, enroll_dps_is_microsofts(plan->server), job->ui, err);
+	/* The key's way to its handle is three commands more, which this makes up for. */
+	job->t.ek.by_value = plan->persistent;
 	if (rc == TPMIOT_OK)
 		rc = tpmiot_dps_registration_id(NULL, &job->t.ek.pub, by_ek, err);
 	if (rc == TPMIOT_OK) {

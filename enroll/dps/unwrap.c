@@ -21,33 +21,49 @@ read_cert(struct enroll_dps_tpm *t, const struct tpmiot_ek_profile *profile, boo
 	return rc == TPMIOT_E_TPM_GONE || rc == TPMIOT_E_MEMORY ? rc : TPMIOT_OK;
 }
 
+/* Somebody may keep another key at the EK's handle. */
+static bool
+take_key(struct enroll_dps_tpm *t, const struct tpmiot_ek_profile *profile)
+{
+	struct tpmiot_public pub;
+
+	if (!tpmiot_ek_survey_has(&t->there, profile->persistent) ||
+	    tpmiot_tpm_read_public(t->tpm, profile->persistent, &pub, NULL) != TPMIOT_OK ||
+	    tpmiot_ek_profile_match(&pub.area) != profile)
+		return false;
+	t->ek.profile = profile;
+	t->ek.pub = pub;
+	t->ek.persistent = t->ek.handle = profile->persistent;
+	return true;
+}
+
 /*
  * The first one that is persistent, as it should be, and certified if that is wanted. Where there
- * is one, tpmiot_ek_find() would choose it, too; this one needs no list of NV indices.
+ * is one, find_ek() would choose it, too; this needs no list of NV indices. Without a certificate
+ * the list is next: it costs less than to ask for each of them.
  */
 static enum tpmiot_rc
-take_persistent_ek(struct enroll_dps_tpm *t, bool certified, bool *found, struct tpmiot_err *err)
+guess_ek(struct enroll_dps_tpm *t, const char *which, bool certified, bool *found,
+    struct tpmiot_err *err)
 {
 	const struct tpmiot_ek_profile *profile;
 	enum tpmiot_rc rc = TPMIOT_OK;
-	struct tpmiot_public pub;
 
 	*found = false;
-	for (size_t i = 0; rc == TPMIOT_OK && !*found; i++) {
-		if ((profile = tpmiot_ek_profile_at(i)) == NULL)
-			break;
-		if (!tpmiot_ek_survey_has(&t->there, profile->persistent) ||
-		    tpmiot_tpm_read_public(t->tpm, profile->persistent, &pub, NULL) != TPMIOT_OK ||
-		    tpmiot_ek_profile_match(&pub.area) != profile)
+	for (size_t i = 0; !*found && (profile = tpmiot_ek_profile_at(i)) != NULL; i++) {
+		bool meant = which == NULL || enroll_ekpick_can_mean(which, profile->name);
+		bool there = tpmiot_ek_survey_has(&t->there, profile->persistent);
+
+		if (!meant || (!there && which == NULL))
 			continue;
-		*found = !certified;
-		if (certified)
+		*found = there;
+		if (there && certified)
 			rc = read_cert(t, profile, found, err);
-		if (*found) {
-			t->ek.profile = profile;
-			t->ek.pub = pub;
-			t->ek.persistent = t->ek.handle = profile->persistent;
-		}
+		if (!*found)
+			break;
+		*found = take_key(t, profile);
+		if (!*found)
+			tpmiot_ek_free(&t->ek);
 	}
 	return rc;
 }
@@ -65,11 +81,13 @@ find_ek(
 	if (rc != TPMIOT_OK)
 		return rc;
 	enroll_ekpick_warn(ui, &t->ek);
+	if (take_key(t, t->ek.profile))
+		return TPMIOT_OK;
+	t->ek.persistent = 0;
 	rc = enroll_journal_list_objects(t->state, t->tpm, t->journal, err);
 	if (rc != TPMIOT_OK)
 		return rc;
-	if (t->ek.persistent == 0)
-		progress = enroll_progress_start(ui, "The TPM is making its endorsement key");
+	progress = enroll_progress_start(ui, "The TPM is making its endorsement key");
 	rc = tpmiot_ek_load(t->tpm, &t->ek, EMPTY_AUTH, err);
 	enroll_progress_stop(&progress);
 	return rc;
@@ -96,8 +114,8 @@ enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool microsofts,
 	enum tpmiot_rc rc = tpmiot_ek_survey_persistent(t->tpm, &t->there, err);
 	bool found = false;
 
-	if (rc == TPMIOT_OK && ek == NULL)
-		rc = take_persistent_ek(t, !microsofts, &found, err);
+	if (rc == TPMIOT_OK)
+		rc = guess_ek(t, ek, !microsofts, &found, err);
 	if (rc == TPMIOT_OK && !found)
 		rc = find_ek(t, ek, ui, err);
 	if (rc == TPMIOT_OK)
@@ -111,13 +129,13 @@ enroll_dps_tpm_open(struct enroll_dps_tpm *t, const char *ek, bool microsofts,
 void
 enroll_dps_tpm_rest(struct enroll_dps_tpm *t)
 {
-	tpmiot_session_end(&t->policy);
+	tpmiot_session_end(&t->session);
 }
 
 void
 enroll_dps_tpm_close(struct enroll_dps_tpm *t)
 {
-	tpmiot_session_end(&t->policy);
+	tpmiot_session_end(&t->session);
 	tpmiot_tpm_flush(t->tpm, &t->srk_made);
 	tpmiot_ek_unload(t->tpm, &t->ek);
 	tpmiot_ek_free(&t->ek);
@@ -157,12 +175,12 @@ static enum tpmiot_rc
 open_key(struct enroll_dps_tpm *t, const struct tpmiot_dps_key *key, bool last, TPM2B_PRIVATE *out,
     struct tpmiot_err *err)
 {
-	struct tpmiot_session **policy = last && t->policy == NULL ? NULL : &t->policy;
+	struct tpmiot_session **session = last && t->session == NULL ? NULL : &t->session;
 	struct tpmiot_buf inner = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
 
 	rc = not_for_us(tpmiot_ek_activate(t->tpm, &t->ek, EMPTY_AUTH, t->srk, &t->srk_pub.name,
-	                    bytes(&key->credential), bytes(&key->secret), policy, &inner, err),
+	                    bytes(&key->credential), bytes(&key->secret), session, &inner, err),
 	    "credential", err);
 	if (rc == TPMIOT_OK)
 		rc = not_for_us(import(t, key, &inner, out, err), "wrapped key", err);
@@ -184,8 +202,8 @@ enroll_dps_unwrap(struct enroll_dps_tpm *t, const struct tpmiot_buf *key, bool l
 		return TPMIOT_E_TRUST;
 	}
 	tpmiot_tpm_lock(t->tpm);
-	if (last && t->policy != NULL)
-		tpmiot_session_last(t->policy);
+	if (last && t->session != NULL)
+		tpmiot_session_last(t->session);
 	rc = open_key(t, &parts, last, &file.priv, err);
 	tpmiot_tpm_unlock(t->tpm);
 	if (rc == TPMIOT_OK) {

@@ -17,9 +17,9 @@ struct enroll_dps_tpm {
 	struct enroll_journal *journal; /* begun; what is loaded is written there before */
 	struct tpmiot_ek_survey there; /* persistent ones; NV indices only where they were needed */
 	struct tpmiot_ek ek;
-	struct tpmiot_session *policy; /* of the EK; from the first key to the second */
-	TPM2_HANDLE srk;               /* persistent, or made */
-	TPM2_HANDLE srk_made;          /* to be flushed; 0: nothing */
+	struct tpmiot_session *session; /* for the EK; from the first key to the second */
+	TPM2_HANDLE srk;                /* persistent, or made */
+	TPM2_HANDLE srk_made;           /* to be flushed; 0: nothing */
 	struct tpmiot_public srk_pub;
 };
 
@@ -43,8 +43,8 @@ void enroll_dps_tpm_rest(struct enroll_dps_tpm *t);
 
 /*
  * An authenticationKey: taken apart, its credential activated by EK and storage root key, and
- * the key imported. *out is what loads it again. Four commands, the next time three (and
- * PolicyOR, where the EK wants it); `last`: there is no next time. TPMIOT_E_TRUST: it is not for
+ * the key imported. *out is what loads it again. Three commands, the next time two; one more each
+ * time for an EK of the low range. `last`: there is no next time. TPMIOT_E_TRUST: it is not for
  * this TPM.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_unwrap(struct enroll_dps_tpm *t,

@@ -23,6 +23,7 @@ struct tpmiot_ek {
 	TPM2_HANDLE template_index; /* 0, or the NV index with another template */
 	TPM2_HANDLE nonce_index;    /* 0, or the NV index with the template's nonce */
 	TPM2_HANDLE handle;         /* 0 unless loaded */
+	bool by_value;              /* may be set: see tpmiot_ek_activate() */
 };
 
 #define TPMIOT_EK_INIT                                                                             \
@@ -73,12 +74,17 @@ void tpmiot_ek_free(struct tpmiot_ek *ek);
  * PolicySecret (PolicyOR as well for high-range EKs), ActivateCredential. The
  * secret crosses the bus encrypted. Works in dictionary-attack lockout, too.
  *
- * policy NULL: the session ends with it. Else *policy (NULL: it is started) stays for the next one,
- * which is a command less; unless tpmiot_session_last() was said, tpmiot_session_end() it.
+ * by_value: a high-range EK is used by its own authorisation value, which is empty, instead: no
+ * policy, two commands less for each credential. But the TPM notes that a key under its
+ * dictionary-attack protection was used (TPM_RC_RETRY, once), and counts a failed attempt if
+ * its power fails before it is shut down. What does not take the value so is used by its policy.
+ *
+ * session NULL: it ends with it. Else *session (NULL: it is started) stays for the next one, which
+ * is a command less; unless tpmiot_session_last() was said, tpmiot_session_end() it.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ek_activate(struct tpmiot_tpm *tpm,
     const struct tpmiot_ek *ek, struct tpmiot_bytes endorsement_auth, TPM2_HANDLE ak,
     const TPM2B_NAME *ak_name, struct tpmiot_bytes blob, struct tpmiot_bytes encrypted_secret,
-    struct tpmiot_session **policy, struct tpmiot_buf *secret, struct tpmiot_err *err);
+    struct tpmiot_session **session, struct tpmiot_buf *secret, struct tpmiot_err *err);
 
 #endif

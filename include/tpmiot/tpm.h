@@ -196,14 +196,14 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_certify(struct tpmiot_tpm *tpm, TPM2_H
     struct tpmiot_buf *signature, struct tpmiot_err *err);
 
 /*
- * TPM2_ActivateCredential. `ek_policy` is a policy session that satisfies the
- * EK's policy and is salted, so that the secret crosses the bus encrypted; unless this
- * is the session's last command, the policy has to be satisfied anew after it. blob and
+ * TPM2_ActivateCredential. `ek_session` is an HMAC session, or a policy session that satisfies the
+ * EK's policy, and is salted, so that the secret crosses the bus encrypted; unless this
+ * is the session's last command, a policy has to be satisfied anew after it. blob and
  * encrypted_secret with their sizes, as they came from the CA: checked before use.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_tpm_activate(struct tpmiot_tpm *tpm, TPM2_HANDLE ak,
     const TPM2B_NAME *ak_name, TPM2_HANDLE ek, const TPM2B_NAME *ek_name,
-    struct tpmiot_session *ek_policy, struct tpmiot_bytes blob,
+    struct tpmiot_session *ek_session, struct tpmiot_bytes blob,
     struct tpmiot_bytes encrypted_secret, struct tpmiot_buf *secret, struct tpmiot_err *err);
 
 /* ---- What there is -------------------------------------------------------- */
