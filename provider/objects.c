@@ -71,8 +71,6 @@ read_content(struct prov_ctx *prov, const struct tpmiot_uri *uri, struct tpmiot_
 
 /* ---- What it is ---------------------------------------------------------------- */
 
-enum kind { NOTHING, CERTIFICATE, CRL, PUBLIC_KEY, KEY_FILE };
-
 static bool
 is_certificate(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len)
 {
@@ -102,42 +100,42 @@ is_public_key(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len)
 	return pkey != NULL;
 }
 
-static enum kind
-kind_of(struct prov_ctx *prov, const unsigned char *der, size_t len)
+enum prov_object
+prov_object_kind(struct prov_ctx *prov, const unsigned char *der, size_t len)
 {
 	OSSL_LIB_CTX *libctx = prov_libctx(prov);
-	enum kind kind = NOTHING;
+	enum prov_object kind = PROV_OBJECT_OTHER;
 
 	if (libctx == NULL)
-		return NOTHING;
+		return PROV_OBJECT_OTHER;
 	ERR_set_mark();
 	if (tpmiot_keyfile_is_der(der, len))
-		kind = KEY_FILE;
+		kind = PROV_OBJECT_KEY_FILE;
 	else if (is_certificate(libctx, der, len))
-		kind = CERTIFICATE;
+		kind = PROV_OBJECT_CERTIFICATE;
 	else if (is_public_key(libctx, der, len))
-		kind = PUBLIC_KEY;
+		kind = PROV_OBJECT_PUBLIC_KEY;
 	else if (is_crl(libctx, der, len))
-		kind = CRL;
+		kind = PROV_OBJECT_CRL;
 	ERR_pop_to_mark();
 	return kind;
 }
 
 /* A key file has both halves. */
 static bool
-is_wanted(enum kind kind, int expect)
+is_wanted(enum prov_object kind, int expect)
 {
 	switch (expect) {
 	case 0:
-		return kind != NOTHING;
+		return kind != PROV_OBJECT_OTHER;
 	case OSSL_STORE_INFO_CERT:
-		return kind == CERTIFICATE;
+		return kind == PROV_OBJECT_CERTIFICATE;
 	case OSSL_STORE_INFO_CRL:
-		return kind == CRL;
+		return kind == PROV_OBJECT_CRL;
 	case OSSL_STORE_INFO_PUBKEY:
-		return kind == PUBLIC_KEY || kind == KEY_FILE;
+		return kind == PROV_OBJECT_PUBLIC_KEY || kind == PROV_OBJECT_KEY_FILE;
 	case OSSL_STORE_INFO_PKEY:
-		return kind == KEY_FILE;
+		return kind == PROV_OBJECT_KEY_FILE;
 	default:
 		return false;
 	}
@@ -176,18 +174,19 @@ deliver_der(const struct prov_objects_want *want, int type, const unsigned char 
 }
 
 static int
-deliver(const struct prov_objects_want *want, enum kind kind, const unsigned char *der, size_t len)
+deliver(const struct prov_objects_want *want, enum prov_object kind, const unsigned char *der,
+    size_t len)
 {
 	switch (kind) {
-	case KEY_FILE:
+	case PROV_OBJECT_KEY_FILE:
 		return deliver_key(want, der, len);
-	case PUBLIC_KEY:
+	case PROV_OBJECT_PUBLIC_KEY:
 		return deliver_der(want, OSSL_OBJECT_PKEY, der, len);
-	case CRL:
+	case PROV_OBJECT_CRL:
 		return deliver_der(want, OSSL_OBJECT_CRL, der, len);
-	case CERTIFICATE:
+	case PROV_OBJECT_CERTIFICATE:
 		return deliver_der(want, OSSL_OBJECT_CERT, der, len);
-	case NOTHING:
+	case PROV_OBJECT_OTHER:
 	default:
 		return 0;
 	}
@@ -216,12 +215,12 @@ only_der(const struct prov_objects_want *want, struct prov_objects *objects)
 {
 	const uint8_t *der = NULL;
 	size_t len = 0;
-	enum kind kind;
+	enum prov_object kind;
 
 	if (tpmiot_ekcert_strip(objects->content.data, objects->content.len, &der, &len, NULL) !=
 	    TPMIOT_OK)
 		return none_of_the_kind(want);
-	kind = kind_of(want->prov, der, len);
+	kind = prov_object_kind(want->prov, der, len);
 	if (!is_wanted(kind, want->expect))
 		return none_of_the_kind(want);
 	return deliver(want, kind, der, len);
@@ -233,7 +232,7 @@ next_pem(const struct prov_objects_want *want, struct prov_objects *objects, boo
 {
 	unsigned char *der = NULL;
 	char *name = NULL, *header = NULL;
-	enum kind kind = NOTHING;
+	enum prov_object kind = PROV_OBJECT_OTHER;
 	long len = 0;
 	int ret = 0;
 
@@ -246,7 +245,7 @@ next_pem(const struct prov_objects_want *want, struct prov_objects *objects, boo
 		der = NULL;
 		if (!PEM_read_bio(objects->pem, &name, &header, &der, &len))
 			break;
-		kind = kind_of(want->prov, der, (size_t)len);
+		kind = prov_object_kind(want->prov, der, (size_t)len);
 	}
 	ERR_pop_to_mark();
 	if (der != NULL) {

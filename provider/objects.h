@@ -10,6 +10,17 @@
 
 #include "prov.h"
 
+enum prov_object {
+	PROV_OBJECT_OTHER,
+	PROV_OBJECT_CERTIFICATE,
+	PROV_OBJECT_CRL,
+	PROV_OBJECT_PUBLIC_KEY,
+	PROV_OBJECT_KEY_FILE /* of either kind: tpmiot/keyfile.h */
+};
+
+/* What this is, in DER. Raises no error. */
+enum prov_object prov_object_kind(struct prov_ctx *prov, const unsigned char *der, size_t len);
+
 struct prov_objects {
 	struct tpmiot_buf content;
 	BIO *pem; /* over content; NULL for one object in DER, or before it was opened */

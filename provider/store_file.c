@@ -2,7 +2,7 @@
 /*
  * Files, while no provider is active that opens them (see peers.h): with
  * `-provider tpmiot` alone, a key file, a certificate or a public key still is
- * what it is. PEM with any number of blocks, or the DER of one key file.
+ * what it is. PEM with any number of blocks, or one object in DER.
  */
 #include <string.h>
 #include <strings.h>
@@ -17,12 +17,14 @@
 
 #include "bio.h"
 #include "load.h"
+#include "objects.h"
 #include "tables.h"
 
 struct file {
 	struct prov_ctx *prov;
 	BIO *bio;
 	bool done;
+	char input_type[8]; /* "PEM" or "DER", if only that will do */
 	/* during load only */
 	OSSL_CALLBACK *object_cb;
 	void *object_arg;
@@ -110,9 +112,15 @@ file_settable(void *provctx)
 static int
 file_set_params(void *ctx, const OSSL_PARAM params[])
 {
-	(void)ctx;
-	(void)params;
-	return 1;
+	struct file *file = ctx;
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_INPUT_TYPE);
+	const char *type = NULL;
+
+	if (p == NULL)
+		return 1;
+	return OSSL_PARAM_get_utf8_string_ptr(p, &type) && type != NULL &&
+	       OPENSSL_strlcpy(file->input_type, type, sizeof(file->input_type)) <
+	           sizeof(file->input_type);
 }
 
 /* ---- One object ------------------------------------------------------------ */
@@ -190,8 +198,7 @@ load_block(struct file *file, const char *name, const unsigned char *der, size_t
 	if (strcmp(name, PEM_STRING_PUBLIC) == 0)
 		return load_soft(file, der, len, OSSL_KEYMGMT_SELECT_PUBLIC_KEY);
 	if (ends_with(name, "PRIVATE KEY"))
-		return load_soft(file, der, len,
-		    OSSL_KEYMGMT_SELECT_PRIVATE_KEY | OSSL_KEYMGMT_SELECT_PUBLIC_KEY);
+		return load_soft(file, der, len, OSSL_KEYMGMT_SELECT_KEYPAIR);
 	if (ends_with(name, "CERTIFICATE"))
 		return load_by_value(file, OSSL_OBJECT_CERT, der, len);
 	if (strcmp(name, PEM_STRING_X509_CRL) == 0)
@@ -229,20 +236,36 @@ load_pem(struct file *file)
 	return ret;
 }
 
+static int
+load_object(struct file *file, const unsigned char *der, size_t len)
+{
+	switch (prov_object_kind(file->prov, der, len)) {
+	case PROV_OBJECT_KEY_FILE:
+		return load_tss2(file, der, len);
+	case PROV_OBJECT_CERTIFICATE:
+		return load_by_value(file, OSSL_OBJECT_CERT, der, len);
+	case PROV_OBJECT_CRL:
+		return load_by_value(file, OSSL_OBJECT_CRL, der, len);
+	case PROV_OBJECT_PUBLIC_KEY:
+		return load_soft(file, der, len, OSSL_KEYMGMT_SELECT_PUBLIC_KEY);
+	case PROV_OBJECT_OTHER:
+	default:
+		return load_soft(file, der, len, OSSL_KEYMGMT_SELECT_KEYPAIR);
+	}
+}
+
 /* A file in DER holds one object; whether it is one shows at its first byte. */
 static int
 load_der(struct file *file)
 {
 	struct tpmiot_buf der = TPMIOT_BUF_INIT;
-	int ret = 0;
+	int ret;
 
 	file->done = true;
-	if (!prov_bio_read_all(file->bio, &der))
-		ret = 0;
-	else if (tpmiot_keyfile_is_der(der.data, der.len))
-		ret = load_tss2(file, der.data, der.len);
-	else
-		ret = load_by_value(file, OSSL_OBJECT_CERT, der.data, der.len);
+	if (strcasecmp(file->input_type, "PEM") == 0)
+		return prov_raise(file->prov, TPMIOT_E_FORMAT,
+		    "PEM was asked for, and the file is in DER: -inform DER");
+	ret = prov_bio_read_all(file->bio, &der) && load_object(file, der.data, der.len);
 	tpmiot_buf_free(&der);
 	return ret;
 }

@@ -80,6 +80,24 @@ from_stdin() { openssl pkey -provider tpmiot "${@:2}" <"$1" >"$T/out" 2>&1; }
 check 'a key file on stdin' from_stdin "$T/ec.key" -noout -text
 check 'a key file in DER on stdin' from_stdin "$T/rsa.der" -noout -text
 check 'a public key on stdin' from_stdin "$T/ec.pub" -pubin -noout -text
+# DER by this provider alone: what is not the TPM's is what it is, and not taken for it.
+der() { openssl pkey -provider tpmiot -inform DER "$@"; }
+check 'a key file in DER' der -in "$T/rsa.der" -noout
+check 'beside the default provider' der -in "$T/rsa.der" -noout -provider default
+check_fails '*' '.' 'is not in PEM' openssl pkey -provider tpmiot -inform PEM -in "$T/rsa.der" -noout
+openssl pkey -pubin -in "$T/ec.pub" -outform DER -out "$T/ec.pub.der"
+check 'a public key in DER' der -pubin -in "$T/ec.pub.der" -noout
+openssl pkey -in "$T/soft.key" -pubout -out "$T/soft.pub"
+openssl pkcs8 -topk8 -in "$T/soft.key" -outform DER -nocrypt -out "$T/p8.der"
+openssl pkcs8 -topk8 -in "$T/soft.key" -outform DER -passout pass:x -out "$T/enc.der"
+openssl ec -in "$T/soft.key" -outform DER -out "$T/sec1.der" 2>"$T/err"
+for file in p8 enc sec1; do
+	der -in "$T/$file.der" -passin pass:x -pubout -out "$T/der.pub" 2>"$T/err"
+	check "a software key in DER ($file)" cmp "$T/soft.pub" "$T/der.pub"
+done
+openssl x509 -in "$T/soft.crt" -outform DER -out "$T/soft.crt.der"
+check 'a certificate in DER' openssl x509 -provider tpmiot -in "$T/soft.crt.der" -noout -subject
+check_fails '*' '.' 'something else in DER' der -in <(openssl asn1parse -genstr UTF8:x -out - -noout) -noout
 check 'the same with the default provider loaded' \
 	new_request "$T/ec.key" -provider default
 check 'a key behind a certificate, read by the default provider' \
