@@ -141,7 +141,7 @@ check_statement(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak, TPMI_ST_AT
     struct tpmiot_bytes nonce, struct tpmiot_bytes attest, struct tpmiot_bytes signature,
     struct tpmiot_attest *out, struct tpmiot_err *err)
 {
-	struct tpmiot_attest parsed;
+	struct tpmiot_attest parsed = { .attested = { NULL, 0 } };
 	struct tpmiot_bytes content;
 	enum tpmiot_rc rc;
 
@@ -162,7 +162,7 @@ tpmiot_attest_verify_certify(OSSL_LIB_CTX *libctx, const struct tpmiot_public *a
     const struct tpmiot_public *key, struct tpmiot_bytes nonce, struct tpmiot_bytes attest,
     struct tpmiot_bytes signature, struct tpmiot_err *err)
 {
-	struct tpmiot_attest parsed;
+	struct tpmiot_attest parsed = { .attested = { NULL, 0 } };
 	enum tpmiot_rc rc = check_statement(
 	    libctx, ak, TPM2_ST_ATTEST_CERTIFY, nonce, attest, signature, &parsed, err);
 
@@ -206,7 +206,7 @@ tpmiot_attest_check_parent(OSSL_LIB_CTX *libctx, struct tpmiot_bytes attest,
 		(uint8_t)(hierarchy >> 8), (uint8_t)hierarchy };
 	struct tpmiot_bytes content, name, stated;
 	TPM2B_NAME of_parent, of_key;
-	struct tpmiot_attest parsed;
+	struct tpmiot_attest parsed = { .attested = { NULL, 0 } };
 	struct tpmiot_reader r;
 	enum tpmiot_rc rc;
 
@@ -358,7 +358,7 @@ tpmiot_attest_verify_quote(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ak,
     struct tpmiot_bytes attest, struct tpmiot_bytes signature, TPMS_CLOCK_INFO *clock,
     struct tpmiot_err *err)
 {
-	struct tpmiot_attest parsed;
+	struct tpmiot_attest parsed = { .attested = { NULL, 0 } };
 	enum tpmiot_rc rc;
 
 	if (!is_question(banks, banks_n))

@@ -226,8 +226,8 @@ parse_attribute(struct piece p, struct tpmiot_uri *uri, struct tpmiot_err *err)
 	}
 	/* Not quoted: what was taken for its name may be a piece of a secret. */
 	return tpmiot_err_set(err, TPMIOT_E_FORMAT,
-	    "key name: unknown attribute; known are auth=, auth-file= and auth-env= (write %%26 "
-	    "and %%3B for & and ; in a value)");
+	    "key name: unknown attribute; known are auth=, auth-file=, auth-env= and pass (write "
+	    "%%26 and %%3B for & and ; in a value)");
 }
 
 enum tpmiot_rc

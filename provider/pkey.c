@@ -266,6 +266,13 @@ prov_raise_use(const struct prov_pkey *key, const struct tpmiot_err *err)
 {
 	if (err->rc == TPMIOT_E_AUTH && tpmiot_key_needs_auth(key->tpm))
 		return refuse_without_password(key);
+	if (err->rc == TPMIOT_E_AUTH && tpmiot_key_handle(key->tpm) != 0 &&
+	    !tpmiot_key_has_auth(key->tpm))
+		return prov_raise(key->prov, TPMIOT_E_AUTH,
+		    "%s; none was given: a persistent key that has a password is named with ?pass "
+		    "(for OpenSSL's prompt or -passin), ;auth-file=FILE or ;auth-env=VARIABLE "
+		    "behind it",
+		    err->text);
 	if (err->rc == TPMIOT_E_AUTH && err->tss != 0)
 		return prov_raise(key->prov, TPMIOT_E_AUTH, "%s; it was tried once%s", err->text,
 		    tpmiot_tpm_counts(err)

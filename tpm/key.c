@@ -183,6 +183,12 @@ tpmiot_key_needs_auth(const struct tpmiot_key *key)
 	return !key->empty_auth && !key->auth_set;
 }
 
+bool
+tpmiot_key_has_auth(const struct tpmiot_key *key)
+{
+	return key->auth_set;
+}
+
 static enum tpmiot_rc
 copy_auth(struct tpmiot_buf *to, struct tpmiot_bytes auth, struct tpmiot_err *err)
 {

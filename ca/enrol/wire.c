@@ -201,7 +201,7 @@ get_quote_pcrs(json_t *pcrs, struct tpmiot_pcrset *out, struct ca_problem *probl
 static bool
 get_quote(const json_t *root, struct ca_issue_request *out, struct ca_problem *problem)
 {
-	json_t *quote, *pcrs;
+	json_t *quote = NULL, *pcrs = NULL;
 
 	if (json_object_get(root, "quote") == NULL)
 		return true;
@@ -219,7 +219,7 @@ bool
 ca_attest_request_parse(
     const void *body, size_t len, struct ca_attest_request *out, struct ca_problem *problem)
 {
-	json_t *root = NULL, *ek, *ak;
+	json_t *root = NULL, *ek = NULL, *ak = NULL;
 	bool ok;
 
 	if (!load(body, len, &root, problem))
@@ -251,7 +251,7 @@ bool
 ca_renew_request_parse(
     const void *body, size_t len, struct ca_renew_request *out, struct ca_problem *problem)
 {
-	json_t *root = NULL, *ak;
+	json_t *root = NULL, *ak = NULL;
 	bool ok;
 
 	if (!load(body, len, &root, problem))
@@ -273,7 +273,7 @@ bool
 ca_issue_request_parse(
     const void *body, size_t len, struct ca_issue_request *out, struct ca_problem *problem)
 {
-	json_t *root = NULL, *key;
+	json_t *root = NULL, *key = NULL;
 	bool ok;
 
 	if (!load(body, len, &root, problem))

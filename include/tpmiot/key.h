@@ -52,6 +52,8 @@ void tpmiot_key_to_file(const struct tpmiot_key *key, struct tpmiot_keyfile *out
 void tpmiot_key_expect_auth(struct tpmiot_key *key);
 /* Whether it takes an authorisation value that has not been set. */
 bool tpmiot_key_needs_auth(const struct tpmiot_key *key);
+/* Whether one was set, be it empty. */
+bool tpmiot_key_has_auth(const struct tpmiot_key *key);
 /*
  * Copies the value (and wipes the copy with the key). A key file's emptyAuth is overruled. A value
  * that the TPM refused, where that counts towards its lockout, is not tried again until another one

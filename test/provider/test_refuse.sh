@@ -135,6 +135,15 @@ check_fails '*' 'wrong authorisation value.*tried once' 'a wrong password' reque
 count_tpm "$T/count" request 'tpmiot:pw;auth=wrong' >"$T/out" 2>&1
 check_is 'is tried once' "$(grep -c Sign "$T/count")" 1
 check_is 'and does not count towards lockout' "$(lockouts)" "$before"
+tpm2_create -Q -C 0x81000001 -G ecc -p right -u "$T/pw.pub" -r "$T/pw.priv" -c "$T/pw.ctx" \
+	-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|noda'
+tpm2_evictcontrol -Q -C o -c "$T/pw.ctx" 0x81000055
+tpm2_flushcontext -t
+check_fails '*' 'none was given.*[?]pass' 'a persistent key whose name says nothing of its password' \
+	request tpmiot:handle=0x81000055
+check 'and one that does' request 'tpmiot:handle=0x81000055?pass' -passin pass:right
+tpm2_evictcontrol -Q -C o -c 0x81000055
+check_is 'and does not count either' "$(lockouts)" "$before"
 long=$(printf '%040d' 7)
 check_fails '*' 'a password of 40 bytes' 'one that is longer than a key can have' \
 	openssl genpkey -provider tpmiot -quiet -algorithm EC -pkeyopt group:P-256 \
