@@ -247,6 +247,14 @@ recover(struct tpmiot_key *key, const struct tpmiot_err *last, const struct try 
 	return again;
 }
 
+/* What was right before, and is not any more (PolicySecret's may be changed), is a guess again. */
+static void
+refuse_from_now_on(struct tpmiot_key *key)
+{
+	key->refused = !key->proven;
+	key->proven = false;
+}
+
 static enum tpmiot_rc
 use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
     struct try *try, bool *again, struct tpmiot_err *err)
@@ -269,7 +277,8 @@ use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *
 	try->epoch = key->epoch;
 	if (rc != TPMIOT_OK) {
 		*again = recover(key, err, try, wished);
-		key->refused = !*again && !key->proven && tpmiot_tpm_counts(err);
+		if (!*again && tpmiot_tpm_counts(err))
+			refuse_from_now_on(key);
 	} else {
 		key->proven = true;
 	}

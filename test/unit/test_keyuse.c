@@ -371,6 +371,33 @@ test_use_password_that_was_right(void **state)
 	end(&f);
 }
 
+/* ... until it is not: where it is another entity's (PolicySecret), that one may have changed it.
+ */
+static void
+test_use_password_that_was_changed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	say_loaded(&f);
+	say_hmac(&f);
+	assert_ok(use(&f), &f.err);
+	/* Believed after repeated refusals; then a guess, which is tried once. */
+	for (int i = 0; i < 4; i++) {
+		script_code(&f.script, TPM2_RC_AUTH_FAIL);
+		say_public(&f, &f.own);
+		if (i < 2)
+			say_loaded(&f);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_refused(use(&f), TPMIOT_E_AUTH, &f.err, "lockout");
+	for (int i = 0; i < 3; i++)
+		assert_refused(use(&f), TPMIOT_E_AUTH, &f.err, "not asked again");
+	assert_int_equal(count(&f, TPM2_CC_HMAC), 1 + 3 + 1);
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -381,6 +408,7 @@ main(void)
 		cmocka_unit_test(test_use_of_what_others_take_for_ever),
 		cmocka_unit_test(test_use_password_not_tried_twice),
 		cmocka_unit_test(test_use_password_that_was_right),
+		cmocka_unit_test(test_use_password_that_was_changed),
 		cmocka_unit_test(test_use_password_that_costs_nothing),
 		cmocka_unit_test(test_use_of_a_persistent_key_replaced),
 		cmocka_unit_test(test_use_of_a_tpm_that_is_not_there),
