@@ -110,6 +110,17 @@ cipher_encrypt(void *vop, unsigned char *out, size_t *out_len, size_t out_size,
 	return EVP_PKEY_encrypt(op->soft, out, out_len, in, len) > 0;
 }
 
+static size_t
+room_for_message(const struct prov_cipher *op)
+{
+	return prov_cipher_is_tls(op) ? TPMIOT_TLS_PREMASTER_LEN
+	                              : (size_t)EVP_PKEY_get_size(op->key->soft);
+}
+
+/*
+ * Whether there is room does not depend on the message, as in libcrypto: too little of it for
+ * some would tell how long it is, and with that whether its PKCS #1 padding was right.
+ */
 static int
 cipher_decrypt(void *vop, unsigned char *out, size_t *out_len, size_t out_size,
     const unsigned char *in, size_t len)
@@ -118,11 +129,14 @@ cipher_decrypt(void *vop, unsigned char *out, size_t *out_len, size_t out_size,
 	int ret;
 
 	if (out == NULL) {
-		*out_len = prov_cipher_is_tls(op) ? TPMIOT_TLS_PREMASTER_LEN
-		                                  : (size_t)EVP_PKEY_get_size(op->key->soft);
+		*out_len = room_for_message(op);
 		return 1;
 	}
 	if (prov_cipher_in_tpm(op)) {
+		if (out_size < room_for_message(op))
+			return prov_raise(op->prov, TPMIOT_E_USAGE,
+			    "%zu bytes are too few for what may come out, up to %zu", out_size,
+			    room_for_message(op));
 		ERR_set_mark();
 		ret = prov_tpm_decrypt(op, out, out_len, out_size, in, len);
 		ERR_clear_last_mark();

@@ -172,6 +172,7 @@ user_decrypt(struct user *user, EVP_PKEY *key, bool oaep)
 {
 	unsigned char secret[32], box[1024], plain[1024];
 	size_t box_len = sizeof(box), len = sizeof(plain);
+	size_t too_short = (size_t)EVP_PKEY_get_size(key) - 1;
 	EVP_PKEY_CTX *ctx = NULL;
 	bool ok;
 
@@ -179,8 +180,13 @@ user_decrypt(struct user *user, EVP_PKEY *key, bool oaep)
 	if (!encrypt(key, oaep, secret, sizeof(secret), box, &box_len))
 		return false;
 	ctx = EVP_PKEY_CTX_new_from_pkey(user->libctx, key, NULL);
-	ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) == 1 && set_padding(ctx, oaep) &&
-	     EVP_PKEY_decrypt(ctx, plain, &len, box, box_len) == 1;
+	ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) == 1 && set_padding(ctx, oaep);
+	/* Refused whatever the message, which would fit: or its length told of its padding. */
+	ERR_set_mark();
+	if (ok && EVP_PKEY_decrypt(ctx, plain, &too_short, box, box_len) == 1)
+		not_good("a buffer that is too short for some messages");
+	ERR_pop_to_mark();
+	ok = ok && EVP_PKEY_decrypt(ctx, plain, &len, box, box_len) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	if (ok && (len != sizeof(secret) || memcmp(plain, secret, len) != 0))
 		not_good("a decryption");
