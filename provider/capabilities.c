@@ -40,8 +40,10 @@ hand_on_ours(const OSSL_PARAM params[], void *arg)
 static int
 hand_on(struct prov_ctx *prov, const char *capability, struct receiver *to)
 {
-	return prov_libctx(prov) != NULL &&
-	       OSSL_PROVIDER_get_capabilities(prov->software, capability, hand_on_ours, to);
+	OSSL_PROVIDER *software = prov_default_provider(prov);
+
+	return software != NULL &&
+	       OSSL_PROVIDER_get_capabilities(software, capability, hand_on_ours, to);
 }
 
 /* To have none of a kind is no failure: libssl gives up on every provider otherwise. */

@@ -119,6 +119,38 @@ prov_ctx_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in)
 	return prov;
 }
 
+/* Both at once, so that nobody sees the one before the other is there. */
+struct prov_software {
+	OSSL_LIB_CTX *libctx;
+	OSSL_PROVIDER *provider; /* its default provider, to be unloaded */
+};
+
+static void
+software_free(struct prov_software *software)
+{
+	if (software == NULL)
+		return;
+	OSSL_PROVIDER_unload(software->provider);
+	OSSL_LIB_CTX_free(software->libctx);
+	OPENSSL_free(software);
+}
+
+static struct prov_software *
+software_new(void)
+{
+	struct prov_software *software = OPENSSL_zalloc(sizeof(*software));
+
+	if (software == NULL)
+		return NULL;
+	software->libctx = OSSL_LIB_CTX_new();
+	if (software->libctx != NULL)
+		software->provider = OSSL_PROVIDER_load(software->libctx, "default");
+	if (software->provider != NULL)
+		return software;
+	software_free(software);
+	return NULL;
+}
+
 void
 prov_ctx_free(struct prov_ctx *prov)
 {
@@ -130,8 +162,7 @@ prov_ctx_free(struct prov_ctx *prov)
 	tpm = atomic_load(&prov->tpm);
 	if (!prov->tpm_lent)
 		tpmiot_tpm_free(&tpm);
-	OSSL_PROVIDER_unload(prov->software);
-	OSSL_LIB_CTX_free(atomic_load(&prov->libctx));
+	software_free(atomic_load(&prov->software));
 	BIO_meth_free(prov->bio_method);
 	OPENSSL_free(prov->tcti);
 	OPENSSL_free(prov->state_dir);
@@ -148,29 +179,39 @@ prov_lend_tpm(void *provctx, struct tpmiot_tpm *tpm)
 	prov->tpm_lent = true;
 }
 
-OSSL_LIB_CTX *
-prov_libctx(struct prov_ctx *prov)
+static const struct prov_software *
+get_software(struct prov_ctx *prov)
 {
-	OSSL_LIB_CTX *made, *libctx = atomic_load(&prov->libctx);
-	OSSL_PROVIDER *software;
+	struct prov_software *made, *known = atomic_load(&prov->software);
 
-	if (libctx != NULL)
-		return libctx;
-	made = OSSL_LIB_CTX_new();
-	software = made == NULL ? NULL : OSSL_PROVIDER_load(made, "default");
-	if (software == NULL) {
-		OSSL_LIB_CTX_free(made);
+	if (known != NULL)
+		return known;
+	made = software_new();
+	if (made == NULL) {
 		(void)prov_raise(prov, TPMIOT_E_CRYPTO,
 		    "OpenSSL's default provider can't be loaded for software operations");
 		return NULL;
 	}
-	if (atomic_compare_exchange_strong(&prov->libctx, &libctx, made)) {
-		prov->software = software;
+	if (atomic_compare_exchange_strong(&prov->software, &known, made))
 		return made;
-	}
-	OSSL_PROVIDER_unload(software);
-	OSSL_LIB_CTX_free(made);
-	return libctx;
+	software_free(made);
+	return known;
+}
+
+OSSL_LIB_CTX *
+prov_libctx(struct prov_ctx *prov)
+{
+	const struct prov_software *software = get_software(prov);
+
+	return software == NULL ? NULL : software->libctx;
+}
+
+OSSL_PROVIDER *
+prov_default_provider(struct prov_ctx *prov)
+{
+	const struct prov_software *software = get_software(prov);
+
+	return software == NULL ? NULL : software->provider;
 }
 
 /* In seconds; 0 is what the device layer thinks best. */

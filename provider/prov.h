@@ -35,6 +35,8 @@ struct prov_upcalls {
 	OSSL_FUNC_BIO_free_fn *bio_free;
 };
 
+struct prov_software;
+
 struct prov_ctx {
 	const OSSL_CORE_HANDLE *core;
 	struct prov_upcalls up;
@@ -57,8 +59,7 @@ struct prov_ctx {
 	 * thread has it, and the child would wait for ever. Of two threads that make one at once,
 	 * the slower throws its own away.
 	 */
-	_Atomic(OSSL_LIB_CTX *) libctx;
-	OSSL_PROVIDER *software; /* of libctx, to be unloaded */
+	_Atomic(struct prov_software *) software; /* see prov_libctx() */
 	_Atomic(struct tpmiot_tpm *) tpm;
 	bool tpm_lent; /* not ours: builtin.h */
 };
@@ -74,6 +75,8 @@ void prov_ctx_free(struct prov_ctx *prov);
  * raised) if it can't be made.
  */
 OSSL_LIB_CTX *prov_libctx(struct prov_ctx *prov);
+/* That default provider itself; NULL as above. */
+OSSL_PROVIDER *prov_default_provider(struct prov_ctx *prov);
 
 /* The TPM, not connected before its first command. NULL and an error raised as above. */
 struct tpmiot_tpm *prov_tpm(struct prov_ctx *prov);

@@ -202,6 +202,7 @@ search_one(void *arg, const char *name)
 	OSSL_LIB_CTX *libctx = prov_libctx(prov);
 	EVP_PKEY *plain = NULL, *soft = NULL;
 
+	ERR_set_mark();
 	tpmiot_keyfile_clear(s->file); /* the one before */
 	if (read_named(s->store, s->dir, name, s->file, NULL) == TPMIOT_OK &&
 	    tpmiot_public_to_pkey(libctx, &s->file->pub, &plain, NULL) == TPMIOT_OK) {
@@ -211,6 +212,7 @@ search_one(void *arg, const char *name)
 	}
 	EVP_PKEY_free(plain);
 	EVP_PKEY_free(soft);
+	ERR_pop_to_mark();
 	return !s->found;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module through libcrypto's own functions: what programs call, with no TPM behind it. */
+#include <config.h> /* memmem() */
+
 #include <setjmp.h>
 #include <stdarg.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +29,7 @@
 
 #define EC_FILE VECTOR_DIR "/ec-p256-owner.pem"
 #define RSA_FILE VECTOR_DIR "/rsa-2048-auth.pem"
+#define HASHED_FILE VECTOR_DIR "/ec-policy.pem" /* signs with SHA-256 only */
 
 struct world {
 	OSSL_LIB_CTX *libctx;
@@ -384,6 +389,100 @@ test_store_file_is_default_s(void **state)
 	assert_false(store_opens(w, "tpmiot:handle=1"));
 }
 
+/* ---- keys by their public half ----------------------------------------------- */
+
+#define ODD_KEYS 16
+
+static void
+write_pem(const char *dir, int odd, const char *name, const unsigned char *der, long len)
+{
+	char path[96];
+	BIO *bio;
+
+	if (odd < 0)
+		(void)snprintf(path, sizeof(path), "%s/device.key", dir);
+	else
+		(void)snprintf(path, sizeof(path), "%s/odd-%d.key", dir, odd);
+	bio = BIO_new_file(path, "w");
+	assert_true(PEM_write_bio(bio, name, "", der, len) > 0);
+	BIO_free(bio);
+}
+
+/* The key of EC_FILE, among keys of a hash that OpenSSL does not know (SM3). */
+static void
+fill_state_dir(const char *dir)
+{
+	static const unsigned char ecdsa_sha256[] = { 0x00, 0x18, 0x00, 0x0b };
+	unsigned char *der = NULL, *at;
+	char *name = NULL, *header = NULL;
+	BIO *bio = BIO_new_file(HASHED_FILE, "r");
+	long len = 0;
+
+	assert_int_equal(PEM_read_bio(bio, &name, &header, &der, &len), 1);
+	at = memmem(der, (size_t)len, ecdsa_sha256, sizeof(ecdsa_sha256));
+	assert_non_null(at);
+	at[3] = 0x12;
+	for (int i = 0; i < ODD_KEYS; i++)
+		write_pem(dir, i, name, der, len);
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(der);
+	BIO_free(bio);
+	bio = BIO_new_file(EC_FILE, "r");
+	assert_int_equal(PEM_read_bio(bio, &name, &header, &der, &len), 1);
+	write_pem(dir, -1, name, der, len);
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(der);
+	BIO_free(bio);
+}
+
+static void
+empty_state_dir(const char *dir)
+{
+	char path[96];
+
+	for (int i = 0; i < ODD_KEYS; i++) {
+		(void)snprintf(path, sizeof(path), "%s/odd-%d.key", dir, i);
+		assert_int_equal(unlink(path), 0);
+	}
+	(void)snprintf(path, sizeof(path), "%s/device.key", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Keys that are passed over in the search leave no error behind. */
+static void
+test_search_leaves_no_error(void **state)
+{
+	const struct world *w = *state;
+	char dir[] = "/tmp/test_provider.XXXXXX", uri[128] = "tpmiot:spki-sha256=";
+	EVP_PKEY *pkey = load_file(w, EC_FILE);
+	unsigned char *spki = NULL, digest[32];
+	int len = i2d_PUBKEY(pkey, &spki);
+	OSSL_STORE_CTX *store;
+	OSSL_STORE_INFO *info;
+
+	assert_true(len > 0);
+	assert_int_equal(EVP_Digest(spki, (size_t)len, digest, NULL, EVP_sha256(), NULL), 1);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		(void)snprintf(uri + strlen(uri), 3, "%02x", digest[i]);
+	assert_non_null(mkdtemp(dir));
+	fill_state_dir(dir);
+	assert_int_equal(setenv("TPMIOT_STATE_DIR", dir, 1), 0);
+	store = OSSL_STORE_open_ex(uri, w->libctx, NULL, NULL, NULL, NULL, NULL, NULL);
+	info = OSSL_STORE_load(store);
+	assert_non_null(info);
+	assert_int_equal(EVP_PKEY_eq(OSSL_STORE_INFO_get0_PKEY(info), pkey), 1);
+	assert_int_equal(ERR_peek_error(), 0);
+	OSSL_STORE_INFO_free(info);
+	OSSL_STORE_close(store);
+	assert_int_equal(unsetenv("TPMIOT_STATE_DIR"), 0);
+	empty_state_dir(dir);
+	OPENSSL_free(spki);
+	EVP_PKEY_free(pkey);
+}
+
 static void
 test_offers_nothing_else(void **state)
 {
@@ -477,6 +576,38 @@ test_capabilities_handed_on(void **state)
 	assert_int_equal(take_census(w->tpmiot, "NO-SUCH-THING", "x").others, 0);
 }
 
+#define ASKING 4
+
+static pthread_barrier_t together;
+
+static void *
+ask_for_groups(void *arg)
+{
+	const struct world *w = arg;
+	struct census census = { .type_param = OSSL_CAPABILITY_TLS_GROUP_ALG };
+
+	(void)pthread_barrier_wait(&together);
+	(void)OSSL_PROVIDER_get_capabilities(w->tpmiot, "TLS-GROUP", count_one, &census);
+	return census.ours > 0 ? arg : NULL;
+}
+
+/* What several threads are the first to need is there for each of them. */
+static void
+test_capabilities_for_threads(void **state)
+{
+	pthread_t threads[ASKING];
+	void *ok = NULL;
+
+	assert_int_equal(pthread_barrier_init(&together, NULL, ASKING), 0);
+	for (size_t i = 0; i < ASKING; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_for_groups, *state), 0);
+	for (size_t i = 0; i < ASKING; i++) {
+		assert_int_equal(pthread_join(threads[i], &ok), 0);
+		assert_ptr_equal(ok, *state);
+	}
+	assert_int_equal(pthread_barrier_destroy(&together), 0);
+}
+
 /* Keys that go into the TPM are none for a key exchange; and to have none is no failure. */
 static void
 test_capabilities_none(void **state)
@@ -510,6 +641,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_capabilities_handed_on, setup_software_keys, teardown),
 		cmocka_unit_test_setup_teardown(test_capabilities_none, setup_both, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_capabilities_for_threads, setup_software_keys, teardown),
+		cmocka_unit_test_setup_teardown(test_search_leaves_no_error, setup_both, teardown),
 	};
 
 	/* Nobody listens there: whatever asks the TPM fails. */
