@@ -173,6 +173,17 @@ begin_group(struct ca_store *store, struct tpmiot_err *err)
 	return sq == SQLITE_OK ? TPMIOT_OK : ca_store_fail(store, sq, "store", err);
 }
 
+static void
+rollback_member(struct ca_store *store)
+{
+	if (store->in_member)
+		(void)sqlite3_exec(
+		    store->db, "ROLLBACK TO member; RELEASE member", NULL, NULL, NULL);
+	store->in_member = false;
+	if (store->unsettled == 0 && sqlite3_get_autocommit(store->db) == 0)
+		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 /* A transaction of a group is a savepoint in the one that ca_store_settle() commits. */
 static enum tpmiot_rc
 begin_member(struct ca_store *store, struct tpmiot_err *err)
@@ -186,20 +197,13 @@ begin_member(struct ca_store *store, struct tpmiot_err *err)
 		return tpmiot_err_set(err, TPMIOT_E_IO, "store: earlier changes were lost");
 	if (outside)
 		rc = begin_group(store, err);
-	if (rc == TPMIOT_OK && (rc = ca_store_exec(store, "SAVEPOINT member", err)) == TPMIOT_OK)
+	if (rc != TPMIOT_OK)
+		return rc;
+	if ((rc = ca_store_exec(store, "SAVEPOINT member", err)) == TPMIOT_OK)
 		store->in_member = true;
+	else
+		rollback_member(store); /* the lock would be held, with nothing to settle */
 	return rc;
-}
-
-static void
-rollback_member(struct ca_store *store)
-{
-	if (store->in_member)
-		(void)sqlite3_exec(
-		    store->db, "ROLLBACK TO member; RELEASE member", NULL, NULL, NULL);
-	store->in_member = false;
-	if (store->unsettled == 0 && sqlite3_get_autocommit(store->db) == 0)
-		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 enum tpmiot_rc
