@@ -241,7 +241,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cert_list_expiring(struct ca_store *store, int
 
 /*
  * TPMIOT_E_NOT_FOUND: no such certificate. TPMIOT_E_CONFLICT: revoked already; what was said
- * first stays.
+ * first stays, but for a keyCompromise that is learned of later: its time stays only.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cert_revoke(struct ca_store *store, const uint8_t *serial,
     size_t serial_len, int reason, int64_t now, struct tpmiot_err *err);

@@ -2,6 +2,8 @@
 /* What was revoked, and the list that says so. */
 #include "ca/store/store_int.h"
 
+#define KEY_COMPROMISE 1 /* RFC 5280 section 5.3.1 */
+
 enum tpmiot_rc
 ca_cert_revoke(struct ca_store *store, const uint8_t *serial, size_t serial_len, int reason,
     int64_t now, struct tpmiot_err *err)
@@ -11,12 +13,14 @@ ca_cert_revoke(struct ca_store *store, const uint8_t *serial, size_t serial_len,
 	enum tpmiot_rc rc = ca_cert_find(store, serial, serial_len, &cert, err);
 
 	tpmiot_buf_free(&cert.der);
-	if (rc == TPMIOT_OK && cert.state != CA_CERT_GOOD)
+	if (rc == TPMIOT_OK && cert.state != CA_CERT_GOOD &&
+	    (reason != KEY_COMPROMISE || cert.reason == KEY_COMPROMISE))
 		rc = tpmiot_err_set(err, TPMIOT_E_CONFLICT, "the certificate is revoked already");
 	if (rc != TPMIOT_OK)
 		return rc;
 	st = ca_stmt_start(store,
-	    "UPDATE certificates SET state = 1, revoked_at = ?, reason = ? WHERE serial = ?");
+	    "UPDATE certificates SET state = 1, reason = ?2,"
+	    " revoked_at = CASE state WHEN 1 THEN revoked_at ELSE ?1 END WHERE serial = ?3");
 	ca_bind_int(&st, now);
 	ca_bind_int(&st, reason);
 	ca_bind_blob(&st, serial, serial_len);
