@@ -102,18 +102,25 @@ set_from_uri(struct prov_ctx *prov, struct tpmiot_key *key, const struct tpmiot_
 }
 
 /* Not of a setuid program's caller, who may not use up the tries that the TPM gives. */
-static bool
-set_parent_auth(struct prov_ctx *prov, struct tpmiot_key *key)
+struct tpmiot_bytes
+prov_auth_parent(void)
 {
 	const char *value = secure_getenv("TPMIOT_PARENT_AUTH");
-	struct tpmiot_err err;
 
 	if (value == NULL)
 		value = secure_getenv("TPM2OPENSSL_PARENT_AUTH");
-	if (value == NULL)
+	return (struct tpmiot_bytes){ value, value == NULL ? 0 : strlen(value) };
+}
+
+static bool
+set_parent_auth(struct prov_ctx *prov, struct tpmiot_key *key)
+{
+	struct tpmiot_bytes value = prov_auth_parent();
+	struct tpmiot_err err;
+
+	if (value.data == NULL)
 		return true;
-	if (tpmiot_key_set_parent_auth(key, (struct tpmiot_bytes){ value, strlen(value) }, &err) !=
-	    TPMIOT_OK)
+	if (tpmiot_key_set_parent_auth(key, value, &err) != TPMIOT_OK)
 		return prov_raise_err(prov, &err);
 	return true;
 }

@@ -199,6 +199,7 @@ set_auth(struct keygen *gen, const OSSL_PARAM *p, struct tpmiot_buf *out)
 static int
 set_parent_auth(struct keygen *gen, const OSSL_PARAM *p)
 {
+	gen->parent_auth_said = true;
 	return set_auth(gen, p, &gen->parent_auth);
 }
 

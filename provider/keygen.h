@@ -26,6 +26,7 @@ struct keygen {
 	/* of a TPM key */
 	char md[KEYGEN_NAME_LEN];
 	TPM2_HANDLE parent;
+	bool parent_auth_said;
 	struct tpmiot_buf parent_auth;
 	struct tpmiot_buf user_auth;
 };

@@ -6,6 +6,8 @@
 #include <tpmiot/buf.h>
 #include <tpmiot/template.h>
 
+#include "auth.h"
+
 #define RSA_BITS_MAX ((size_t)TPM2_MAX_RSA_KEY_BYTES * 8) /* of tpm2-tss */
 
 /* TPM2_ALG_NULL where none was said. */
@@ -196,10 +198,21 @@ ec_area(const struct keygen *gen, struct tpmiot_tpm *tpm, TPMI_ALG_HASH hash, TP
 	return true;
 }
 
+/* That of the environment is for parents that were made persistent, and yields to the option. */
+static struct tpmiot_bytes
+parent_auth_of(const struct keygen *gen)
+{
+	bool is_persistent = gen->parent >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT;
+
+	if (gen->parent_auth_said || !is_persistent)
+		return (struct tpmiot_bytes){ gen->parent_auth.data, gen->parent_auth.len };
+	return prov_auth_parent();
+}
+
 struct prov_pkey *
 keygen_in_tpm(struct keygen *gen)
 {
-	struct tpmiot_bytes parent_auth = { gen->parent_auth.data, gen->parent_auth.len };
+	struct tpmiot_bytes parent_auth = parent_auth_of(gen);
 	struct tpmiot_bytes user_auth = { gen->user_auth.data, gen->user_auth.len };
 	struct tpmiot_tpm *tpm = prov_tpm(gen->prov);
 	struct tpmiot_key *created = NULL;

@@ -247,6 +247,8 @@ create_under(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes par
 		    tpm, handle, parent_auth, template, user_auth, &out->pub, &out->priv, err);
 	tpmiot_tpm_flush(tpm, &made);
 	out->parent = parent;
+	if (rc == TPMIOT_E_AUTH && parent >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT)
+		rc = tpm_parent_refused(parent, parent_auth, err);
 	return rc;
 }
 

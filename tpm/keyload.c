@@ -68,8 +68,7 @@ load(struct tpmiot_key *key, struct tpmiot_err *err)
 		    "the key's parent, 0x%08x, is not in this TPM: was it cleared or replaced?",
 		    key->parent.handle);
 	if (rc == TPMIOT_E_AUTH)
-		return tpmiot_err_prefix(
-		    err, "the password of the key's parent, 0x%08x", key->parent.handle);
+		return tpm_parent_refused(key->parent.handle, parent_auth(key), err);
 	if (rc == TPMIOT_OK)
 		key->epoch = key->tpm->epoch;
 	return rc;

@@ -97,6 +97,17 @@ tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *ma
 }
 
 enum tpmiot_rc
+tpm_parent_refused(TPM2_HANDLE parent, struct tpmiot_bytes given, struct tpmiot_err *err)
+{
+	if (given.len == 0)
+		return tpmiot_err_prefix(err,
+		    "the key's parent, 0x%08x, has a password, which was not given (in "
+		    "TPMIOT_PARENT_AUTH)",
+		    parent);
+	return tpmiot_err_prefix(err, "the password of the key's parent, 0x%08x", parent);
+}
+
+enum tpmiot_rc
 tpm_parent_session(
     struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth, struct tpmiot_err *err)
 {

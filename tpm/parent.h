@@ -26,6 +26,10 @@ TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_open(struct tpmiot_tpm *tpm,
 TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_public(struct tpmiot_tpm *tpm,
     const struct tpm_parent *parent, struct tpmiot_public *out, struct tpmiot_err *err);
 
+/* What to do about a password that the TPM refused (err). Returns its rc. */
+enum tpmiot_rc tpm_parent_refused(
+    TPM2_HANDLE parent, struct tpmiot_bytes given, struct tpmiot_err *err);
+
 /* A session with the parent, for one command that carries what is for the TPM only. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_session(
     struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_auth *auth, struct tpmiot_err *err);

@@ -121,6 +121,35 @@ check 'as in tpm2-openssl' env TPM2OPENSSL_PARENT_AUTH=parent-password \
 	openssl dgst -provider tpmiot -sha256 -sign "$T/under.key" -out "$T/sig" "$T/message"
 check_fails '*' 'parent, 0x81000005: .*wrong authorisation value' 'a wrong one' env TPMIOT_PARENT_AUTH=x \
 	openssl dgst -provider tpmiot -sha256 -sign "$T/under.key" -out "$T/sig" "$T/message"
+new_key() {
+	openssl genpkey -provider tpmiot -quiet -algorithm EC -pkeyopt group:P-256 \
+	    -pkeyopt "parent:$1" -out "$T/new.key" "${@:2}"
+}
+check 'a key is made with the password of the environment' \
+	env TPM2OPENSSL_PARENT_AUTH=parent-password bash -c "$(declare -f new_key); T=$T; new_key 0x81000005"
+check 'the option goes first' env TPMIOT_PARENT_AUTH=x \
+	bash -c "$(declare -f new_key); T=$T; new_key 0x81000005 -pkeyopt parent-auth:parent-password"
+check 'hierarchies have no use for it' env TPMIOT_PARENT_AUTH=x \
+	bash -c "$(declare -f new_key); T=$T; new_key 0x40000001"
+# Without noDA a wrong one counts, and so does none: each is sent once.
+tpm2_createprimary -Q -C o -G ecc -p parent-password -c "$T/n.ctx" -a "$SRK" &&
+    tpm2_evictcontrol -Q -C o -c "$T/n.ctx" 0x81000007 && tpm2_flushcontext -Q -t
+lockouts() { tpm2_getcap properties-variable | sed -n 's/TPM2_PT_LOCKOUT_COUNTER: //p'; }
+for parent in 0x81000005:1 0x81000007:0; do
+	new_key "${parent%:*}" -pkeyopt parent-auth:parent-password
+	mv "$T/new.key" "$T/of.key"
+	for wrong in '' x; do
+		tpm2_dictionarylockout -Q -c
+		check_is "one command (${parent%:*}, '$wrong')" "$(TPMIOT_PARENT_AUTH=$wrong count_sign "$T/of.key" |
+			grep -o Load | wc -l)" 1
+		check_grep "$([ -z "$wrong" ] && echo 'has a password, which was not given' ||
+			echo 'the password of the key')" "$T/out" 'says whose password'
+		check_is 'counted where the parent is not noDA' "$(lockouts)" "0x${parent#*:}"
+		TPMIOT_PARENT_AUTH=$wrong check_fails '*' 'has a password, which|the password of the key' \
+			'a new key, too' new_key "${parent%:*}"
+	done
+done
+tpm2_dictionarylockout -Q -c
 
 # A key at a handle does not say whether it has one.
 tpm2_create -Q -C 0x81000001 -G ecc256 -u "$T/pw.pub" -r "$T/pw.priv" -p key-password
