@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "ca/config/words.h"
+#include "ca/http/address.h"
 #include "ca/pki/crl.h"
 #include "ca/pki/ekcrls.h"
 #include "ca/pki/keyuri.h"
@@ -54,6 +55,19 @@ ca_check_went(
 	put(c, what, "wrong", err->text);
 	c->wrong++;
 	return false;
+}
+
+/* What serve would refuse, or would have to look up; not whether somebody listens there. */
+static void
+check_address(struct ca_checks *c, const char *key, const char *address)
+{
+	struct tpmiot_err err = { .text = "" };
+	struct addrinfo *found = NULL;
+
+	if (address[0] == '\0')
+		return;
+	if (ca_check_went(c, key, ca_address_resolve(key, address, &found, &err), &err))
+		freeaddrinfo(found);
 }
 
 /* ---- Keys and certificates --------------------------------------------------------------- */
@@ -340,6 +354,8 @@ ca_cmd_check(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 		return rc;
 	c.rows = json_array();
 	ca_check_fine(&c, "configuration");
+	check_address(&c, "listen", c.config.listen);
+	check_address(&c, "metrics_listen", c.config.metrics_listen);
 	check_keys(&c);
 	check_ek_crls(&c);
 	check_hook(&c);

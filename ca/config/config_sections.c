@@ -209,6 +209,19 @@ check_hubs(const struct ca_config *config, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
+/* Certificates carry it for as long as they last. */
+static enum tpmiot_rc
+check_crl_url(const struct ca_config *config, struct tpmiot_err *err)
+{
+	const char *url = config->crl_url;
+
+	if (url[0] == '\0' || strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0 ||
+	    strncmp(url, "ldap://", 7) == 0)
+		return TPMIOT_OK;
+	return tpmiot_err_set(
+	    err, TPMIOT_E_FORMAT, "crl_url = %s: this is no URL; it begins with http://", url);
+}
+
 /* It is run without a search path, and devices do not wait for longer than for any request. */
 static enum tpmiot_rc
 check_hook(const struct ca_config *config, struct tpmiot_err *err)
@@ -247,6 +260,8 @@ ca_config_sections(const CONF *conf, struct ca_config *config, struct tpmiot_err
 		rc = check_groups(config, err);
 	if (rc == TPMIOT_OK)
 		rc = check_hook(config, err);
+	if (rc == TPMIOT_OK)
+		rc = check_crl_url(config, err);
 	return rc == TPMIOT_OK ? check_hubs(config, err) : rc;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -18,8 +19,9 @@ provider_load(const char *name, struct tpmiot_err *err)
 {
 	if (OSSL_PROVIDER_load(NULL, name) == NULL)
 		return tpmiot_err_crypto(err,
-		    "cannot load the OpenSSL provider \"%s\" (configuration key \"providers\")",
-		    name);
+		    "cannot load the OpenSSL provider \"%s\" (configuration key \"providers\"); "
+		    "is %s.so in %s, or in OPENSSL_MODULES?",
+		    name, name, OPENSSL_info(OPENSSL_INFO_MODULES_DIR));
 	return TPMIOT_OK;
 }
 
@@ -129,6 +131,11 @@ ca_key_load(const char *dir, const char *uri, const char *passphrase_file, EVP_P
 	ca_config_path(dir, uri, &full);
 	if ((rc = tpmiot_buf_done(&full, err)) != TPMIOT_OK)
 		goto out;
+	/* OpenSSL is silent about a file that is not there: it may be somebody's URI. */
+	if (strchr((char *)full.data, ':') == NULL && access(tpmiot_buf_cstr(&full), R_OK) != 0) {
+		rc = tpmiot_err_errno(err, "private key %s", (char *)full.data);
+		goto out;
+	}
 	if (passphrase_file != NULL && passphrase_file[0] != '\0' &&
 	    (rc = passphrase_read(dir, passphrase_file, &passphrase, err)) != TPMIOT_OK)
 		goto out;

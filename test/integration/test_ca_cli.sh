@@ -246,7 +246,7 @@ san = MAIL:x' '[profile x]
 ext_key_usage = nonsense' '[profile x]
 subject =
 san =' '[profile x]
-frob = 1'; do
+frob = 1' 'crl_url = ca.example/crl'; do
 	{ cat "$T/conf.before"; printf '%s\n' "$bad"; } >"$CADIR/tpmiot-ca.conf"
 	check_fails 1 'tpmiot-ca.conf: ' "configuration with ${bad//$'\n'/ }" ca crl
 done
@@ -257,6 +257,10 @@ cp "$T/conf.before" "$CADIR/tpmiot-ca.conf"
 result() { awk -v what="$1" 'index($0, what) == 1 { sub(what, ""); print $1; exit }' "$T/out"; }
 { cat "$T/conf.before"; printf '[group pumps]\n'; } >"$T/conf.pumps"
 cp "$T/conf.pumps" "$CADIR/tpmiot-ca.conf"
+check_fails 1 'listen .*wrong .*not ADDR:PORT' 'check: an address without a port' ca --set listen=8443 check
+check_fails 1 'metrics_listen .*wrong' 'check: the same for monitoring' ca --set metrics_listen=9464 check
+check_fails 1 'wrong .*none.key: No such file' 'check: a key that is not there' ca --set ca_key=none.key check
+check_fails 1 'frob.so in /' 'check: a provider that is not there' ca --set providers=frob check
 check 'check' ca check
 for what in configuration 'CA key and certificate' 'TLS key and certificate' store allow-list; do
 	check_is "check: $what" "$(result "$what")" ok
