@@ -330,3 +330,21 @@ tpmiot_secret_share(OSSL_LIB_CTX *libctx, const struct tpmiot_public *pub, const
 	EVP_PKEY_free(key);
 	return rc;
 }
+
+enum tpmiot_rc
+tpmiot_ecdh_secret(const TPMS_ECC_POINT *made, TPMI_ECC_CURVE curve, struct tpmiot_buf *out,
+    struct tpmiot_err *err)
+{
+	const TPM2B_ECC_PARAMETER *x = &made->x, *y = &made->y;
+	size_t size = tpmiot_alg_group_size(curve);
+	uint8_t *at;
+
+	if (x->size == 0 || x->size > size || y->size == 0 || y->size > size)
+		return tpmiot_err_set(err, TPMIOT_E_TPM,
+		    "TPM2_ECDH_ZGen: coordinates of %u and %u bytes, on a curve of %zu", x->size,
+		    y->size, size);
+	at = tpmiot_buf_grow(out, size);
+	if (at != NULL)
+		memcpy(at + size - x->size, x->buffer, x->size);
+	return tpmiot_buf_done(out, err);
+}

@@ -168,26 +168,6 @@ ecdh_zgen(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_auth *
 	return rc;
 }
 
-/*
- * The x coordinate is the secret (SP 800-56A, section 5.7.1.2), in the curve's size. To tpm2-tss
- * an answer that makes no sense may be a point without coordinates.
- */
-static enum tpmiot_rc
-put_secret(const TPMS_ECC_POINT *made, size_t size, struct tpmiot_buf *out, struct tpmiot_err *err)
-{
-	const TPM2B_ECC_PARAMETER *x = &made->x, *y = &made->y;
-	uint8_t *at;
-
-	if (x->size == 0 || x->size > size || y->size == 0 || y->size > size)
-		return tpmiot_err_set(err, TPMIOT_E_TPM,
-		    "TPM2_ECDH_ZGen: coordinates of %u and %u bytes, on a curve of %zu", x->size,
-		    y->size, size);
-	at = tpmiot_buf_grow(out, size);
-	if (at != NULL)
-		memcpy(at + size - x->size, x->buffer, x->size);
-	return tpmiot_buf_done(out, err);
-}
-
 enum tpmiot_rc
 tpmiot_key_ecdh(struct tpmiot_key *key, const TPMS_ECC_POINT *peer, struct tpmiot_buf *out,
     struct tpmiot_err *err)
@@ -198,8 +178,8 @@ tpmiot_key_ecdh(struct tpmiot_key *key, const TPMS_ECC_POINT *peer, struct tpmio
 	if (rc == TPMIOT_OK)
 		rc = tpm_key_use(key, true, ecdh_zgen, &job, err);
 	if (rc == TPMIOT_OK)
-		rc = put_secret(&job.made,
-		    tpmiot_alg_group_size(key->pub.area.parameters.eccDetail.curveID), out, err);
+		rc = tpmiot_ecdh_secret(
+		    &job.made, key->pub.area.parameters.eccDetail.curveID, out, err);
 	OPENSSL_cleanse(&job, sizeof(job));
 	return rc;
 }

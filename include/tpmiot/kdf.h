@@ -37,6 +37,14 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_hmac(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH a
  */
 EVP_MAC_CTX *tpmiot_hmac_new(OSSL_LIB_CTX *libctx, TPMI_ALG_HASH alg, struct tpmiot_bytes key);
 
+/*
+ * The secret of a point that TPM2_ECDH_ZGen gave: appends its x coordinate (SP 800-56A, section
+ * 5.7.1.2), in the curve's size. TPMIOT_E_TPM for a point without coordinates, which to tpm2-tss
+ * an answer that makes no sense may be, or with some that are too long.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ecdh_secret(const TPMS_ECC_POINT *made, TPMI_ECC_CURVE curve,
+    struct tpmiot_buf *out, struct tpmiot_err *err);
+
 /* AES-CFB-128 in place; key of 16, 24 or 32 bytes, iv of 16. */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_aes_cfb(OSSL_LIB_CTX *libctx, bool encrypt,
     struct tpmiot_bytes key, const uint8_t iv[16], uint8_t *data, size_t len,

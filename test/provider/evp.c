@@ -503,6 +503,46 @@ derive(void)
 	return user_derive(&user, key);
 }
 
+/* The point at infinity, as a key of this module. */
+static EVP_PKEY *
+no_point(void)
+{
+	unsigned char infinity[] = { 0 };
+	char group[64] = "";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+		OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, infinity, sizeof(infinity)),
+		OSSL_PARAM_END,
+	};
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(user.libctx, "EC", TPMIOT);
+	EVP_PKEY *peer = NULL;
+
+	if (EVP_PKEY_get_group_name(key, group, sizeof(group), &params[0].data_size) == 1 &&
+	    EVP_PKEY_fromdata_init(ctx) == 1 &&
+	    EVP_PKEY_fromdata(ctx, &peer, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		peer = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return peer;
+}
+
+/* Whether or not libcrypto looks at the peer first. */
+static bool
+refuse_no_point(void)
+{
+	EVP_PKEY *peer = no_point();
+	bool ok = true;
+
+	for (int validate = 0; peer != NULL && validate < 2; validate++) {
+		EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(user.libctx, key, NULL);
+
+		ok = ok && EVP_PKEY_derive_init(ctx) == 1 &&
+		     EVP_PKEY_derive_set_peer_ex(ctx, peer, validate) != 1;
+		EVP_PKEY_CTX_free(ctx);
+	}
+	EVP_PKEY_free(peer);
+	return ok;
+}
+
 static bool
 sign_pss(void)
 {
@@ -545,6 +585,7 @@ static const struct {
 	{ "decrypt PKCS#1", decrypt_pkcs1, RSA_ONLY | UNRESTRICTED | NOT_PSS },
 	{ "decrypt OAEP", decrypt_oaep, RSA_ONLY | UNRESTRICTED | NOT_PSS },
 	{ "agree on a secret", derive, EC_ONLY | UNRESTRICTED },
+	{ "refuse the point at infinity", refuse_no_point, EC_ONLY | UNRESTRICTED },
 };
 
 static bool

@@ -327,6 +327,45 @@ test_secret_share_refused(void **state)
 	assert_int_equal(enc.size, 0x55);
 }
 
+static void
+test_ecdh_secret(void **state)
+{
+	static const uint8_t padded[32] = { [31] = 7 };
+	TPMS_ECC_POINT point = { .x = { 1, { 7 } }, .y = { 32, { 1 } } };
+	struct tpmiot_buf out = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+
+	(void)state;
+	assert_ok(tpmiot_ecdh_secret(&point, TPM2_ECC_NIST_P256, &out, &err), &err);
+	assert_int_equal(out.len, sizeof(padded));
+	assert_memory_equal(out.data, padded, sizeof(padded));
+	tpmiot_buf_free(&out);
+}
+
+/* At infinity, without y, too long, on a curve that is not known. */
+static void
+test_ecdh_secret_refused(void **state)
+{
+	static const struct {
+		UINT16 x, y;
+		TPMI_ECC_CURVE curve;
+	} points[] = { { 0, 0, TPM2_ECC_NIST_P256 }, { 32, 0, TPM2_ECC_NIST_P256 },
+		{ 0, 32, TPM2_ECC_NIST_P256 }, { 33, 32, TPM2_ECC_NIST_P256 },
+		{ 32, 33, TPM2_ECC_NIST_P256 }, { 32, 32, TPM2_ECC_BN_P256 } };
+	struct tpmiot_buf out = TPMIOT_BUF_INIT;
+	struct tpmiot_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		TPMS_ECC_POINT point = { .x.size = points[i].x, .y.size = points[i].y };
+
+		assert_refused(tpmiot_ecdh_secret(&point, points[i].curve, &out, &err),
+		    TPMIOT_E_TPM, &err, "coordinates of");
+		assert_int_equal(out.len, 0);
+	}
+	tpmiot_buf_free(&out);
+}
+
 int
 main(void)
 {
@@ -342,6 +381,8 @@ main(void)
 		cmocka_unit_test(test_aes_cfb_bad_key),
 		cmocka_unit_test(test_secret_share_sizes),
 		cmocka_unit_test(test_secret_share_refused),
+		cmocka_unit_test(test_ecdh_secret),
+		cmocka_unit_test(test_ecdh_secret_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
