@@ -103,9 +103,13 @@ check_free(struct ca_api *api, const struct ca_dps_job *job, const struct ca_adm
 	rc = ca_dps_find_id(api->store, job->path.id, &row, &err);
 	others = rc == TPMIOT_OK && memcmp(row.ek_spki, job->ek.spki, CA_SHA256_LEN) != 0;
 	ca_dps_clear(&row);
-	if (others)
-		return ca_refuse(problem, CA_PROBLEM_DEVICE_ID_TAKEN,
+	if (others) {
+		ca_refuse(problem, CA_PROBLEM_DEVICE_ID_TAKEN,
 		    "a device with another EK is registered as \"%s\"", job->path.id);
+		return ca_refuse_next(problem,
+		    "Choose another registration id, or find the device that has it: tpmiot-ca dps "
+		    "list.");
+	}
 	return rc == TPMIOT_OK || rc == TPMIOT_E_NOT_FOUND || ca_fail(problem, &err);
 }
 

@@ -15,22 +15,28 @@ replay(struct ca_api *api, struct ca_exchange *x, const struct ca_proven *p,
 {
 	struct ca_device device = { 0 };
 	struct tpmiot_err err = { 0 };
-	bool blocked;
+	bool blocked, key_revoked = false;
 
 	if (memcmp(spent->key_spki, p->key_spki, CA_SHA256_LEN) != 0)
 		return ca_refuse(&x->problem, CA_PROBLEM_SESSION_SPENT,
 		    "the session gave a certificate for another device key");
-	if (ca_device_find(api->store, p->ticket.ek_spki, &device, &err) != TPMIOT_OK ||
-	    ca_cert_find(api->store, spent->serial, spent->serial_len, cert, &err) != TPMIOT_OK)
+	if (ca_device_find(api->store, p->ticket.ek_spki, &device, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
 	blocked = device.state == CA_DEVICE_BLOCKED;
 	tpmiot_buf_free(&device.ek_cert);
+	if (ca_cert_find(api->store, spent->serial, spent->serial_len, cert, &err) != TPMIOT_OK ||
+	    ca_cert_key_revoked(api->store, spent->key_spki, &key_revoked, &err) != TPMIOT_OK)
+		return ca_fail(&x->problem, &err);
 	if (blocked)
 		return ca_refuse(&x->problem, CA_PROBLEM_DEVICE_BLOCKED,
 		    "the device \"%s\" is blocked", cert->device_id);
 	if (cert->state != CA_CERT_GOOD)
 		return ca_refuse(&x->problem, CA_PROBLEM_CERTIFICATE_REVOKED,
 		    "the certificate that this session gave was revoked");
+	if (key_revoked)
+		return ca_refuse(&x->problem, CA_PROBLEM_KEY_REVOKED,
+		    "another certificate of the device key was revoked, so that nobody may rely on "
+		    "the key");
 	snprintf(x->note, sizeof(x->note), "certificate sent again");
 	return true;
 }

@@ -523,6 +523,24 @@ spent_revoked(const struct ask *a)
 	return body;
 }
 
+static void
+enrol_a(struct kit *kit)
+{
+	enrol(kit, &kit_a, NULL);
+	kit_now += 9;
+}
+
+/* With an earlier certificate. */
+static json_t *
+spent_key_revoked(const struct ask *a)
+{
+	json_t *body = spent(a);
+
+	kit_sql(a->kit, "UPDATE certificates SET state = 1, reason = 1"
+	                " WHERE not_before = (SELECT min(not_before) FROM certificates)");
+	return body;
+}
+
 static const struct refusal second_step[] = {
 	{ "session cut short", NULL, edited, "session-invalid", 422, .path = "session",
 	    .change = cut },
@@ -573,6 +591,7 @@ static const struct refusal second_step[] = {
 	{ "spent, another key", NULL, spent_other_key, "session-spent", 410 },
 	{ "spent, blocked", NULL, spent_blocked, "device-blocked", 403 },
 	{ "spent, revoked", NULL, spent_revoked, "certificate-revoked", 403 },
+	{ "spent, its key revoked", enrol_a, spent_key_revoked, "key-revoked", 403 },
 };
 
 static void
