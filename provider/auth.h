@@ -8,7 +8,7 @@
 #include "pkey.h"
 
 /*
- * The password of the parents at persistent handles, from the environment (TPMIOT_PARENT_AUTH,
+ * The password of the parents at persistent handles, and of hierarchies, from the environment (TPMIOT_PARENT_AUTH,
  * TPM2OPENSSL_PARENT_AUTH); data is NULL if it is not there.
  */
 struct tpmiot_bytes prov_auth_parent(void);

@@ -129,6 +129,10 @@ has_curve(struct tpmiot_tpm *tpm, const char *group)
 static bool
 raise_create_error(const struct keygen *gen, struct tpmiot_tpm *tpm, const struct tpmiot_err *err)
 {
+	if (err->rc == TPMIOT_E_AUTH)
+		return prov_raise(gen->prov, err->rc,
+		    "%s; -pkeyopt parent-auth: says the parent's or its hierarchy's password",
+		    err->text);
 	if (!tpmiot_tpm_lacks(err))
 		return prov_raise_err(gen->prov, err);
 	if (gen->type == PROV_EC)
@@ -198,13 +202,11 @@ ec_area(const struct keygen *gen, struct tpmiot_tpm *tpm, TPMI_ALG_HASH hash, TP
 	return true;
 }
 
-/* That of the environment is for parents that were made persistent, and yields to the option. */
+/* That of the environment is for a parent that was named, and yields to the option. */
 static struct tpmiot_bytes
 parent_auth_of(const struct keygen *gen)
 {
-	bool is_persistent = gen->parent >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT;
-
-	if (gen->parent_auth_said || !is_persistent)
+	if (gen->parent_auth_said || gen->parent == 0)
 		return (struct tpmiot_bytes){ gen->parent_auth.data, gen->parent_auth.len };
 	return prov_auth_parent();
 }

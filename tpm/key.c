@@ -151,7 +151,7 @@ tpmiot_key_parent_public(struct tpmiot_key *key, struct tpmiot_public *out, stru
 	if (key->persistent != 0)
 		return tpmiot_err_set(
 		    err, TPMIOT_E_UNSUPPORTED, "of a persistent key the parent is not known");
-	return tpm_parent_public(key->tpm, &key->parent, out, err);
+	return tpm_parent_public(key->tpm, &key->parent, tpm_bytes_of(&key->parent_auth), out, err);
 }
 
 void
@@ -240,11 +240,11 @@ create_under(struct tpmiot_tpm *tpm, TPM2_HANDLE parent, struct tpmiot_bytes par
 {
 	const struct tpm_parent from = { .handle = parent };
 	TPM2_HANDLE handle = 0, made = 0;
-	enum tpmiot_rc rc = tpm_parent_open(tpm, &from, &handle, &made, err);
+	enum tpmiot_rc rc = tpm_parent_open(tpm, &from, parent_auth, &handle, &made, err);
 
 	if (rc == TPMIOT_OK)
-		rc = tpmiot_tpm_create(
-		    tpm, handle, parent_auth, template, user_auth, &out->pub, &out->priv, err);
+		rc = tpmiot_tpm_create(tpm, handle, tpm_parent_auth(parent, parent_auth), template,
+		    user_auth, &out->pub, &out->priv, err);
 	tpmiot_tpm_flush(tpm, &made);
 	out->parent = parent;
 	if (rc == TPMIOT_E_AUTH && parent >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT)

@@ -24,9 +24,14 @@ tpm_key_unload(struct tpmiot_key *key)
 static struct tpmiot_bytes
 parent_auth(const struct tpmiot_key *key)
 {
-	if (key->parent.handle >> TPM2_HR_SHIFT == TPM2_HT_PERMANENT)
-		return (struct tpmiot_bytes){ NULL, 0 };
-	return tpm_bytes_of(&key->parent_auth);
+	return tpm_parent_auth(key->parent.handle, tpm_bytes_of(&key->parent_auth));
+}
+
+static enum tpmiot_rc
+open_parent(struct tpmiot_key *key, TPM2_HANDLE *parent, TPM2_HANDLE *made, struct tpmiot_err *err)
+{
+	return tpm_parent_open(
+	    key->tpm, &key->parent, tpm_bytes_of(&key->parent_auth), parent, made, err);
 }
 
 /* Only the first time: what comes back is wrapped by the parent, as any other key. */
@@ -55,7 +60,7 @@ static enum tpmiot_rc
 load(struct tpmiot_key *key, struct tpmiot_err *err)
 {
 	TPM2_HANDLE parent = 0, made = 0;
-	enum tpmiot_rc rc = tpm_parent_open(key->tpm, &key->parent, &parent, &made, err);
+	enum tpmiot_rc rc = open_parent(key, &parent, &made, err);
 
 	if (rc == TPMIOT_OK && key->secret != NULL)
 		rc = import(key, parent, err);
@@ -68,7 +73,7 @@ load(struct tpmiot_key *key, struct tpmiot_err *err)
 		    "the key's parent, 0x%08x, is not in this TPM: was it cleared or replaced?",
 		    key->parent.handle);
 	if (rc == TPMIOT_E_AUTH)
-		return tpm_parent_refused(key->parent.handle, parent_auth(key), err);
+		return tpm_parent_refused(key->parent.handle, tpm_bytes_of(&key->parent_auth), err);
 	if (rc == TPMIOT_OK)
 		key->epoch = key->tpm->epoch;
 	return rc;
@@ -82,7 +87,7 @@ tpmiot_key_import(struct tpmiot_key *key, struct tpmiot_err *err)
 
 	tpmiot_tpm_lock(key->tpm);
 	if (key->secret != NULL)
-		rc = tpm_parent_open(key->tpm, &key->parent, &parent, &made, err);
+		rc = open_parent(key, &parent, &made, err);
 	if (rc == TPMIOT_OK && key->secret != NULL)
 		rc = import(key, parent, err);
 	tpmiot_tpm_flush(key->tpm, &made);

@@ -26,28 +26,32 @@ check_name(const struct tpm_parent *parent, const TPM2B_NAME *name, struct tpmio
 }
 
 static enum tpmiot_rc
-make_storage_key(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, bool rsa, TPM2_HANDLE *made,
-    struct tpmiot_public *pub, struct tpmiot_err *err)
+make_storage_key(struct tpmiot_tpm *tpm, TPM2_HANDLE hierarchy, bool rsa, struct tpmiot_bytes auth,
+    TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err)
 {
 	TPMT_PUBLIC template;
+	enum tpmiot_rc rc;
 
 	if (rsa)
 		tpmiot_template_srk_rsa(&template);
 	else
 		tpmiot_template_srk_ecc(&template);
-	return tpmiot_tpm_create_primary(tpm, hierarchy, no_auth, &template, made, pub, err);
+	rc = tpmiot_tpm_create_primary(tpm, hierarchy, no_auth, &template, made, pub, err);
+	if (rc == TPMIOT_E_AUTH && auth.len != 0)
+		rc = tpmiot_tpm_create_primary(tpm, hierarchy, auth, &template, made, pub, err);
+	return rc;
 }
 
 enum tpmiot_rc
-tpm_parent_open(struct tpmiot_tpm *tpm, const struct tpm_parent *parent, TPM2_HANDLE *handle,
-    TPM2_HANDLE *made, struct tpmiot_err *err)
+tpm_parent_open(struct tpmiot_tpm *tpm, const struct tpm_parent *parent, struct tpmiot_bytes auth,
+    TPM2_HANDLE *handle, TPM2_HANDLE *made, struct tpmiot_err *err)
 {
 	struct tpmiot_public pub = { 0 };
 	enum tpmiot_rc rc = TPMIOT_OK;
 
 	*made = 0;
 	if (is_hierarchy(parent->handle))
-		rc = make_storage_key(tpm, parent->handle, parent->rsa, made, &pub, err);
+		rc = make_storage_key(tpm, parent->handle, parent->rsa, auth, made, &pub, err);
 	else if (parent->name.size != 0)
 		rc = tpmiot_tpm_read_public(tpm, parent->handle, &pub, err);
 	if (rc == TPMIOT_OK)
@@ -60,7 +64,7 @@ tpm_parent_open(struct tpmiot_tpm *tpm, const struct tpm_parent *parent, TPM2_HA
 }
 
 enum tpmiot_rc
-tpm_parent_public(struct tpmiot_tpm *tpm, const struct tpm_parent *parent,
+tpm_parent_public(struct tpmiot_tpm *tpm, const struct tpm_parent *parent, struct tpmiot_bytes auth,
     struct tpmiot_public *out, struct tpmiot_err *err)
 {
 	TPM2_HANDLE made = 0;
@@ -68,7 +72,7 @@ tpm_parent_public(struct tpmiot_tpm *tpm, const struct tpm_parent *parent,
 
 	if (!is_hierarchy(parent->handle))
 		return tpmiot_tpm_read_public(tpm, parent->handle, out, err);
-	rc = make_storage_key(tpm, parent->handle, parent->rsa, &made, out, err);
+	rc = make_storage_key(tpm, parent->handle, parent->rsa, auth, &made, out, err);
 	tpmiot_tpm_flush(tpm, &made);
 	return rc;
 }
@@ -77,7 +81,7 @@ enum tpmiot_rc
 tpmiot_tpm_make_srk(
     struct tpmiot_tpm *tpm, TPM2_HANDLE *made, struct tpmiot_public *pub, struct tpmiot_err *err)
 {
-	return make_storage_key(tpm, TPM2_RH_OWNER, false, made, pub, err);
+	return make_storage_key(tpm, TPM2_RH_OWNER, false, no_auth, made, pub, err);
 }
 
 enum tpmiot_rc
@@ -96,15 +100,23 @@ tpmiot_tpm_open_srk(struct tpmiot_tpm *tpm, TPM2_HANDLE *handle, TPM2_HANDLE *ma
 	return rc;
 }
 
+struct tpmiot_bytes
+tpm_parent_auth(TPM2_HANDLE parent, struct tpmiot_bytes given)
+{
+	return is_hierarchy(parent) ? no_auth : given;
+}
+
 enum tpmiot_rc
 tpm_parent_refused(TPM2_HANDLE parent, struct tpmiot_bytes given, struct tpmiot_err *err)
 {
+	const char *what =
+	    is_hierarchy(parent) ? "the hierarchy that the key is in" : "the key's parent";
+
 	if (given.len == 0)
 		return tpmiot_err_prefix(err,
-		    "the key's parent, 0x%08x, has a password, which was not given (in "
-		    "TPMIOT_PARENT_AUTH)",
+		    "%s, 0x%08x, has a password, which was not given (in TPMIOT_PARENT_AUTH)", what,
 		    parent);
-	return tpmiot_err_prefix(err, "the password of the key's parent, 0x%08x", parent);
+	return tpmiot_err_prefix(err, "the password of %s, 0x%08x", what, parent);
 }
 
 enum tpmiot_rc

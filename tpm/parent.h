@@ -16,15 +16,23 @@ struct tpm_parent {
  * A loaded parent: a persistent one as it is, a hierarchy's storage key made
  * from its template. *made says what to flush afterwards (0: nothing). A parent
  * whose Name is given is looked at (TPM2_ReadPublic of a persistent one), and
- * another one refused (TPMIOT_E_VERIFY).
+ * another one refused (TPMIOT_E_VERIFY). `auth` is a hierarchy's: it is sent where
+ * that is not used without, which is no guess that the TPM's lockout counts.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_open(struct tpmiot_tpm *tpm,
-    const struct tpm_parent *parent, TPM2_HANDLE *handle, TPM2_HANDLE *made,
-    struct tpmiot_err *err);
+    const struct tpm_parent *parent, struct tpmiot_bytes auth, TPM2_HANDLE *handle,
+    TPM2_HANDLE *made, struct tpmiot_err *err);
 
 /* Its public area, whichever it is. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_parent_public(struct tpmiot_tpm *tpm,
-    const struct tpm_parent *parent, struct tpmiot_public *out, struct tpmiot_err *err);
+    const struct tpm_parent *parent, struct tpmiot_bytes auth, struct tpmiot_public *out,
+    struct tpmiot_err *err);
+
+/*
+ * What authorises commands on the loaded parent, of the password that was given: a storage key
+ * that was made for a hierarchy has none, the password is the hierarchy's.
+ */
+struct tpmiot_bytes tpm_parent_auth(TPM2_HANDLE parent, struct tpmiot_bytes given);
 
 /* What to do about a password that the TPM refused (err). Returns its rc. */
 enum tpmiot_rc tpm_parent_refused(

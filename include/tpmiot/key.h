@@ -61,7 +61,10 @@ bool tpmiot_key_has_auth(const struct tpmiot_key *key);
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_auth(
     struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
-/* The same for its parent. No matter where that is made anew in a hierarchy, without a password. */
+/*
+ * The same for its parent; where that is made anew in a hierarchy, of the hierarchy: sent only if
+ * that is not used without.
+ */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_key_set_parent_auth(
     struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err);
 

@@ -131,6 +131,20 @@ check 'the option goes first' env TPMIOT_PARENT_AUTH=x \
 	bash -c "$(declare -f new_key); T=$T; new_key 0x81000005 -pkeyopt parent-auth:parent-password"
 check 'hierarchies have no use for it' env TPMIOT_PARENT_AUTH=x \
 	bash -c "$(declare -f new_key); T=$T; new_key 0x40000001"
+# A hierarchy's own, in the same places: the owner's, for what is made under it.
+tpm2_changeauth -Q -c o owner-password
+check 'the owner'\''s password makes a key' new_key 0x40000001 -pkeyopt parent-auth:owner-password
+mv "$T/new.key" "$T/owned.key"
+check 'and that of the environment' env TPMIOT_PARENT_AUTH=owner-password \
+	bash -c "$(declare -f new_key); T=$T; new_key 0x40000001"
+check_fails '*' 'wrong authorisation value; -pkeyopt parent-auth:' 'without it there is none' new_key 0x40000001
+check 'a key under the owner with a password' env TPMIOT_PARENT_AUTH=owner-password \
+	openssl dgst -provider tpmiot -sha256 -sign "$T/owned.key" -out "$T/sig" "$T/message"
+check_fails '*' 'hierarchy that the key is in, 0x40000001, has a password' 'not without' \
+	openssl dgst -provider tpmiot -sha256 -sign "$T/owned.key" -out "$T/sig" "$T/message"
+check_fails '*' 'password of the hierarchy .*wrong' 'nor with another' env TPMIOT_PARENT_AUTH=x \
+	openssl dgst -provider tpmiot -sha256 -sign "$T/owned.key" -out "$T/sig" "$T/message"
+tpm2_changeauth -Q -c o -p owner-password
 # Without noDA a wrong one counts, and so does none: each is sent once.
 tpm2_createprimary -Q -C o -G ecc -p parent-password -c "$T/n.ctx" -a "$SRK" &&
     tpm2_evictcontrol -Q -C o -c "$T/n.ctx" 0x81000007 && tpm2_flushcontext -Q -t
