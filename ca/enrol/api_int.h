@@ -74,7 +74,8 @@ TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
  */
 TPMIOT_MUST_USE bool ca_steps_issue_limit(struct ca_api *api, struct ca_exchange *x);
 
-/* A group that a row of the store names: it has to be in the configuration. *out is borrowed. */
+/* A group that a row of the store names; an operator may have taken it out of the configuration.
+ * *out is borrowed. */
 TPMIOT_MUST_USE bool ca_steps_group(
     struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem);
 

@@ -82,6 +82,10 @@ static const struct {
 	[CA_PROBLEM_PROFILE_REFUSED] = { 403, "profile-refused",
 	    "There is no such certificate for this device",
 	    "Ask for another --profile, or change \"profiles\" on the CA." },
+	[CA_PROBLEM_GROUP_UNKNOWN] = { 403, "group-unknown",
+	    "The device is of a group that the CA does not have",
+	    "On the CA, write the group's section into the configuration again, or put the device "
+	    "into another group: tpmiot-ca allow add --group." },
 	[CA_PROBLEM_EXTERNAL_POLICY] = { 403, "external-policy",
 	    "The operator's own policy refused the device",
 	    "The CA's operator has a program (\"hook\") that said so; ask there." },

@@ -51,13 +51,10 @@ bool
 ca_steps_group(
     struct ca_api *api, const char *name, struct ca_group *out, struct ca_problem *problem)
 {
-	struct tpmiot_err err = { 0 };
-
-	if (ca_config_group(api->config, name, out))
-		return true;
-	(void)tpmiot_err_set(&err, TPMIOT_E_NOT_FOUND,
-	    "a device is of the group \"%s\", and the configuration has no [group %s]", name, name);
-	return ca_fail(problem, &err);
+	return ca_config_group(api->config, name, out) ||
+	       ca_refuse(problem, CA_PROBLEM_GROUP_UNKNOWN,
+	           "the device is of the group \"%s\", and the configuration has no [group %s]",
+	           name, name);
 }
 
 static bool

@@ -74,6 +74,8 @@ check_options(struct job *job, struct tpmiot_err *err)
 
 	job->plan.name = opts->name != NULL ? opts->name : ENROLL_DPS_NAME;
 	job->server.ca_file = opts->ca_file;
+	job->server.fingerprint = opts->ca_fingerprint;
+	job->plan.trust = &job->server;
 	job->plan.scope = opts->id_scope;
 	job->plan.registration_id = opts->registration_id;
 	job->plan.ek = opts->ek;
@@ -144,8 +146,8 @@ is_registered(struct job *job, bool *out, struct tpmiot_err *err)
 		    "the key %s is no registration's; choose another name with --name=N",
 		    job->plan.name);
 	else if (!job->env->opts->again)
-		*out = enroll_dps_record_read(job->env->dir, job->plan.name, &job->record, NULL) ==
-		           TPMIOT_OK &&
+		*out = enroll_dps_record_read(
+		           job->env->dir, job->plan.name, &job->record, NULL, NULL) == TPMIOT_OK &&
 		       enroll_dps_record_is_of(&job->record, &file.pub);
 	if (*out && file.type == TPMIOT_KEYFILE_REFERENCE)
 		job->handle = file.parent;
@@ -163,7 +165,6 @@ open_http(struct job *job, struct tpmiot_err *err)
 
 	job->server.url = job->plan.server;
 	rc = enroll_server_open(microsofts ? NULL : job->env->dir, &job->server, &job->http, err);
-	job->plan.ca_pem = job->server.ca_pem;
 	if (rc == TPMIOT_OK && job->plan.patience < ENROLL_RETRY_PATIENCE)
 		enroll_http_set_patience(job->http, job->plan.patience);
 	return rc;
@@ -234,7 +235,8 @@ run(struct job *job, struct tpmiot_err *err)
 	enum tpmiot_rc rc = enroll_state_open(job->env->dir, &job->state, err);
 
 	if (rc == TPMIOT_OK)
-		rc = enroll_state_set_group(&job->state, job->env->opts->group, err);
+		rc =
+		    enroll_state_set_group(&job->state, job->plan.name, job->env->opts->group, err);
 	if (rc == TPMIOT_OK)
 		rc = is_registered(job, &registered, err);
 	if (rc == TPMIOT_OK &&

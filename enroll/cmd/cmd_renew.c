@@ -125,7 +125,7 @@ run(struct job *job, struct tpmiot_err *err)
 
 	rc = enroll_state_open(job->env->dir, &job->state, err);
 	if (rc == TPMIOT_OK)
-		rc = enroll_state_set_group(&job->state, job->env->opts->group, err);
+		rc = enroll_state_set_group(&job->state, job->name, job->env->opts->group, err);
 	if (rc == TPMIOT_OK)
 		rc = enroll_pending_finish(&job->state, job->name, err);
 	if (rc == TPMIOT_OK)

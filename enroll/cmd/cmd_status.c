@@ -68,7 +68,7 @@ describe_hmac(const struct listing *listing, const char *name, const struct tpmi
 {
 	struct enroll_dps_record record;
 	json_t *out;
-	enum tpmiot_rc rc = enroll_dps_record_read(listing->dir, name, &record, err);
+	enum tpmiot_rc rc = enroll_dps_record_read(listing->dir, name, &record, NULL, err);
 
 	(void)json_object_set_new(entry, "kind", json_string(HMAC_KIND));
 	if (rc == TPMIOT_E_NOT_FOUND)

@@ -28,7 +28,7 @@ static const struct option_spec specs[] = {
 	{ "version", 'V', FLAG, AT(version), NULL },
 	{ "server", 0, VALUE, AT(server), "enroll doctor renew dps" },
 	{ "ca-file", 0, VALUE, AT(ca_file), "enroll doctor renew dps" },
-	{ "ca-fingerprint", 0, VALUE, AT(ca_fingerprint), "enroll doctor renew" },
+	{ "ca-fingerprint", 0, VALUE, AT(ca_fingerprint), "enroll doctor renew dps" },
 	{ "join-token-file", 0, VALUE, AT(join_token_file), "enroll dps" },
 	{ "owner-auth-file", 0, VALUE, AT(owner_auth_file),
 	    "enroll renew secret token dps ek reset" },

@@ -146,7 +146,7 @@ look_at_registration(
 	struct enroll_dps_record record;
 	struct tpmiot_buf when = TPMIOT_BUF_INIT;
 	struct tpmiot_err err;
-	enum tpmiot_rc rc = enroll_dps_record_read(doctor->env->dir, name, &record, &err);
+	enum tpmiot_rc rc = enroll_dps_record_read(doctor->env->dir, name, &record, NULL, &err);
 
 	if (rc != TPMIOT_OK && rc != TPMIOT_E_NOT_FOUND) {
 		enroll_doctor_say(doctor, ENROLL_FAULT, "registration",

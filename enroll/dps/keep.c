@@ -70,7 +70,7 @@ empty_handle(struct tpmiot_tpm *tpm, const struct tpmiot_keyfile *file, struct t
 enum tpmiot_rc
 enroll_dps_keep(struct enroll_dps_tpm *t, const struct enroll_state *state, const char *name,
     bool persistent, const struct tpmiot_keyfile *key, const struct enroll_dps_record *record,
-    struct tpmiot_err *err)
+    const struct enroll_server *trust, struct tpmiot_err *err)
 {
 	const struct tpmiot_keyfile reference = { .type = TPMIOT_KEYFILE_REFERENCE,
 		.empty_auth = true,
@@ -89,7 +89,7 @@ enroll_dps_keep(struct enroll_dps_tpm *t, const struct enroll_state *state, cons
 	if (rc == TPMIOT_OK)
 		rc = enroll_state_write_key(state, name, persistent ? &reference : key, err);
 	if (rc == TPMIOT_OK)
-		rc = enroll_dps_record_write(state, name, record, err);
+		rc = enroll_dps_record_write(state, name, record, trust, err);
 	tpmiot_keyfile_clear(&old);
 	return rc;
 }

@@ -16,7 +16,7 @@
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_keep(struct enroll_dps_tpm *t,
     const struct enroll_state *state, const char *name, bool persistent,
     const struct tpmiot_keyfile *key, const struct enroll_dps_record *record,
-    struct tpmiot_err *err);
+    const struct enroll_server *trust, struct tpmiot_err *err);
 
 /*
  * Removes the record of a registration, and its key from 0x81000100 if it was put there. No

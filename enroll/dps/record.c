@@ -9,7 +9,8 @@
 
 enum tpmiot_rc
 enroll_dps_record_write(const struct enroll_state *state, const char *name,
-    const struct enroll_dps_record *record, struct tpmiot_err *err)
+    const struct enroll_dps_record *record, const struct enroll_server *trust,
+    struct tpmiot_err *err)
 {
 	struct tpmiot_buf key = TPMIOT_BUF_INIT;
 	char file[ENROLL_FILE_NAME_MAX];
@@ -18,11 +19,11 @@ enroll_dps_record_write(const struct enroll_state *state, const char *name,
 	enum tpmiot_rc rc;
 
 	tpmiot_hex_encode(record->key.name, record->key.size, &key);
-	root = json_pack("{s:s, s:s*, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "server", record->server,
-	    "ca_certificates", record->ca_pem, "ek", record->ek, "id_scope", record->scope,
-	    "registration_id", record->registration_id, "hub", record->hub, "device_id",
-	    record->device_id, "assigned", (json_int_t)record->assigned, "key",
-	    tpmiot_buf_cstr(&key));
+	root = json_pack("{s:s, s:s*, s:s*, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "server",
+	    record->server, "ca_certificates", trust->ca_pem, "ca_fingerprint", trust->fingerprint,
+	    "ek", record->ek, "id_scope", record->scope, "registration_id", record->registration_id,
+	    "hub", record->hub, "device_id", record->device_id, "assigned",
+	    (json_int_t)record->assigned, "key", tpmiot_buf_cstr(&key));
 	text = json_dumps(root, JSON_INDENT(2));
 	enroll_state_file_name(name, ENROLL_DPS_SUFFIX, file);
 	rc =
@@ -54,9 +55,22 @@ take_name(const json_t *root, TPM2B_NAME *out)
 	return tpmiot_hex_decode(text, out->name, out->size, NULL) == TPMIOT_OK;
 }
 
+static bool
+take_all(const json_t *root, struct enroll_dps_record *r)
+{
+	r->assigned = json_integer_value(json_object_get(root, "assigned"));
+	return take(root, "server", r->server, sizeof(r->server)) &&
+	       take(root, "ek", r->ek, sizeof(r->ek)) &&
+	       take(root, "id_scope", r->scope, sizeof(r->scope)) &&
+	       take(root, "registration_id", r->registration_id, sizeof(r->registration_id)) &&
+	       take(root, "hub", r->hub, sizeof(r->hub)) &&
+	       take(root, "device_id", r->device_id, sizeof(r->device_id)) &&
+	       take_name(root, &r->key);
+}
+
 enum tpmiot_rc
-enroll_dps_record_read(
-    const char *dir, const char *name, struct enroll_dps_record *out, struct tpmiot_err *err)
+enroll_dps_record_read(const char *dir, const char *name, struct enroll_dps_record *out,
+    struct enroll_server *trust, struct tpmiot_err *err)
 {
 	struct enroll_dps_record r = { .server = "" };
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
@@ -68,44 +82,15 @@ enroll_dps_record_read(
 	rc = tpmiot_statedir_read(dir, file, &text, err);
 	if (rc == TPMIOT_OK) {
 		root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-		r.assigned = json_integer_value(json_object_get(root, "assigned"));
-		if (take(root, "server", r.server, sizeof(r.server)) &&
-		    take(root, "ek", r.ek, sizeof(r.ek)) &&
-		    take(root, "id_scope", r.scope, sizeof(r.scope)) &&
-		    take(root, "registration_id", r.registration_id, sizeof(r.registration_id)) &&
-		    take(root, "hub", r.hub, sizeof(r.hub)) &&
-		    take(root, "device_id", r.device_id, sizeof(r.device_id)) &&
-		    take_name(root, &r.key))
-			*out = r;
-		else
+		if (!take_all(root, &r))
 			rc = tpmiot_err_set(err, TPMIOT_E_FORMAT,
 			    "%s/%s is damaged; 'tpmiot-enroll dps --again' writes a new one", dir,
 			    file);
 	}
-	json_decref(root);
-	tpmiot_buf_free(&text);
-	return rc;
-}
-
-enum tpmiot_rc
-enroll_dps_record_read_ca(
-    const char *dir, const char *name, struct tpmiot_buf *out, struct tpmiot_err *err)
-{
-	struct tpmiot_buf text = TPMIOT_BUF_INIT;
-	char file[ENROLL_FILE_NAME_MAX];
-	const char *pem = NULL;
-	json_t *root = NULL;
-	enum tpmiot_rc rc;
-
-	enroll_state_file_name(name, ENROLL_DPS_SUFFIX, file);
-	rc = tpmiot_statedir_read(dir, file, &text, err);
-	if (rc == TPMIOT_OK) {
-		root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-		pem = json_string_value(json_object_get(root, "ca_certificates"));
-		if (pem != NULL)
-			tpmiot_buf_put_str(out, pem);
-		rc = tpmiot_buf_done(out, err);
-	}
+	if (rc == TPMIOT_OK && trust != NULL)
+		rc = enroll_server_take_trust(root, trust, err);
+	if (rc == TPMIOT_OK)
+		*out = r;
 	json_decref(root);
 	tpmiot_buf_free(&text);
 	return rc;

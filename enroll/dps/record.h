@@ -6,6 +6,7 @@
 #include <tpmiot/dps.h>
 
 #include "enroll/dps/wire.h"
+#include "enroll/net/server.h"
 #include "enroll/state/state.h"
 
 #define ENROLL_DPS_NAME "hub" /* of the key, unless another one is said */
@@ -15,8 +16,6 @@
 
 struct enroll_dps_record {
 	char server[ENROLL_DPS_URL_MAX];
-	const char
-	    *ca_pem; /* of --ca-file; borrowed, NULL: none. To be written; read by _read_ca() */
 	char ek[ENROLL_DPS_EK_MAX]; /* its template: "L-1" */
 	char scope[TPMIOT_DPS_SCOPE_MAX + 1];
 	char registration_id[ENROLL_DPS_ID_MAX + 1];
@@ -26,16 +25,17 @@ struct enroll_dps_record {
 	TPM2B_NAME key;   /* of the key that came with it: NAME.key has to be it */
 };
 
+/* trust: by which certificates, or which fingerprint, the server was known. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_write(const struct enroll_state *state,
-    const char *name, const struct enroll_dps_record *record, struct tpmiot_err *err);
+    const char *name, const struct enroll_dps_record *record, const struct enroll_server *trust,
+    struct tpmiot_err *err);
 
-/* TPMIOT_E_NOT_FOUND: there is none. TPMIOT_E_FORMAT: not one of ours. */
-TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_read(
-    const char *dir, const char *name, struct enroll_dps_record *out, struct tpmiot_err *err);
-
-/* Appends its ca_pem; nothing if none was written. */
-TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_read_ca(
-    const char *dir, const char *name, struct tpmiot_buf *out, struct tpmiot_err *err);
+/*
+ * TPMIOT_E_NOT_FOUND: there is none. TPMIOT_E_FORMAT: not one of ours. Fills in trust, which is
+ * the caller's to free, too; NULL: not wanted.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_dps_record_read(const char *dir, const char *name,
+    struct enroll_dps_record *out, struct enroll_server *trust, struct tpmiot_err *err);
 
 /* Whether the record is about this key; a run that was cut short may have left another one. */
 bool enroll_dps_record_is_of(

@@ -251,7 +251,7 @@ finish(struct job *job, const struct enroll_state *state, struct tpmiot_err *err
 		job->record.assigned = job->now;
 		job->record.key = key.pub.name;
 		rc = enroll_dps_keep(&job->t, state, job->plan->name, job->plan->persistent, &key,
-		    &job->record, err);
+		    &job->record, job->plan->trust, err);
 	}
 	enroll_dps_answer_free(&answer);
 	return rc;
@@ -269,7 +269,6 @@ prepare(struct job *job, struct tpmiot_err *err)
 	enum tpmiot_rc rc;
 
 	(void)snprintf(record->server, sizeof(record->server), "%s", plan->server);
-	record->ca_pem = plan->ca_pem;
 	(void)snprintf(record->scope, sizeof(record->scope), "%s", plan->scope);
 	rc = enroll_dps_tpm_open(
 	    &job->t, plan->ek, enroll_dps_is_microsofts(plan->server), job->ui, err);

@@ -19,8 +19,8 @@
 
 struct enroll_dps_plan {
 	const char *name;
-	const char *server; /* URL */
-	const char *ca_pem; /* of --ca-file; NULL: none was given */
+	const char *server;                /* URL */
+	const struct enroll_server *trust; /* as it was opened: goes into the record */
 	const char *scope;
 	const char *registration_id; /* NULL: by the EK */
 	const char *ek;              /* as --ek; NULL: any */

@@ -23,12 +23,11 @@ no_password(char *buf, int size, int rwflag, void *arg)
 
 /* Appends cert, which is taken over, also on failure. */
 static enum tpmiot_rc
-push(STACK_OF(X509) *certs, X509 *cert, struct tpmiot_err *err)
+push(STACK_OF(X509) *certs, X509 *cert, int max, struct tpmiot_err *err)
 {
-	if (sk_X509_num(certs) >= ENROLL_CERTS_MAX) {
+	if (sk_X509_num(certs) >= max) {
 		X509_free(cert);
-		return tpmiot_err_set(
-		    err, TPMIOT_E_FORMAT, "more than %d certificates", ENROLL_CERTS_MAX);
+		return tpmiot_err_set(err, TPMIOT_E_FORMAT, "more than %d certificates", max);
 	}
 	if (sk_X509_push(certs, cert) <= 0) {
 		X509_free(cert);
@@ -38,14 +37,14 @@ push(STACK_OF(X509) *certs, X509 *cert, struct tpmiot_err *err)
 }
 
 static enum tpmiot_rc
-read_all(BIO *bio, STACK_OF(X509) *certs, struct tpmiot_err *err)
+read_all(BIO *bio, STACK_OF(X509) *certs, int max, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 	unsigned long last;
 	X509 *cert;
 
 	while ((cert = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL) {
-		rc = push(certs, cert, err);
+		rc = push(certs, cert, max, err);
 		if (rc != TPMIOT_OK)
 			return rc;
 	}
@@ -60,18 +59,19 @@ read_all(BIO *bio, STACK_OF(X509) *certs, struct tpmiot_err *err)
 	return TPMIOT_OK;
 }
 
-enum tpmiot_rc
-enroll_certs_parse(struct tpmiot_bytes pem, STACK_OF(X509) **out, struct tpmiot_err *err)
+static enum tpmiot_rc
+parse(struct tpmiot_bytes pem, int max, STACK_OF(X509) **out, struct tpmiot_err *err)
 {
 	STACK_OF(X509) *certs = sk_X509_new_null();
-	BIO *bio = pem.len <= INT_MAX ? BIO_new_mem_buf(pem.data, (int)pem.len) : NULL;
+	const void *text = pem.len != 0 ? pem.data : "";
+	BIO *bio = pem.len <= INT_MAX ? BIO_new_mem_buf(text, (int)pem.len) : NULL;
 	enum tpmiot_rc rc;
 
 	ERR_clear_error();
 	if (certs == NULL || bio == NULL)
 		rc = tpmiot_err_memory(err);
 	else
-		rc = read_all(bio, certs, err);
+		rc = read_all(bio, certs, max, err);
 	if (rc == TPMIOT_OK) {
 		*out = certs;
 		certs = NULL;
@@ -79,6 +79,18 @@ enroll_certs_parse(struct tpmiot_bytes pem, STACK_OF(X509) **out, struct tpmiot_
 	BIO_free(bio);
 	sk_X509_pop_free(certs, X509_free);
 	return rc;
+}
+
+enum tpmiot_rc
+enroll_certs_parse(struct tpmiot_bytes pem, STACK_OF(X509) **out, struct tpmiot_err *err)
+{
+	return parse(pem, ENROLL_CERTS_MAX, out, err);
+}
+
+enum tpmiot_rc
+enroll_certs_parse_bundle(struct tpmiot_bytes pem, STACK_OF(X509) **out, struct tpmiot_err *err)
+{
+	return parse(pem, INT_MAX, out, err);
 }
 
 static bool
@@ -100,7 +112,7 @@ enroll_certs_split(struct tpmiot_bytes der, STACK_OF(X509) **out, struct tpmiot_
 
 	while (rc == TPMIOT_OK && !is_padding(at, end)) {
 		cert = d2i_X509(NULL, &at, end - at);
-		rc = cert != NULL ? push(certs, cert, err)
+		rc = cert != NULL ? push(certs, cert, ENROLL_CERTS_MAX, err)
 		                  : tpmiot_err_crypto(err, "not a certificate");
 	}
 	if (rc == TPMIOT_OK) {

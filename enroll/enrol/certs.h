@@ -14,6 +14,9 @@
  * one is refused. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_certs_parse(
     struct tpmiot_bytes pem, STACK_OF(X509) **out, struct tpmiot_err *err);
+/* The same without an upper limit, for what somebody trusts. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_certs_parse_bundle(
+    struct tpmiot_bytes pem, STACK_OF(X509) **out, struct tpmiot_err *err);
 
 /*
  * Splits DER certificates in a row, as NV holds them, with padding (0x00 or

@@ -3,19 +3,7 @@
 
 #include <stdio.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
-/* No passphrase is ever asked for: a certificate has none. */
-static int
-no_password(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return -1;
-}
+#include "enroll/enrol/certs.h"
 
 static enum tpmiot_rc
 cannot_read(const char *path, struct tpmiot_err *err)
@@ -51,50 +39,28 @@ read_file(const char *path, struct tpmiot_buf *out, struct tpmiot_err *err)
 	return tpmiot_buf_done(out, err);
 }
 
-static bool
-put_certificates(const struct tpmiot_buf *text, BIO *out, int *n)
-{
-	BIO *in = BIO_new_mem_buf(text->data, (int)text->len);
-	STACK_OF(X509_INFO) *all =
-	    in != NULL ? PEM_X509_INFO_read_bio(in, NULL, no_password, NULL) : NULL;
-	bool ok = true;
-
-	for (int i = 0; ok && i < sk_X509_INFO_num(all); i++) {
-		const X509_INFO *info = sk_X509_INFO_value(all, i);
-
-		if (info->x509 == NULL)
-			continue;
-		ok = PEM_write_bio_X509(out, info->x509) == 1;
-		++*n;
-	}
-	sk_X509_INFO_pop_free(all, X509_INFO_free);
-	ERR_clear_error();
-	BIO_free(in);
-	return ok;
-}
-
 enum tpmiot_rc
 enroll_cafile_read(const char *path, struct tpmiot_buf *out, struct tpmiot_err *err)
 {
 	struct tpmiot_buf text = TPMIOT_BUF_INIT;
-	BIO *certs = BIO_new(BIO_s_mem());
+	STACK_OF(X509) *certs = NULL;
 	enum tpmiot_rc rc = read_file(path, &text, err);
-	char *pem = NULL;
-	int n = 0;
-	long len;
 
-	if (rc == TPMIOT_OK && (certs == NULL || !put_certificates(&text, certs, &n)))
-		rc = tpmiot_err_memory(err);
-	else if (rc == TPMIOT_OK && n == 0)
-		rc = tpmiot_err_set(err, TPMIOT_E_TRUST,
-		    "--ca-file=%s holds no CA certificate in PEM form; it should be the ca.crt of "
-		    "the CA",
-		    path);
-	if (rc == TPMIOT_OK && (len = BIO_get_mem_data(certs, &pem)) > 0)
-		tpmiot_buf_put(out, pem, (size_t)len);
+	if (rc == TPMIOT_OK)
+		rc = enroll_certs_parse_bundle(
+		    (struct tpmiot_bytes){ text.data, text.len }, &certs, err);
+	if (rc == TPMIOT_E_FORMAT) {
+		(void)tpmiot_err_prefix(
+		    err, "--ca-file=%s should be the ca.crt of the CA, in PEM form", path);
+		rc = TPMIOT_E_TRUST;
+		if (err != NULL)
+			err->rc = rc;
+	}
+	if (rc == TPMIOT_OK)
+		rc = enroll_certs_put_pem(certs, out, err);
 	if (rc == TPMIOT_OK && tpmiot_buf_cstr(out) == NULL)
 		rc = tpmiot_err_memory(err);
-	BIO_free(certs);
+	sk_X509_pop_free(certs, X509_free);
 	tpmiot_buf_free(&text);
 	return rc;
 }

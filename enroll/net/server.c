@@ -41,6 +41,16 @@ take(const json_t *root, const char *name, struct tpmiot_buf *text, const char *
 	return TPMIOT_OK;
 }
 
+enum tpmiot_rc
+enroll_server_take_trust(const json_t *root, struct enroll_server *server, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = take(root, "ca_certificates", &server->text[1], &server->ca_pem, err);
+
+	if (rc == TPMIOT_OK && server->ca_pem == NULL)
+		rc = take(root, "ca_fingerprint", &server->text[2], &server->fingerprint, err);
+	return rc;
+}
+
 static enum tpmiot_rc
 fill_in(const json_t *root, struct enroll_server *server, struct tpmiot_err *err)
 {
@@ -52,11 +62,8 @@ fill_in(const json_t *root, struct enroll_server *server, struct tpmiot_err *err
 		return tpmiot_err_set(err, TPMIOT_E_FORMAT,
 		    ENROLL_SERVER_FILE " in the state directory is damaged; give --server=URL");
 	if (!trust_given && (server->url == NULL || enroll_url_same(server->url, url))) {
-		rc = take(root, "ca_certificates", &server->text[1], &server->ca_pem, err);
+		rc = enroll_server_take_trust(root, server, err);
 		server->recalled = server->ca_pem != NULL;
-		if (rc == TPMIOT_OK && server->ca_pem == NULL)
-			rc = take(
-			    root, "ca_fingerprint", &server->text[2], &server->fingerprint, err);
 	}
 	if (rc == TPMIOT_OK && server->url == NULL)
 		rc = take(root, "server", &server->text[0], &server->url, err);

@@ -3,6 +3,8 @@
 #ifndef ENROLL_SERVER_H
 #define ENROLL_SERVER_H
 
+#include <jansson.h>
+
 #include "enroll/net/http.h"
 #include "enroll/state/state.h"
 
@@ -40,6 +42,10 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_server_remember(
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_server_recall(
     const char *dir, struct enroll_server *server, struct tpmiot_err *err);
+
+/* Fills in ca_pem, or else fingerprint, by the members that enroll_server_remember() writes. */
+TPMIOT_MUST_USE enum tpmiot_rc enroll_server_take_trust(
+    const json_t *root, struct enroll_server *server, struct tpmiot_err *err);
 void enroll_server_free(struct enroll_server *server);
 
 /*

@@ -179,16 +179,31 @@ enroll_state_open(const char *dir, struct enroll_state *out, struct tpmiot_err *
 	return TPMIOT_OK;
 }
 
+static void
+keep_group(struct enroll_state *state, const char *name)
+{
+	char file[ENROLL_FILE_NAME_MAX];
+	struct stat st;
+
+	enroll_state_file_name(name, ".key", file);
+	if (fstatat(state->fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & S_IRGRP) != 0)
+		state->group = st.st_gid;
+}
+
 /* A number first: a group of the device's image need not be known on the host that makes it. */
 enum tpmiot_rc
-enroll_state_set_group(struct enroll_state *state, const char *group, struct tpmiot_err *err)
+enroll_state_set_group(
+    struct enroll_state *state, const char *name, const char *group, struct tpmiot_err *err)
 {
 	const struct group *known;
 	unsigned long id;
 	char *end;
 
-	if (group == NULL)
+	if (group == NULL) {
+		keep_group(state, name);
 		return TPMIOT_OK;
+	}
 	id = strtoul(group, &end, 10);
 	if (group[0] >= '0' && group[0] <= '9' && *end == '\0' && id < (gid_t)-1) {
 		state->group = (gid_t)id;

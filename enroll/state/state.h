@@ -39,11 +39,12 @@ TPMIOT_MUST_USE enum tpmiot_rc enroll_state_open(
 void enroll_state_close(struct enroll_state *state);
 
 /*
- * Whose services may use the keys that are written from now on: a group's name, or number; NULL
- * leaves it at the TPM device's. TPMIOT_E_USAGE: no such group.
+ * Whose services may use the keys that are written from now on: a group's name, or number. NULL: as
+ * it was said for NAME.key, which that group may read; without one it stays the TPM device's.
+ * TPMIOT_E_USAGE: no such group.
  */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_state_set_group(
-    struct enroll_state *state, const char *group, struct tpmiot_err *err);
+    struct enroll_state *state, const char *name, const char *group, struct tpmiot_err *err);
 
 /* Whether a key may have this name: valid, and not one that our own files have. */
 TPMIOT_MUST_USE enum tpmiot_rc enroll_state_check_name(const char *name, struct tpmiot_err *err);

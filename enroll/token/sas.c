@@ -10,9 +10,9 @@
 
 static enum tpmiot_rc
 open_signer(const struct enroll_env *env, const char *name, struct enroll_signer *signer,
-    struct enroll_dps_record *record, struct tpmiot_err *err)
+    struct enroll_dps_record *record, struct enroll_server *trust, struct tpmiot_err *err)
 {
-	enum tpmiot_rc rc = enroll_dps_record_read(env->dir, name, record, err);
+	enum tpmiot_rc rc = enroll_dps_record_read(env->dir, name, record, trust, err);
 
 	if (rc == TPMIOT_E_NOT_FOUND)
 		return tpmiot_err_set(err, rc,
@@ -29,29 +29,14 @@ open_signer(const struct enroll_env *env, const char *name, struct enroll_signer
 }
 
 static enum tpmiot_rc
-ask_clock(const struct enroll_env *env, const char *name, const char *url, int64_t now,
-    struct tpmiot_err *err)
-{
-	struct enroll_server server = { .url = url };
-	enum tpmiot_rc rc = enroll_dps_record_read_ca(env->dir, name, &server.text[1], err);
-
-	if (rc == TPMIOT_OK && server.text[1].len > 0 &&
-	    (server.ca_pem = tpmiot_buf_cstr(&server.text[1])) == NULL)
-		rc = tpmiot_err_memory(err);
-	if (rc == TPMIOT_OK)
-		rc = enroll_clock_ask_server(env->dir, &server, now, err);
-	enroll_server_free(&server);
-	return rc;
-}
-
-static enum tpmiot_rc
-check_clock(const struct enroll_env *env, const char *name, const struct enroll_dps_record *record,
-    int64_t now, struct tpmiot_err *err)
+check_clock(const struct enroll_env *env, const struct enroll_dps_record *record,
+    struct enroll_server *server, int64_t now, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc = enroll_clock_check_since(record->assigned, now, err);
 
+	server->url = record->server;
 	if (rc == TPMIOT_OK && env->opts->check_clock)
-		rc = ask_clock(env, name, record->server, now, err);
+		rc = enroll_clock_ask_server(env->dir, server, now, err);
 	return rc;
 }
 
@@ -104,15 +89,17 @@ enroll_token_sas(struct enroll_env *env, struct enroll_token *token, struct tpmi
 	struct enroll_signer signer = { .tpm = NULL };
 	struct tpmiot_buf resource = TPMIOT_BUF_INIT;
 	struct enroll_dps_record record = { .server = "" };
-	enum tpmiot_rc rc = open_signer(env, name, &signer, &record, err);
+	struct enroll_server server = ENROLL_SERVER_INIT;
+	enum tpmiot_rc rc = open_signer(env, name, &signer, &record, &server, err);
 
 	if (rc == TPMIOT_OK)
-		rc = check_clock(env, name, &record, token->now, err);
+		rc = check_clock(env, &record, &server, token->now, err);
 	if (rc == TPMIOT_OK)
 		rc = put_resource(env->opts->resource, &record, &resource, err);
 	if (rc == TPMIOT_OK)
 		rc = sign(signer.key, (const char *)resource.data, token, err);
 	enroll_signer_close(&signer);
+	enroll_server_free(&server);
 	tpmiot_buf_free(&resource);
 	return enroll_secret_explain(rc, err);
 }

@@ -132,7 +132,15 @@ check_fails 3 'is blocked' 'and its registration' dps --again
 sas >"$T/sas2"
 check 'what it had is still there' test -s "$T/sas2"
 check 'unblocked' ca device unblock pump-1
-check 'registered again' dps --again
+fingerprint=$(openssl x509 -in "$CADIR/ca.crt" -noout -fingerprint -sha256 | sed 's/.*=//')
+by_fingerprint() { tpmiot-enroll dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --again --ca-fingerprint="$@"; }
+check_fails 4 'not trusted.*--ca-fingerprint' 'the fingerprint of another CA' by_fingerprint "$(printf '%064d' 0)"
+check_fails 2 '64 hexadecimal digits' 'or none' by_fingerprint "${fingerprint%??}"
+check_fails 2 'not both' 'beside a file' by_fingerprint "$fingerprint" --ca-file="$CADIR/ca.crt"
+check_fails 4 'not trusted' 'nor is a CA trusted without either' \
+    tpmiot-enroll dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --again
+check "registered again, with the CA's fingerprint alone" by_fingerprint "$fingerprint"
+check 'which is remembered for its clock' sas --check-clock
 
 # ---- A key of the operator's: what OpenSSL signs with it is the token -----------------
 openssl rand 32 >"$T/key"
@@ -196,6 +204,16 @@ for kind in bare tpm ecc ecc-p256; do
 		check_fails 3 'wants a join token' "$kind: without a join token" dps
 		cost_of $kind --join-token-file="$T/join"
 		check_grep '"hub": "south' "$TPMIOT_STATE_DIR/hub.dps.json" "$kind: to its group's hub"
+		cp "$CADIR/tpmiot-ca.conf" "$T/conf"
+		sed -i '/^\[group south\]/,$d' "$CADIR/tpmiot-ca.conf"
+		stop_ca
+		start_ca "${SERVE[@]}" --set enrolment=token
+		check_fails 3 'group "south", and the configuration has no' 'a group that is taken out' dps --again
+		check_is 'which the audit log has' \
+		    "$(ca audit | grep -c 'group-unknown')" 1
+		cp "$T/conf" "$CADIR/tpmiot-ca.conf"
+		stop_ca
+		start_ca "${SERVE[@]}" --set enrolment=token
 		continue
 	fi
 	check "$kind: listed" list_ek $kind

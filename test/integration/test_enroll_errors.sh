@@ -112,7 +112,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T
 echo 'no certificate' >"$T/garbage"
 check_fails 4 'not trusted.*other.crt is not the one of this CA' "another CA's file" \
     tpmiot-enroll enroll --server="$CA_URL" --ca-file="$T/other.crt"
-check_fails 4 'no CA certificate in PEM' 'a CA file without certificate' \
+check_fails 4 'should be the ca.crt of the CA.*no PEM certificate' 'a CA file without certificate' \
     tpmiot-enroll enroll --server="$CA_URL" --ca-file="$T/garbage"
 check_fails 4 'cannot read.*No such file' 'a CA file that is not there' \
     tpmiot-enroll enroll --server="$CA_URL" --ca-file="$T/nowhere"

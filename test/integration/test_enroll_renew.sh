@@ -217,4 +217,15 @@ for have in 'device.key device.crt' 'device.crt'; do
 	check_is 'between: it is the new one' "$(serial)" "$want"
 	check 'between: and fits' pair_fits
 done
+
+# Whose services may use the key was said at the enrolment, and goes for its successor.
+chgrp 4242 "$TPMIOT_STATE_DIR/device.key"
+check 'group: renewed with a new key' renew $NOW --rekey
+check_is 'group: the one that the old key had' "$(stat -c '%g %a' "$TPMIOT_STATE_DIR/device.key")" '4242 640'
+check 'group: another one is said' renew $NOW --rekey --group=4343
+check_is 'group: and kept' "$(stat -c '%g %a' "$TPMIOT_STATE_DIR/device.key")" '4343 640'
+cp "$T/new.crt" "$TPMIOT_STATE_DIR/.device.next.crt"
+cp "$T/new.key" "$TPMIOT_STATE_DIR/.device.next.key"
+check 'reset between the two files of a rotation' tpmiot-enroll reset --name=device
+check_is 'leaves nothing of either key' "$(state_files)" 'ak.key ca.crt server.json '
 done_testing

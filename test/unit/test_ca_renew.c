@@ -248,6 +248,12 @@ block(struct kit *kit)
 }
 
 static void
+move_to_no_group(struct kit *kit)
+{
+	kit_sql(kit, "UPDATE devices SET grp = 'gone'");
+}
+
+static void
 expire(struct kit *kit)
 {
 	(void)kit;
@@ -337,6 +343,7 @@ static const struct refusal first_step[] = {
 	{ "revoked", revoke_all, by_a, NULL, "certificate-revoked", 403 },
 	{ "its key revoked", compromise_earlier, by_a, NULL, "key-revoked", 403 },
 	{ "blocked", block, by_a, NULL, "device-blocked", 403 },
+	{ "its group was taken out", move_to_no_group, by_a, NULL, "group-unknown", 403 },
 	{ "another device's AK", NULL, by_a, others_ak, "ak-unknown", 403 },
 	{ "an AK nobody enrolled with", NULL, by_a, unknown_ak, "ak-unknown", 403 },
 	{ "the AK with other attributes", NULL, by_a, dressed_up_ak, "ak-unknown", 403 },
@@ -383,6 +390,7 @@ static const struct refusal second_step[] = {
 	{ "another device's certificate", NULL, by_b, NULL, "client-certificate-invalid", 403 },
 	{ "revoked meanwhile", revoke_all, by_a, NULL, "certificate-revoked", 403 },
 	{ "blocked meanwhile", block, by_a, NULL, "device-blocked", 403 },
+	{ "its group was taken out", move_to_no_group, by_a, NULL, "group-unknown", 403 },
 };
 
 static void

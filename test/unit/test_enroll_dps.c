@@ -248,7 +248,7 @@ test_record(void **state)
 		.device_id = "d",
 		.assigned = 1767225600 };
 	struct enroll_dps_record got = { .server = "untouched" };
-	struct tpmiot_buf pem = TPMIOT_BUF_INIT;
+	struct enroll_server trust = ENROLL_SERVER_INIT;
 	struct enroll_state opened = ENROLL_STATE_INIT;
 	struct tpmiot_public pub;
 	struct tpmiot_err err;
@@ -259,23 +259,31 @@ test_record(void **state)
 	make_public(&pub);
 	record.key = pub.name;
 	assert_ok(enroll_state_open(dir, &opened, &err), &err);
-	assert_int_equal(enroll_dps_record_read(dir, "hub", &got, &err), TPMIOT_E_NOT_FOUND);
+	assert_int_equal(enroll_dps_record_read(dir, "hub", &got, NULL, &err), TPMIOT_E_NOT_FOUND);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		put_file(file, bad[i]);
-		assert_refused(enroll_dps_record_read(dir, "hub", &got, &err), TPMIOT_E_FORMAT,
-		    &err, "--again");
+		assert_refused(enroll_dps_record_read(dir, "hub", &got, NULL, &err),
+		    TPMIOT_E_FORMAT, &err, "--again");
 	}
 	assert_string_equal(got.server, "untouched");
-	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &err), &err);
-	assert_ok(enroll_dps_record_read(dir, "hub", &got, &err), &err);
+	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &trust, &err), &err);
+	assert_ok(enroll_dps_record_read(dir, "hub", &got, &trust, &err), &err);
 	assert_string_equal(got.server, "https://ca");
-	assert_ok(enroll_dps_record_read_ca(dir, "hub", &pem, &err), &err);
-	assert_int_equal(pem.len, 0);
-	record.ca_pem = "a certificate";
-	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &err), &err);
-	assert_ok(enroll_dps_record_read_ca(dir, "hub", &pem, &err), &err);
-	assert_string_equal(tpmiot_buf_cstr(&pem), "a certificate");
-	tpmiot_buf_free(&pem);
+	assert_null(trust.ca_pem);
+	assert_null(trust.fingerprint);
+	trust.fingerprint = "aa";
+	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &trust, &err), &err);
+	trust.fingerprint = NULL;
+	assert_ok(enroll_dps_record_read(dir, "hub", &got, &trust, &err), &err);
+	assert_string_equal(trust.fingerprint, "aa");
+	enroll_server_free(&trust);
+	trust = (struct enroll_server){ .ca_pem = "a certificate" };
+	assert_ok(enroll_dps_record_write(&opened, "hub", &record, &trust, &err), &err);
+	trust.ca_pem = NULL;
+	assert_ok(enroll_dps_record_read(dir, "hub", &got, &trust, &err), &err);
+	assert_string_equal(trust.ca_pem, "a certificate");
+	assert_null(trust.fingerprint);
+	enroll_server_free(&trust);
 	assert_string_equal(got.hub, "h");
 	assert_true(got.assigned == record.assigned);
 	assert_true(enroll_dps_record_is_of(&got, &pub));

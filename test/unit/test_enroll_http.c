@@ -531,7 +531,7 @@ test_cafile_read(void **state)
 	assert_refused(enroll_cafile_read("/nowhere/ca.crt", &pem, &f->err), TPMIOT_E_TRUST,
 	    &f->err, "/nowhere/ca.crt");
 	assert_refused(enroll_cafile_read("/dev/null", &pem, &f->err), TPMIOT_E_TRUST, &f->err,
-	    "no CA certificate");
+	    "no PEM certificate");
 	assert_refused(enroll_cafile_read("/tmp", &pem, &f->err), TPMIOT_E_TRUST, &f->err, "/tmp");
 	assert_refused(
 	    enroll_cafile_read("/dev/zero", &pem, &f->err), TPMIOT_E_TRUST, &f->err, "more than");

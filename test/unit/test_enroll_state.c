@@ -145,20 +145,20 @@ static void
 test_set_group(void **state)
 {
 	struct fixture *f = *state;
-	struct enroll_state opened = { .group = 7 };
+	struct enroll_state opened = { .fd = -1, .group = 7 };
 
-	assert_ok(enroll_state_set_group(&opened, NULL, &f->err), &f->err);
+	assert_ok(enroll_state_set_group(&opened, "device", NULL, &f->err), &f->err);
 	assert_int_equal(opened.group, 7);
-	assert_ok(enroll_state_set_group(&opened, "123", &f->err), &f->err);
+	assert_ok(enroll_state_set_group(&opened, "device", "123", &f->err), &f->err);
 	assert_int_equal(opened.group, 123);
-	assert_ok(enroll_state_set_group(&opened, "root", &f->err), &f->err);
+	assert_ok(enroll_state_set_group(&opened, "device", "root", &f->err), &f->err);
 	assert_int_equal(opened.group, 0);
-	assert_refused(
-	    enroll_state_set_group(&opened, "no such", &f->err), TPMIOT_E_USAGE, &f->err, "number");
-	assert_refused(enroll_state_set_group(&opened, "4294967295", &f->err), TPMIOT_E_USAGE,
+	assert_refused(enroll_state_set_group(&opened, "device", "no such", &f->err),
+	    TPMIOT_E_USAGE, &f->err, "number");
+	assert_refused(enroll_state_set_group(&opened, "device", "4294967295", &f->err),
+	    TPMIOT_E_USAGE, &f->err, "number");
+	assert_refused(enroll_state_set_group(&opened, "device", "-1", &f->err), TPMIOT_E_USAGE,
 	    &f->err, "number");
-	assert_refused(
-	    enroll_state_set_group(&opened, "-1", &f->err), TPMIOT_E_USAGE, &f->err, "number");
 	assert_int_equal(opened.group, 0);
 }
 
