@@ -13,14 +13,17 @@ dist_examples_DATA = \
 	examples/tpmiot-renew.service \
 	examples/tpmiot-renew.timer
 
-# The units name the programs by their whole path: the one that they are installed to.
-install-data-hook: install-example-units
-install-example-units:
+# The units name the programs by their whole path: the one that they are installed to. So does openssl.cnf with the
+# module, where OpenSSL does not look there by itself.
+install-example-files:
 	for unit in tpmiot-ca.service tpmiot-renew.service; do \
 		sed 's,/usr/bin/tpmiot-,$(bindir)/tpmiot-,' $(srcdir)/examples/$$unit \
 			>'$(DESTDIR)$(examplesdir)'/$$unit || exit 1; \
 	done
-.PHONY: install-example-units
+	test '$(ossl_modulesdir)' = '$(openssl_modulesdir)' || \
+		sed 's,^# module = .*,module = $(ossl_modulesdir)/tpmiot.so,' $(srcdir)/examples/openssl.cnf \
+			>'$(DESTDIR)$(examplesdir)'/openssl.cnf
+.PHONY: install-example-files
 
 # A walk for each system that devices come from. They run in the source tree, so they are not installed.
 EXTRA_DIST += \

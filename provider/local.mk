@@ -8,6 +8,13 @@ provider_tpmiot_la_LDFLAGS = $(AM_LDFLAGS) -Wl,--gc-sections -module -avoid-vers
 provider_tpmiot_la_LIBADD = provider/libtpmiot-provider.la
 provider_tpmiot_la_SOURCES =
 
+# Nobody links a module, so libtool's archive of it is for nobody; its own uninstall goes by that.
+drop-module-archive:
+	rm -f '$(DESTDIR)$(ossl_modulesdir)'/tpmiot.la
+uninstall-module:
+	rm -f '$(DESTDIR)$(ossl_modulesdir)'/tpmiot.so
+.PHONY: drop-module-archive uninstall-module
+
 # All of it: the module, and inside tpmiot-enroll.
 noinst_LTLIBRARIES += provider/libtpmiot-provider.la
 provider_libtpmiot_provider_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(TSS_CFLAGS)
