@@ -336,6 +336,22 @@ test_owner_password_does_not_cross_the_bus(void **state)
 	assert_false(sent_anywhere(&f->script, "sesame"));
 }
 
+/* Nor does any other, whichever command forgets its session. */
+static void
+test_no_password_crosses_the_bus(void **state)
+{
+	static const struct tpmiot_auth auth = { .value = { "sesame", 6 } };
+	static const TPMT_SIG_SCHEME scheme = { TPM2_ALG_ECDSA, { { TPM2_ALG_SHA256 } } };
+	static const TPM2B_DIGEST digest = { .size = 32 };
+	struct fixture *f = *state;
+	TPMT_SIGNATURE made;
+
+	assert_refused(
+	    tpmiot_tpm_sign(f->tpm, 0x80000000, &auth, &scheme, &digest, NULL, &made, &f->err),
+	    TPMIOT_E_USAGE, &f->err, "needs a session");
+	assert_int_equal(f->script.sent, 0);
+}
+
 static void
 test_no_tpm_says_where_it_looked(void **state)
 {
@@ -469,6 +485,7 @@ main(void)
 		TEST(test_bare_device),
 		TEST(test_session_garbled_is_flushed),
 		TEST(test_owner_password_does_not_cross_the_bus),
+		TEST(test_no_password_crosses_the_bus),
 		TEST(test_no_tpm_says_where_it_looked),
 		TEST(test_session_hmac_wrong),
 	};
