@@ -450,6 +450,28 @@ test_parameters_longer_than_the_response(void **state)
 	tpmiot_buf_free(&params);
 }
 
+/* What was secret in an answer stays neither in SAPI's buffer nor in ours. */
+static void
+test_secrets_do_not_stay(void **state)
+{
+	static const char secret[] = "random, and now known";
+	struct fixture *f = *state;
+	struct tpmiot_buf params = TPMIOT_BUF_INIT, random = TPMIOT_BUF_INIT;
+
+	tpmiot_buf_put_u16(&params, sizeof(secret));
+	tpmiot_buf_put(&params, secret, sizeof(secret));
+	script_code(&f->script, TPM2_RC_HANDLE);  /* no storage root key */
+	script_code(&f->script, TPM2_RC_FAILURE); /* nor can one be made: no session */
+	script_ok(&f->script, 0, &params, false);
+	assert_ok(tpmiot_tpm_random(f->tpm, sizeof(secret), &random, &f->err), &f->err);
+	assert_memory_equal(random.data, secret, sizeof(secret));
+	assert_non_null(f->tpm->sys);
+	assert_null(memmem(f->tpm->sys, Tss2_Sys_GetContextSize(0), secret, sizeof(secret)));
+	assert_null(memmem(f->tpm, sizeof(*f->tpm), secret, sizeof(secret)));
+	tpmiot_buf_free(&params);
+	tpmiot_buf_free(&random);
+}
+
 /* Where a handle belongs into the answer, it is none of what stood in the buffer before. */
 static void
 test_handle_missing(void **state)
@@ -480,6 +502,7 @@ main(void)
 		TEST(test_connection_broken_and_made_again),
 		TEST(test_response_truncated_at_every_length),
 		TEST(test_parameters_longer_than_the_response),
+		TEST(test_secrets_do_not_stay),
 		TEST(test_handle_missing),
 		TEST(test_child_does_not_flush_what_its_parent_loaded),
 		TEST(test_bare_device),
