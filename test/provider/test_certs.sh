@@ -99,7 +99,7 @@ store handle:0x1000014
 check_is 'everything in an index' "$(grep -cE '^[0-9]: (Certificate|Public key|CRL)' "$T/out")" 3
 check_fails '*' '0x01000010 holds no private key' 'a public key is no private one' \
 	openssl pkey -provider tpmiot -in handle:0x1000010 -noout
-check_fails '*' '0x01000013 holds no public key' 'nor is a revocation list' agree handle:0x1000013
+check_fails '*' '0x01000013 holds no (public|private) key' 'nor is a revocation list' agree handle:0x1000013
 
 x509() { openssl x509 -provider tpmiot -provider default -noout -in "$1"; }
 check_fails '*' 'no NV index 0x01c00009' 'an index that is not there' x509 tpmiot:nv=0x01c00009
