@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 
 #include <tpmiot/alg.h>
@@ -90,7 +92,21 @@ fit_ecdsa(const struct prov_pkey *key, const unsigned char *digest, size_t len, 
 	size_t number = order < size ? order : size, take = len < number ? len : number;
 
 	memset(out, 0, size);
-	memcpy(out + number - take, digest, take);
+	if (take > 0)
+		memcpy(out + number - take, digest, take);
+}
+
+/* As in libcrypto: where the hash was said, the digest is one of its. Else it is of any length. */
+static bool
+is_digest_of(const struct prov_sig *sig, size_t len)
+{
+	size_t size = 0;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, &size),
+		OSSL_PARAM_END,
+	};
+
+	return EVP_PKEY_CTX_get_params(sig->soft, params) > 0 && (size == 0 || len == size);
 }
 
 static int
@@ -115,6 +131,9 @@ sign_digest(struct prov_sig *sig, unsigned char *out, size_t *out_len, size_t ou
 	if (!prov_scheme(sig, &scheme))
 		return 0;
 	size = tpmiot_alg_md_size(scheme.details.any.hashAlg);
+	if (sig->key->type == PROV_EC && !is_digest_of(sig, len))
+		return prov_raise(sig->prov, TPMIOT_E_USAGE,
+		    "%zu bytes are no digest of the hash that was set", len);
 	if (sig->key->type == PROV_EC && prov_pkey_fixed_scheme(sig->key) == TPM2_ALG_NULL) {
 		fit_ecdsa(sig->key, digest, len, size, fitted);
 		tbs = fitted;

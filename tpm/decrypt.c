@@ -60,7 +60,8 @@ set_ciphertext(const struct tpmiot_key *key, struct tpmiot_bytes in, TPM2B_PUBLI
 		    "%zu bytes are no ciphertext for an RSA key of %zu bytes", in.len, size);
 	out->size = (UINT16)size;
 	memset(out->buffer, 0, size - in.len);
-	memcpy(out->buffer + size - in.len, in.data, in.len);
+	if (in.len > 0)
+		memcpy(out->buffer + size - in.len, in.data, in.len);
 	return TPMIOT_OK;
 }
 

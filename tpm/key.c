@@ -221,8 +221,12 @@ tpmiot_key_set_auth(struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpm
 enum tpmiot_rc
 tpmiot_key_set_parent_auth(struct tpmiot_key *key, struct tpmiot_bytes auth, struct tpmiot_err *err)
 {
+	const size_t max = sizeof(((TPM2B_AUTH *)NULL)->buffer);
 	enum tpmiot_rc rc;
 
+	if (auth.len > max)
+		return tpmiot_err_set(err, TPMIOT_E_USAGE,
+		    "a password of %zu bytes is no parent's, which has at most %zu", auth.len, max);
 	tpmiot_tpm_lock(key->tpm);
 	rc = copy_auth(&key->parent_auth, auth, err);
 	key->refused = false;

@@ -165,6 +165,22 @@ sign_digest(void)
 	return ok;
 }
 
+/* What is no digest of the hash that was set is not signed; nor does nothing make it crash. */
+static bool
+refuse_other_length(void)
+{
+	const unsigned char digest[EVP_MAX_MD_SIZE] = { 1 };
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(user.libctx, key, NULL);
+	bool ok = EVP_PKEY_sign_init(ctx) == 1 && set_md(ctx);
+
+	for (size_t len = 0; ok && len < 20; len += 19) {
+		sig_len = sizeof(sig);
+		ok = EVP_PKEY_sign(ctx, sig, &sig_len, len == 0 ? NULL : digest, len) != 1;
+	}
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
 static bool
 verify_digest(void)
 {
@@ -561,6 +577,7 @@ static const struct {
 	{ "take the same digest twice, and no other", say_digest_again, ANY },
 	{ "verify a message in pieces", verify_stream, ANY },
 	{ "sign a bare digest, and from a copy", sign_digest, ANY | UNRESTRICTED },
+	{ "refuse a bare digest of another length", refuse_other_length, ANY | UNRESTRICTED },
 	{ "verify a bare digest", verify_digest, ANY },
 	{ "refuse a buffer that is too short", refuse_short_buffer, ANY },
 	{ "refuse settings that say nothing", refuse_settings_of_nothing, ANY },

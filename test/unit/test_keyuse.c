@@ -341,6 +341,7 @@ static void
 test_set_auth_too_long(void **state)
 {
 	static const char value[] = "0123456789abcdef0123456789abcdef0";
+	static const char longest[65] = "only its length matters";
 	struct fixture f;
 
 	(void)state;
@@ -348,6 +349,13 @@ test_set_auth_too_long(void **state)
 	assert_ok(tpmiot_key_set_auth(f.key, (struct tpmiot_bytes){ value, 32 }, &f.err), &f.err);
 	assert_refused(tpmiot_key_set_auth(f.key, (struct tpmiot_bytes){ value, 33 }, &f.err),
 	    TPMIOT_E_USAGE, &f.err, "33 bytes");
+	/* A parent's Name may be by another hash. */
+	assert_ok(tpmiot_key_set_parent_auth(f.key, (struct tpmiot_bytes){ longest, 64 }, &f.err),
+	    &f.err);
+	assert_refused(
+	    tpmiot_key_set_parent_auth(f.key, (struct tpmiot_bytes){ longest, 65 }, &f.err),
+	    TPMIOT_E_USAGE, &f.err, "65 bytes");
+	assert_int_equal(f.script.sent, 0);
 	end(&f);
 }
 
