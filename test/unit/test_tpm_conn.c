@@ -333,6 +333,9 @@ test_owner_password_does_not_cross_the_bus(void **state)
 	}
 	assert_int_equal(f->script.sent, 4);
 	assert_int_equal(script_command(&f->script, 1), TPM2_CC_CreatePrimary);
+	/* What sessions are salted to is made in the null hierarchy: it takes no password itself.
+	 */
+	assert_memory_equal(f->script.commands[1].data + 10, "\x40\0\0\7", 4);
 	assert_false(sent_anywhere(&f->script, "sesame"));
 }
 
