@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules for an EK certificate by itself: TCG EK Credential Profile 2.5, clause 3.2. */
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/bn.h>
@@ -138,9 +139,10 @@ check_extended_key_usage(const X509 *cert, struct tpmiot_err *err)
 	return rc;
 }
 
-/* ---- the subject alternative name ---------------------------------------- */
+/* ---- what it says of the TPM: the subject alternative name, or the subject ---------------- */
 
 struct san {
+	const char *where; /* it was read */
 	struct tpmiot_ekcert_info info;
 	bool platform;  /* has attributes of a platform certificate */
 	bool ambiguous; /* says something twice, or too long to be kept */
@@ -193,15 +195,20 @@ read_attribute(const X509_NAME_ENTRY *entry, struct san *san)
 
 /* RDNs with one attribute each or one RDN with all of them: makers do both. */
 static void
+read_name(const X509_NAME *name, struct san *san)
+{
+	for (int i = 0; i < X509_NAME_entry_count(name); i++)
+		read_attribute(X509_NAME_get_entry(name, i), san);
+}
+
+static void
 read_san(const GENERAL_NAMES *names, struct san *san)
 {
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *general = sk_GENERAL_NAME_value(names, i);
 
-		if (general->type != GEN_DIRNAME)
-			continue;
-		for (int j = 0; j < X509_NAME_entry_count(general->d.directoryName); j++)
-			read_attribute(X509_NAME_get_entry(general->d.directoryName, j), san);
+		if (general->type == GEN_DIRNAME)
+			read_name(general->d.directoryName, san);
 	}
 }
 
@@ -210,15 +217,22 @@ check_san_content(const struct san *san, struct tpmiot_err *err)
 {
 	const struct tpmiot_ekcert_info *info = &san->info;
 
-	if (san->ambiguous)
-		return refuse(err, "a TPM attribute in its subject alternative name is empty, too "
-		                   "long or there twice");
+	char rule[160];
+
+	if (san->ambiguous) {
+		snprintf(rule, sizeof(rule),
+		    "a TPM attribute in its %s is empty, too long or there twice", san->where);
+		return refuse(err, rule);
+	}
 	if (info->manufacturer[0] != '\0' && info->model[0] != '\0' && info->version[0] != '\0')
 		return TPMIOT_OK;
 	if (san->platform)
 		return refuse(err, "it is a platform certificate; the EK's is asked for");
-	return refuse(err, "its subject alternative name lacks the TPM's manufacturer, model or "
-	                   "version (EK Credential Profile, clause 3.2)");
+	snprintf(rule, sizeof(rule),
+	    "its %s lacks the TPM's manufacturer, model or version (EK Credential Profile, clause "
+	    "3.2)",
+	    san->where);
+	return refuse(err, rule);
 }
 
 /* Whether it is critical is read from the extension itself: OpenSSL 4.0's EXFLAG_SAN_CRITICAL
@@ -229,14 +243,18 @@ check_san(X509 *cert, struct tpmiot_ekcert_info *info, struct tpmiot_err *err)
 	bool no_subject = X509_NAME_entry_count(X509_get_subject_name(cert)) == 0;
 	int critical = -1; /* -1: not there */
 	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
-	struct san san = { 0 };
-	enum tpmiot_rc rc = TPMIOT_OK;
+	struct san san = { .where = "subject alternative name" };
+	enum tpmiot_rc rc;
 
 	if (no_subject && critical != 1) {
 		rc = refuse(err, "its subject is empty and its subject alternative name not "
 		                 "critical, or not there (RFC 5280 section 4.2.1.6)");
 	} else if (critical != -1) {
 		read_san(names, &san);
+		rc = check_san_content(&san, err);
+	} else {
+		san.where = "subject, for want of a subject alternative name,";
+		read_name(X509_get_subject_name(cert), &san);
 		rc = check_san_content(&san, err);
 	}
 	GENERAL_NAMES_free(names);

@@ -177,7 +177,7 @@ tpmiot_keyrules_check_ek(OSSL_LIB_CTX *libctx, const struct tpmiot_public *ek,
 		return tpmiot_err_set(err, TPMIOT_E_VERIFY,
 		    "EK: not made from a known template of the TCG EK Credential Profile (L-1, "
 		    "L-2, "
-		    "H-1 to H-4, H-6): type, size, policy, attributes and cipher must be the "
+		    "H-1 to H-4, H-6, H-7): type, size, policy, attributes and cipher must be the "
 		    "template's");
 	if (profile != NULL)
 		*profile = found;

@@ -91,6 +91,8 @@ static const struct tpmiot_ek_profile PROFILES[] = {
 	    TPM2_ECC_NIST_P521, TPM2_ALG_SHA512, 256 },
 	{ "H-6", "RSA 3072, high range", 0x01c0001c, 0, 0, 0x8101001c, true, TPM2_ALG_RSA, 3072,
 	    TPM2_ECC_NONE, TPM2_ALG_SHA384, 256 },
+	{ "H-7", "RSA 4096, high range", 0x01c0001e, 0, 0, 0x8101001e, true, TPM2_ALG_RSA, 4096,
+	    TPM2_ECC_NONE, TPM2_ALG_SHA384, 256 },
 };
 
 const struct tpmiot_ek_profile *

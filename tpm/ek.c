@@ -122,6 +122,8 @@ tpmiot_ek_find(struct tpmiot_tpm *tpm, const struct tpmiot_ek_survey *survey,
 		    tpm, ek.profile->cert_index, TPMIOT_EKCERT_MAX, &ek.cert, &ek.unread, err);
 		if (rc == TPMIOT_OK && ek.cert.len > 0)
 			rc = read_chain(tpm, survey, &ek, err);
+	} else if (tpmiot_ek_survey_has(survey, TPMIOT_EK_CERT_SM2)) {
+		ek.unusable = TPMIOT_EK_CERT_SM2;
 	}
 	if (rc == TPMIOT_OK)
 		*out = ek;

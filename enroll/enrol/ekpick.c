@@ -25,7 +25,7 @@ enroll_ekpick_check(const char *which, struct tpmiot_err *err)
 		if (is_meant(which, profile))
 			return TPMIOT_OK;
 	return tpmiot_err_set(err, TPMIOT_E_USAGE,
-	    "--ek=%s: rsa, ecc, or one of the templates L-1, L-2, H-1, H-2, H-3, H-4, H-6 is "
+	    "--ek=%s: rsa, ecc, or one of the templates L-1, L-2, H-1, H-2, H-3, H-4, H-6, H-7 is "
 	    "wanted",
 	    which);
 }
@@ -67,6 +67,12 @@ enroll_ekpick_can_mean(const char *which, const char *name)
 void
 enroll_ekpick_warn(const struct enroll_ui *ui, const struct tpmiot_ek *ek)
 {
+	if (ek->unusable != 0)
+		enroll_ui_warn(ui,
+		    "the certificate in the TPM's NV index 0x%08x is for an SM2 EK (H-5), which "
+		    "cannot be used here; the EK %s has none, so its SHA-256 has to be on the CA's "
+		    "allow-list",
+		    ek->unusable, ek->profile->name);
 	if (ek->unread == 0)
 		return;
 	enroll_ui_warn(ui,

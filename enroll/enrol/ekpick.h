@@ -21,7 +21,7 @@ const struct tpmiot_ek_profile *enroll_ekpick(
 /* Whether a `which` that is one can mean the profile of this name ("L-1"). */
 bool enroll_ekpick_can_mean(const char *which, const char *name);
 
-/* Warns of what the TPM has in NV of this key, but does not give out. */
+/* Warns of what the TPM has in NV for its EK, but does not give out, or we cannot use. */
 void enroll_ekpick_warn(const struct enroll_ui *ui, const struct tpmiot_ek *ek);
 
 #endif

@@ -12,6 +12,8 @@
 /* Certificates in NV from this index on are links of the EK certificate's chain. */
 #define TPMIOT_EK_CHAIN_FIRST 0x01c00100u
 #define TPMIOT_EK_CHAIN_LAST 0x01c001ffu
+/* Of an EK by template H-5. There are no keys of this kind here (SM2 with SM3 and SM4). */
+#define TPMIOT_EK_CERT_SM2 0x01c0001au
 
 struct tpmiot_ek {
 	const struct tpmiot_ek_profile *profile;
@@ -19,6 +21,7 @@ struct tpmiot_ek {
 	struct tpmiot_buf cert;     /* NV content as it is; empty if the TPM has none */
 	struct tpmiot_buf chain;    /* NV content of the chain indices, concatenated */
 	TPM2_HANDLE unread;         /* 0, or the first NV index of these that could not be read */
+	TPM2_HANDLE unusable;       /* 0, or where the TPM's only EK certificate is: for H-5, SM2 */
 	TPM2_HANDLE persistent;     /* 0 if it has to be made */
 	TPM2_HANDLE template_index; /* 0, or the NV index with another template */
 	TPM2_HANDLE nonce_index;    /* 0, or the NV index with the template's nonce */

@@ -33,7 +33,8 @@ TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_parse(
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_pubkey(
     OSSL_LIB_CTX *libctx, const X509 *cert, EVP_PKEY **out, struct tpmiot_err *err);
 
-/* What the SAN's directoryName says of the TPM; empty strings where it says nothing. */
+/* What the certificate says of the TPM: in the SAN's directoryName, or, without SAN, its subject.
+ */
 struct tpmiot_ekcert_info {
 	char manufacturer[64]; /* 2.23.133.2.1, "id:53544D20" */
 	char model[64];        /* 2.23.133.2.2 */
@@ -44,8 +45,9 @@ struct tpmiot_ekcert_info {
  * The profile's rules for an EK certificate by itself: version 3, positive
  * serial, issuer, CA:FALSE, key usage for its key type, EKU with 2.23.133.8.1
  * when there is an EKU (an empty one is refused), SAN critical when the subject
- * is empty, TPM attributes where there is a SAN, no unknown critical extension,
- * not a platform certificate. *info may be NULL. TPMIOT_E_VERIFY cites the clause.
+ * is empty, all three TPM attributes in the SAN, or, without SAN, in the subject, no unknown
+ * critical extension, not a platform certificate. *info may be NULL. TPMIOT_E_VERIFY cites the
+ * clause.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpmiot_ekcert_check_profile(
     X509 *cert, struct tpmiot_ekcert_info *info, struct tpmiot_err *err);

@@ -31,8 +31,10 @@ struct tpmiot_ek_profile {
 	uint16_t aes_bits;
 };
 
-/* The profiles L-1, L-2, H-1, H-2, H-3, H-4, H-6, in the order they are looked for. NULL past the
- * end. */
+/*
+ * The profiles L-1, L-2, H-1, H-2, H-3, H-4, H-6, H-7, in the order they are looked for. NULL past
+ * the end. H-5 is the one with SM2, SM3 and SM4, which tpm2-tss has no templates for.
+ */
 const struct tpmiot_ek_profile *tpmiot_ek_profile_at(size_t i);
 
 /* The template of a profile; unique is zero-filled (L-*) or empty (H-*) as the profile says. */

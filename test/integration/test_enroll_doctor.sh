@@ -162,4 +162,25 @@ tpm2_nvundefine -Q -C o 0x01c0000a
 tpm2_nvundefine -Q -C o 0x01c00100
 start_swtpm nocert nocert
 finds ek warning 'a TPM without EK certificates'
+
+# ---- Every published index ---------------------------------------------------------
+
+openssl x509 -in "$CADIR/ca.crt" -outform DER -out "$T/any.der"
+nv() {
+	tpm2_nvdefine -Q "$1" -C o -s "$(stat -c %s "$T/any.der")" -a 'ownerread|ownerwrite|authread'
+	tpm2_nvwrite -Q "$1" -C o -i "$T/any.der"
+}
+found=
+for index in 02 0a 12 14 16 18 1c 1e; do
+	nv "0x01c000$index"
+	tpmiot-enroll ek --cert-out="$T/found.pem" >"$T/out" 2>&1
+	openssl x509 -in "$T/found.pem" -outform DER 2>&1 | cmp -s - "$T/any.der" &&
+		found+=$(sed -n 's/^EK template: *//p' "$T/out")' '
+	rm -f "$T/found.pem"
+	tpm2_nvundefine -Q -C o "0x01c000$index"
+done
+check_is 'the EK certificate is found in each index of the profile' "$found" 'L-1 L-2 H-1 H-2 H-3 H-4 H-6 H-7 '
+nv 0x01c0001a
+check 'a certificate for an SM2 EK only' tpmiot-enroll ek --ek=L-2
+check_grep 'warning: .*0x01c0001a is for an SM2 EK' "$T/out" 'is said, and that it cannot be used'
 done_testing

@@ -105,6 +105,11 @@ certkit_issue(const struct certkit_spec *spec)
 	    X509_set_version(cert, spec->version != 0 ? spec->version - 1 : X509_VERSION_3), 1);
 	set_serial(X509_get_serialNumber(cert), spec->serial != NULL ? spec->serial : "4097");
 	add_common_name(name, spec->subject);
+	for (size_t i = 0; spec->attributes != NULL && spec->attributes[i] != NULL; i += 2)
+		assert_int_equal(
+		    X509_NAME_add_entry_by_txt(name, spec->attributes[i], MBSTRING_UTF8,
+		        (const unsigned char *)spec->attributes[i + 1], -1, -1, 0),
+		    1);
 	assert_int_equal(X509_set_subject_name(cert, name), 1);
 	X509_NAME_free(name);
 	if (!spec->no_issuer)

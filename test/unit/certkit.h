@@ -32,10 +32,11 @@ extern long certkit_now;
 
 /* Zeroed members mean what is usual. */
 struct certkit_spec {
-	const char *subject;  /* common name; NULL: the empty name */
-	EVP_PKEY *key;        /* the subject's, borrowed */
-	X509 *issuer;         /* NULL: self-issued, or nameless if no_issuer */
-	EVP_PKEY *issuer_key; /* NULL: key */
+	const char *subject;           /* common name; NULL: the empty name */
+	const char *const *attributes; /* of the subject besides: OID, value, ..., NULL; or NULL */
+	EVP_PKEY *key;                 /* the subject's, borrowed */
+	X509 *issuer;                  /* NULL: self-issued, or nameless if no_issuer */
+	EVP_PKEY *issuer_key;          /* NULL: key */
 	bool no_issuer;
 	const char *serial;     /* decimal; NULL: 4097 */
 	long not_before;        /* seconds from certkit_now; 0: a year before */

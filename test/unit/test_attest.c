@@ -515,7 +515,8 @@ activate(const char *profile)
 static void
 test_softtpm_activate(void **state)
 {
-	static const char *const profiles[] = { "L-1", "L-2", "H-1", "H-2", "H-3", "H-4", "H-6" };
+	static const char *const profiles[] = { "L-1", "L-2", "H-1", "H-2", "H-3", "H-4", "H-6",
+		"H-7" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(profiles); i++)

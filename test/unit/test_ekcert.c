@@ -342,8 +342,9 @@ test_check_profile_critical(void **state)
 	                               "keyUsage=critical,keyEncipherment\n"),
 	    "critical extension");
 	accept_profile(with_extensions("[ext]\n1.3.6.1.4.1.99999.1=DER:0500\n"
-	                               "keyUsage=critical,keyEncipherment\n"),
-	    "", "", "");
+	                               "keyUsage=critical,keyEncipherment\n"
+	                               "subjectAltName=critical,dirName:tpm\n" CERTKIT_TPM),
+	    "id:54534554", "softtpm", "id:00010002");
 }
 
 static void
@@ -389,8 +390,9 @@ test_check_profile_extended_key_usage(void **state)
 	                               "extendedKeyUsage=clientAuth,2.23.133.8.3\n"),
 	    "2.23.133.8.1");
 	accept_profile(with_extensions("[ext]\nkeyUsage=critical,keyEncipherment\n"
-	                               "extendedKeyUsage=clientAuth,2.23.133.8.1\n"),
-	    "", "", "");
+	                               "extendedKeyUsage=clientAuth,2.23.133.8.1\n"
+	                               "subjectAltName=critical,dirName:tpm\n" CERTKIT_TPM),
+	    "id:54534554", "softtpm", "id:00010002");
 }
 
 static X509 *
@@ -449,6 +451,33 @@ test_check_profile_san(void **state)
 	                   "a.2.23.133.2.1=id:1\nc.2.23.133.2.3=v\nb.2.23.133.2.2="
 	                   "0123456789012345678901234567890123456789012345678901234567890123\n")),
 	    "too long");
+}
+
+/* Without SAN, the subject has to say it. */
+static void
+test_check_profile_no_san(void **state)
+{
+	static const char usage[] = "[ext]\nkeyUsage=critical,keyEncipherment\n";
+	static const char *const all[] = { "2.23.133.2.1", "id:1", "2.23.133.2.2", "m",
+		"2.23.133.2.3", "v", NULL };
+	static const char *const twice[] = { "2.23.133.2.1", "id:1", "2.23.133.2.1", "id:2",
+		"2.23.133.2.2", "m", "2.23.133.2.3", "v", NULL };
+	struct certkit_spec spec = sound();
+
+	(void)state;
+	refuse_profile(with_extensions(usage), "its subject, for want of");
+	spec.extensions = usage;
+	spec.attributes = all;
+	accept_profile(certkit_issue(&spec), "id:1", "m", "v");
+	spec.attributes = all + 2; /* no manufacturer */
+	refuse_profile(certkit_issue(&spec), "lacks");
+	spec.attributes = twice;
+	refuse_profile(certkit_issue(&spec), "twice");
+	/* With one, it does not matter what the subject says. */
+	spec.attributes = all;
+	spec.extensions = "[ext]\nkeyUsage=critical,keyEncipherment\n"
+	                  "subjectAltName=DNS:tpm.example\n";
+	refuse_profile(certkit_issue(&spec), "lacks");
 }
 
 /* ---- the key -------------------------------------------------------------------- */
@@ -1043,6 +1072,7 @@ main(void)
 		cmocka_unit_test(test_check_profile_extended_key_usage),
 		cmocka_unit_test(test_check_profile_empty_subject),
 		cmocka_unit_test(test_check_profile_san),
+		cmocka_unit_test(test_check_profile_no_san),
 		cmocka_unit_test(test_check_key_swtpm),
 		cmocka_unit_test(test_check_key_same_type),
 		cmocka_unit_test(test_check_key_oaep),

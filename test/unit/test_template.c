@@ -44,6 +44,7 @@ test_ek_profile_at(void **state)
 		{ "H-3", 0x01c00016 },
 		{ "H-4", 0x01c00018 },
 		{ "H-6", 0x01c0001c },
+		{ "H-7", 0x01c0001e },
 	};
 
 	(void)state;
