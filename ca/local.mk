@@ -13,9 +13,9 @@ ca_libtpmiot_ca_la_SOURCES = \
 	ca/cmd/check.h ca/cmd/check_vault.c ca/cmd/cli.c ca/cmd/cli.h ca/cmd/cli_options.c ca/cmd/cmd.h ca/cmd/cmd_allow.c ca/cmd/cmd_backup.c \
 	ca/cmd/cmd_audit.c ca/cmd/cmd_cert.c ca/cmd/cmd_check.c ca/cmd/cmd_crl.c \
 	ca/cmd/cmd_device.c ca/cmd/cmd_dps.c ca/cmd/cmd_device_key.c ca/cmd/cmd_ek.c ca/cmd/cmd_import.c ca/cmd/cmd_init.c \
-	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_pcr.c ca/cmd/cmd_secret.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
+	ca/cmd/cmd_join.c ca/cmd/cmd_message.c ca/cmd/cmd_pcr.c ca/cmd/cmd_secret.c ca/cmd/cmd_serve.c ca/cmd/cmd_token.c ca/cmd/cmd_trust.c ca/cmd/cmd_upgrade.c ca/cmd/ekarg.c ca/cmd/ekarg.h \
 	ca/cmd/init.h ca/cmd/init_cert.c ca/cmd/out.c ca/cmd/out.h \
-	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h \
+	ca/config/config.c ca/config/config.h ca/config/config_keys.c ca/config/config_keys.h ca/config/guard.c ca/config/guard.h \
 	ca/config/config_sections.c ca/config/words.c ca/config/words.h \
 	ca/dps/dps.c ca/dps/dps.h ca/dps/dps_int.h ca/dps/hub.c ca/dps/hub.h ca/dps/path.c \
 	ca/dps/path.h ca/dps/recent.c ca/dps/recent.h ca/dps/regkey.c ca/dps/regkey.h ca/dps/step_register.c \

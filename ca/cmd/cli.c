@@ -74,6 +74,8 @@ static const struct command {
 	{ "ek", "verify", "[--group=NAME] FILE",
 	    "say what this CA makes of an EK certificate, rule by rule", ca_cmd_ek_verify },
 	{ "backup", "", "FILE", "copy the store into FILE, also while serve runs", ca_cmd_backup },
+	{ "upgrade", "", "", "bring a store of an older version up to date, as serve does",
+	    ca_cmd_upgrade },
 	{ "restore", "", "FILE", "put such a copy in the store's place", ca_cmd_restore },
 	{ "audit", "", "[--last=N]", "print the last decisions (50; 0: all)", ca_cmd_audit },
 };

@@ -77,8 +77,10 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cli_show_rows(struct ca_cli *cli, int argc, ch
 
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_config(
     const struct ca_cli *cli, struct ca_config *out, struct tpmiot_err *err);
-/* Opens DIR's store as cli->store; ca_cli_main() closes it. */
+/* Opens DIR's store as cli->store; ca_cli_main() closes it. See ca_store_open(). */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err);
+/* The same by ca_store_open_any(): for what upgrades it, or copies it before. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_cli_store_any(struct ca_cli *cli, struct tpmiot_err *err);
 /* The same, and a transaction: ca_cli_end() it if this succeeds. */
 TPMIOT_MUST_USE enum tpmiot_rc ca_cli_begin(struct ca_cli *cli, struct tpmiot_err *err);
 
@@ -96,7 +98,7 @@ TPMIOT_MUST_USE enum tpmiot_rc ca_cli_end(
 
 typedef enum tpmiot_rc ca_cli_run(
     struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err);
-ca_cli_run ca_cmd_init, ca_cmd_check, ca_cmd_serve;
+ca_cli_run ca_cmd_init, ca_cmd_check, ca_cmd_serve, ca_cmd_upgrade;
 ca_cli_run ca_cmd_trust_add, ca_cmd_trust_list, ca_cmd_trust_remove;
 ca_cli_run ca_cmd_allow_import, ca_cmd_allow_add, ca_cmd_allow_list, ca_cmd_allow_remove;
 ca_cli_run ca_cmd_join_add, ca_cmd_join_list, ca_cmd_join_remove;

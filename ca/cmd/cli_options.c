@@ -139,8 +139,10 @@ ca_cli_group(
 	return rc;
 }
 
-enum tpmiot_rc
-ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err)
+typedef enum tpmiot_rc open_store(const char *path, struct ca_store **out, struct tpmiot_err *err);
+
+static enum tpmiot_rc
+open_by(open_store *open, struct ca_cli *cli, struct tpmiot_err *err)
 {
 	struct tpmiot_buf path = TPMIOT_BUF_INIT;
 	enum tpmiot_rc rc;
@@ -148,9 +150,21 @@ ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err)
 	tpmiot_buf_printf(&path, "%s/" CA_STORE_FILE, cli->dir);
 	rc = tpmiot_buf_done(&path, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_store_open(tpmiot_buf_cstr(&path), &cli->store, err);
+		rc = open(tpmiot_buf_cstr(&path), &cli->store, err);
 	tpmiot_buf_free(&path);
 	return rc;
+}
+
+enum tpmiot_rc
+ca_cli_store(struct ca_cli *cli, struct tpmiot_err *err)
+{
+	return open_by(ca_store_open, cli, err);
+}
+
+enum tpmiot_rc
+ca_cli_store_any(struct ca_cli *cli, struct tpmiot_err *err)
+{
+	return open_by(ca_store_open_any, cli, err);
 }
 
 enum tpmiot_rc

@@ -11,10 +11,11 @@ ca_cmd_backup(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	enum tpmiot_rc rc = ca_cli_options(cli, argc, argv, NULL, 1, 1, &first, err);
 
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
+		rc = ca_cli_store_any(cli, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_store_backup(cli->store, argv[first], err);
-	if (rc == TPMIOT_OK)
+	/* An older store is copied before it is upgraded, and its log may have other columns. */
+	if (rc == TPMIOT_OK && !ca_store_outdated(cli->store))
 		rc = ca_cli_audit(cli, "", NULL, err, "%s", argv[first]);
 	return rc;
 }

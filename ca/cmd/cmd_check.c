@@ -10,6 +10,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "ca/config/guard.h"
 #include "ca/config/words.h"
 #include "ca/http/address.h"
 #include "ca/pki/crl.h"
@@ -17,7 +18,6 @@
 #include "ca/pki/keyuri.h"
 #include "ca/http/tls.h"
 #include "ca/pki/x509.h"
-#include "ca/vault.h"
 
 #define SOON (30 * (int64_t)86400)
 
@@ -247,41 +247,17 @@ check_store(struct ca_checks *c)
 
 /* ---- Files that the operator brings ------------------------------------------------------- */
 
-/* True if nobody but its owner, and for reading its group, gets at it; or it is no file. */
-static bool
-is_private(struct ca_checks *c, const char *value, struct tpmiot_err *err)
-{
-	struct tpmiot_buf path = TPMIOT_BUF_INIT;
-	struct stat st;
-	bool ok = true;
-
-	ca_config_path(c->config.dir, value, &path);
-	if (value[0] != '\0' && tpmiot_buf_cstr(&path) != NULL &&
-	    stat(tpmiot_buf_cstr(&path), &st) == 0 &&
-	    (st.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
-		(void)tpmiot_err_set(err, TPMIOT_E_PERM,
-		    "%s: others may read or write it; chmod 0600 it, and make a new one if they "
-		    "did",
-		    (const char *)path.data);
-		ok = false;
-	}
-	tpmiot_buf_free(&path);
-	return ok;
-}
-
 static void
 check_private(struct ca_checks *c)
 {
 	static const char what[] = "files with secrets";
-	const char *const files[] = { c->config.ca_key, c->config.ca_key_passphrase_file,
-		c->config.tls_key, c->config.tls_key_passphrase_file, CA_STORE_FILE,
-		CA_VAULT_FILE };
 	struct tpmiot_err err = { .text = "" };
+	const char *value;
 	bool ok = true;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (!is_private(c, files[i], &err))
-			ok = ca_check_went(c, what, TPMIOT_E_PERM, &err);
+	for (size_t i = 0; (value = ca_guard_secret(&c->config, i)) != NULL; i++)
+		if (!ca_check_went(c, what, ca_guard_private(c->config.dir, value, &err), &err))
+			ok = false;
 	if (ok)
 		ca_check_fine(c, what);
 }
@@ -328,9 +304,8 @@ check_hook(struct ca_checks *c)
 		rc = tpmiot_err_errno(&err, "%s", hook);
 	else if (!S_ISREG(st.st_mode))
 		rc = tpmiot_err_set(&err, TPMIOT_E_USAGE, "%s is not a program", hook);
-	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		rc = tpmiot_err_set(
-		    &err, TPMIOT_E_PERM, "%s: others may write to it; chmod go-w", hook);
+	else
+		rc = ca_guard_program(hook, &err);
 	if (ca_check_went(c, what, rc, &err))
 		ca_check_fine(c, what);
 }

@@ -17,6 +17,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "ca/config/guard.h"
 #include "ca/file.h"
 #include "ca/pki/keyuri.h"
 
@@ -51,8 +52,11 @@ make_store(struct ca_init *in, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK && !ca_file_exists(in->config.dir, CA_STORE_FILE))
 		rc = ca_store_create(tpmiot_buf_cstr(&path), err);
 	tpmiot_buf_free(&path);
+	/* One that an interrupted run left has no schema yet. */
+	if (rc == TPMIOT_OK && (rc = ca_cli_store_any(in->cli, err)) == TPMIOT_OK)
+		rc = ca_store_upgrade(in->cli->store, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_begin(in->cli, err);
+		rc = ca_store_begin(in->cli->store, err);
 	return rc == TPMIOT_OK ? ca_cli_end(in->cli, fill_store(in, err), err) : rc;
 }
 
@@ -127,6 +131,8 @@ make(struct ca_init *in, struct tpmiot_err *err)
 		clean(cli->dir);
 	if (rc == TPMIOT_OK)
 		rc = ca_config_defaults(cli->dir, cli->sets.items, cli->sets.n, &in->config, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_guard_all(&in->config, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_providers_load(in->config.providers, err);
 	if (rc == TPMIOT_OK)

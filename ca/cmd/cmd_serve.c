@@ -33,7 +33,9 @@ ca_cmd_serve(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *err)
 	if (rc == TPMIOT_OK && listen != NULL)
 		rc = set_listen(cli, listen, &set, err);
 	if (rc == TPMIOT_OK)
-		rc = ca_cli_store(cli, err);
+		rc = ca_cli_store_any(cli, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_store_upgrade(cli->store, err);
 	if (rc == TPMIOT_OK) {
 		source = (struct ca_server_source){ cli->dir, cli->sets.items, cli->sets.n };
 		rc = ca_server_run(&source, cli->store, err);

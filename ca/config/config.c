@@ -5,13 +5,13 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "ca/config/config_keys.h"
+#include "ca/config/guard.h"
 
 _Static_assert(sizeof(enum ca_enrolment) == sizeof(unsigned), "stored as an index");
 _Static_assert(sizeof(enum ca_crl_missing) == sizeof(unsigned), "stored as an index");
@@ -80,37 +80,6 @@ defaults(const char *dir, struct ca_config *config, struct tpmiot_err *err)
 	return config->dir != NULL ? TPMIOT_OK : tpmiot_err_memory(err);
 }
 
-/* Whoever may write the configuration is the CA. */
-static enum tpmiot_rc
-check_file(const char *path, struct tpmiot_err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0 && errno == ENOENT)
-		return tpmiot_err_set(err, TPMIOT_E_NOT_FOUND,
-		    "%s is not there; run \"tpmiot-ca init --name=NAME\" first", path);
-	if (stat(path, &st) != 0)
-		return tpmiot_err_errno(err, "%s", path);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return tpmiot_err_set(err, TPMIOT_E_PERM,
-		    "%s: others may write to it; chmod go-w it and see who did", path);
-	return TPMIOT_OK;
-}
-
-/* And so is who may put another file in its place. */
-static enum tpmiot_rc
-check_dir(const char *dir, struct tpmiot_err *err)
-{
-	struct stat st;
-
-	if (stat(dir, &st) != 0)
-		return tpmiot_err_errno(err, "%s", dir);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return tpmiot_err_set(err, TPMIOT_E_PERM,
-		    "%s: others may write to it; chmod go-w it and see what they changed", dir);
-	return TPMIOT_OK;
-}
-
 static enum tpmiot_rc
 apply_conf(const CONF *conf, struct ca_config *config, struct tpmiot_err *err)
 {
@@ -155,9 +124,7 @@ read_file(const char *const *sets, size_t sets_n, struct ca_config *config, stru
 	ca_config_path(config->dir, CA_CONFIG_FILE, &path);
 	rc = tpmiot_buf_done(&path, err);
 	if (rc == TPMIOT_OK)
-		rc = check_dir(config->dir, err);
-	if (rc == TPMIOT_OK)
-		rc = check_file(tpmiot_buf_cstr(&path), err);
+		rc = ca_guard_config(tpmiot_buf_cstr(&path), err);
 	if (rc != TPMIOT_OK)
 		goto out;
 	ERR_clear_error();

@@ -95,7 +95,9 @@ static const struct ca_key config_keys[] = {
 	    "remembered until it is gone, up to twice as long.",
 	    HOUR, 365 * DAY },
 	{ "rate_limit", CA_KEY_LIMIT, AT(rate_limit), "60",
-	    "Enrolments that one address may begin in a minute, or off.", 1, 1000000 },
+	    "Enrolments that one address may begin in a minute, as many second steps, and as\n"
+	    "many downloads of revocation lists; or off.",
+	    1, 1000000 },
 	{ "issue_limit", CA_KEY_LIMIT, AT(issue_limit), "1000",
 	    "Certificates that one device (one EK) gets in a day, and its registrations, or off.",
 	    1, 1000000 },

@@ -54,7 +54,7 @@ begin(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *job)
 {
 	struct ca_admission as;
 
-	if (!ca_steps_limit(api, x) || !ca_dps_keys(api, x, job) ||
+	if (!ca_steps_limit(api, CA_RATE_BEGIN, x) || !ca_dps_keys(api, x, job) ||
 	    !ca_dps_certificate(api, x, job) || !ca_dps_decide(api, x, job, &as) ||
 	    !challenge(api, x, job))
 		return false;

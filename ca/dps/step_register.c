@@ -240,9 +240,10 @@ ca_dps_register(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job *jo
 	int64_t generation = 0;
 	bool ok;
 
-	ok = ca_dps_read_sas(api, x, &job->path, &sas) && recall(api, x, job, &sas) &&
-	     ca_dps_keys(api, x, job) && find_generation(api, x, job, &sas, &generation) &&
-	     ca_dps_certificate(api, x, job) && in_transaction(api, x, job, generation, &row);
+	ok = ca_steps_limit(api, CA_RATE_FINISH, x) && ca_dps_read_sas(api, x, &job->path, &sas) &&
+	     recall(api, x, job, &sas) && ca_dps_keys(api, x, job) &&
+	     find_generation(api, x, job, &sas, &generation) && ca_dps_certificate(api, x, job) &&
+	     in_transaction(api, x, job, generation, &row);
 	if (ok) {
 		ca_dps_operation(&row, operation);
 		ok = ca_dps_assigning_put(operation, &x->body, &err) == TPMIOT_OK ||

@@ -103,8 +103,9 @@ ca_dps_result(struct ca_api *api, struct ca_exchange *x, const struct ca_dps_pat
 	struct tpmiot_sas sas;
 	bool ok;
 
-	ok = ca_dps_read_sas(api, x, path, &sas) && find(api, x, &job, &device) &&
-	     check(api, x, &job, &device, &sas) && answer(api, x, &job, &device);
+	ok = ca_steps_limit(api, CA_RATE_FETCH, x) && ca_dps_read_sas(api, x, path, &sas) &&
+	     find(api, x, &job, &device) && check(api, x, &job, &device, &sas) &&
+	     answer(api, x, &job, &device);
 	tpmiot_buf_free(&device.ek_cert);
 	ca_dps_clear(&job.row);
 	return ok;

@@ -113,8 +113,8 @@ ca_api_new(const struct ca_config *config, struct ca_store *store, const struct 
 	api->signer = signer;
 	api->now = now != NULL ? now : system_now;
 	rc = ca_roots_refresh(store, &api->roots, err);
-	if (rc == TPMIOT_OK)
-		rc = ca_limiter_new(config->rate_limit, &api->limiter, err);
+	for (size_t i = 0; i < CA_RATES && rc == TPMIOT_OK; i++)
+		rc = ca_limiter_new(config->rate_limit, &api->limiters[i], err);
 	if (rc == TPMIOT_OK)
 		rc = renew_seal_key(api, api->now(), err);
 	if (rc == TPMIOT_OK) {
@@ -130,7 +130,8 @@ ca_api_change(struct ca_api *api, const struct ca_config *config, const struct c
 {
 	api->config = config;
 	api->signer = signer;
-	ca_limiter_change(api->limiter, config->rate_limit);
+	for (size_t i = 0; i < CA_RATES; i++)
+		ca_limiter_change(api->limiters[i], config->rate_limit);
 }
 
 void
@@ -152,7 +153,8 @@ ca_api_free(struct ca_api **apip)
 	if (*apip == NULL)
 		return;
 	ca_roots_free(&(*apip)->roots);
-	ca_limiter_free(&(*apip)->limiter);
+	for (size_t i = 0; i < CA_RATES; i++)
+		ca_limiter_free(&(*apip)->limiters[i]);
 	ca_dps_recent_free(&(*apip)->dps_recent);
 	free(*apip);
 	*apip = NULL;
@@ -166,6 +168,8 @@ get_crl(struct ca_api *api, struct ca_exchange *x)
 	struct ca_crl crl = { .der = TPMIOT_BUF_INIT };
 	struct tpmiot_err err = { 0 };
 
+	if (!ca_steps_limit(api, CA_RATE_FETCH, x))
+		return false;
 	if (!ca_crl_allowed(api->signer)) {
 		x->limited = true; /* nothing that a device did */
 		return ca_refuse(&x->problem, CA_PROBLEM_NOT_FOUND,

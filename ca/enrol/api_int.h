@@ -11,6 +11,17 @@
 #include "ca/pki/roots.h"
 #include "ca/enrol/seal.h"
 
+/*
+ * Kinds of requests, each with a rate for itself: an enrolment takes one of each of the first two,
+ * and who fetches lists leaves room to enrol.
+ */
+enum ca_rate {
+	CA_RATE_BEGIN,  /* first steps and renewals: nothing is proved yet */
+	CA_RATE_FINISH, /* second steps: decryption, signatures, and the store's lock */
+	CA_RATE_FETCH,  /* revocation lists, results of registrations */
+	CA_RATES        /* how many there are */
+};
+
 struct ca_api {
 	OSSL_LIB_CTX *libctx;
 	const struct ca_config *config;
@@ -19,7 +30,7 @@ struct ca_api {
 	int64_t (*now)(void);
 	struct ca_roots roots;
 	const struct tpmiot_ekcert_crls *ek_crls; /* NULL: none */
-	struct ca_limiter *limiter;
+	struct ca_limiter *limiters[CA_RATES];
 	struct ca_dps_recent *dps_recent; /* NULL: none yet */
 	struct ca_metrics metrics;
 	ca_api_run *run; /* of the hook; NULL: there is nothing to run it with */
@@ -67,8 +78,8 @@ TPMIOT_MUST_USE bool ca_step_issue(struct ca_api *api, struct ca_exchange *x);
 
 /* ---- what they share: steps.c ---- */
 
-/* Whether this address may begin now. */
-TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, struct ca_exchange *x);
+/* Whether this address may have a request of that kind now. Before anything else is looked at. */
+TPMIOT_MUST_USE bool ca_steps_limit(struct ca_api *api, enum ca_rate rate, struct ca_exchange *x);
 
 /* Whether this device may have another certificate today; for good in the transaction that issues.
  */

@@ -151,7 +151,7 @@ ca_step_attest(struct ca_api *api, struct ca_exchange *x)
 	struct ca_ek ek;
 	bool ok;
 
-	if (!ca_steps_limit(api, x))
+	if (!ca_steps_limit(api, CA_RATE_BEGIN, x))
 		return false;
 	ok = ca_attest_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
 	     check(api, x, &req, &ek, &ak) && decide(api, x, &req, &ek, &ak, &as, &pcrs) &&

@@ -274,6 +274,8 @@ ca_step_issue(struct ca_api *api, struct ca_exchange *x)
 	struct ca_proven p = { .has_parent = false };
 	bool ok;
 
+	if (!ca_steps_limit(api, CA_RATE_FINISH, x))
+		return false;
 	ok = ca_issue_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
 	     ca_prove(api, x, &req, &p) && ask_and_finish(api, x, &p);
 	ca_issue_request_free(&req);

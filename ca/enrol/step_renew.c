@@ -136,7 +136,7 @@ ca_step_renew(struct ca_api *api, struct ca_exchange *x)
 	struct tpmiot_public ak;
 	bool ok;
 
-	if (!ca_steps_limit(api, x))
+	if (!ca_steps_limit(api, CA_RATE_BEGIN, x))
 		return false;
 	ok = ca_renew_request_parse(x->req->body, x->req->body_len, &req, &x->problem) &&
 	     ca_client(api, x, &cert) && find_ak(api, x, &req, cert.ek_spki, &ak) &&

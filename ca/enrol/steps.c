@@ -8,17 +8,20 @@
 #define DAY ((int64_t)86400)
 
 bool
-ca_steps_limit(struct ca_api *api, struct ca_exchange *x)
+ca_steps_limit(struct ca_api *api, enum ca_rate rate, struct ca_exchange *x)
 {
-	unsigned wait;
+	static const char *const did[CA_RATES] = {
+		[CA_RATE_BEGIN] = "began an enrolment",
+		[CA_RATE_FINISH] = "sent the second step of one",
+		[CA_RATE_FETCH] = "fetched something",
+	};
+	unsigned wait = ca_limiter_take(api->limiters[rate], x->req->peer_host, x->now * 1000);
 
-	wait = ca_limiter_take(api->limiter, x->req->peer_host, x->now * 1000);
 	if (wait == 0)
 		return true;
 	x->limited = true;
-	ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED,
-	    "%s began more than %lld enrolments in a minute", x->req->peer_host,
-	    (long long)api->config->rate_limit);
+	ca_refuse(&x->problem, CA_PROBLEM_RATE_LIMITED, "%s %s more than %lld times in a minute",
+	    x->req->peer_host, did[rate], (long long)api->config->rate_limit);
 	x->problem.retry_after = wait;
 	return false;
 }

@@ -23,6 +23,7 @@
 #include "ca/http/address.h"
 #include "ca/http/handshake.h"
 #include "ca/http/hold.h"
+#include "ca/http/plain.h"
 #include "ca/log.h"
 
 #define MAX_HEADER 8192
@@ -30,7 +31,7 @@
 #define TICK_SECONDS 60
 #define GRACE_SECONDS 5
 #define PATIENCE_SECONDS 3 /* with who holds a place and does nothing, when there is no other */
-#define OTHER_FILES 64     /* store, libraries, libevent's own */
+#define OTHER_FILES (64 + CA_PLAIN_CONNECTIONS) /* store, libraries, libevent's own, monitoring */
 /*
  * libevent answers what is over *its* limit by itself, in HTML. So that is set
  * higher, and clients that are a little over ours get a problem document.

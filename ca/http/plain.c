@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request a connection needs no more of HTTP/1.1 (RFC 9112) than its request line, and so no
+ * evhttp, which does not say when a connection that never asked is gone: they could not be counted.
+ */
 #include "ca/http/plain.h"
 
-#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
@@ -14,43 +22,195 @@
 #define TIMEOUT_SECONDS 5
 #define BACKLOG 16
 
+struct watcher {
+	TAILQ_ENTRY(watcher) link;
+	struct ca_plain *plain;
+	struct bufferevent *bev;
+	struct event *deadline;
+	bool answered; /* what comes now is not looked at */
+};
+
 struct ca_plain {
-	struct evhttp *evhttp;
-	struct evconnlistener *listener; /* owned by evhttp */
+	struct event_base *base;
+	struct evconnlistener *listener;
+	TAILQ_HEAD(, watcher) watchers; /* the oldest first */
+	int watchers_n;
 	ca_http_handler *handler;
 	void *arg;
 	char url[96];
 };
 
-static void
-serve(struct evhttp_request *req, void *arg)
+/* ---- Requests and replies --------------------------------------------------------------- */
+
+static const char *
+phrase(int status)
 {
-	struct ca_plain *plain = arg;
-	struct ca_http_request in = { 0 };
+	switch (status) {
+	case 200:
+		return "OK";
+	case 400:
+		return "Bad Request";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 431:
+		return "Request Header Fields Too Large";
+	default:
+		return "Service Unavailable";
+	}
+}
+
+static void
+send_reply(struct watcher *w, const struct ca_http_reply *reply, bool head_only)
+{
+	struct evbuffer *out = bufferevent_get_output(w->bev);
+	char date[64];
+
+	w->answered = true;
+	evutil_date_rfc1123(date, sizeof(date), NULL);
+	evbuffer_add_printf(out,
+	    "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
+	    "Connection: close\r\n",
+	    reply->status, phrase(reply->status), date, reply->body.len);
+	if (reply->content_type != NULL)
+		evbuffer_add_printf(out, "Content-Type: %s\r\n", reply->content_type);
+	if (reply->allow != NULL)
+		evbuffer_add_printf(out, "Allow: %s\r\n", reply->allow);
+	evbuffer_add(out, "\r\n", 2);
+	if (!head_only)
+		evbuffer_add(out, reply->body.data, reply->body.len);
+}
+
+/* method SP request-target SP HTTP-version, taken apart in place. */
+static bool
+read_request_line(char *line, struct ca_http_request *out)
+{
+	char *target = strchr(line, ' '),
+	     *version = target != NULL ? strchr(target + 1, ' ') : NULL;
+
+	if (version == NULL || strncmp(version + 1, "HTTP/1.", 7) != 0)
+		return false;
+	*target++ = *version = '\0';
+	target[strcspn(target, "?")] = '\0';
+	out->method = line;
+	out->path = target;
+	return target[0] == '/';
+}
+
+static void
+answer(struct watcher *w, char *line)
+{
+	struct ca_http_request req = { .peer_host = "" };
 	struct ca_http_reply reply = { .status = 503 };
 
-	ca_http_describe(req, 0, NULL, &in);
-	plain->handler(plain->arg, &in, &reply);
-	/* One request a connection: who watches comes rarely, and nobody holds a place. */
-	ca_http_send(req, &reply, true);
+	if (read_request_line(line, &req))
+		w->plain->handler(w->plain->arg, &req, &reply);
+	else
+		reply.status = 400;
+	send_reply(w, &reply, req.method != NULL && strcmp(req.method, "HEAD") == 0);
 	tpmiot_buf_free(&reply.body);
 }
 
-static enum tpmiot_rc
-bind_listener(
-    const struct ca_http *http, const char *listen, struct ca_plain *plain, struct tpmiot_err *err)
-{
-	enum tpmiot_rc rc =
-	    ca_http_listener(http, "metrics_listen", listen, BACKLOG, &plain->listener, err);
+/* ---- Connections -------------------------------------------------------------------------- */
 
-	if (rc != TPMIOT_OK)
-		return rc;
-	if (evhttp_bind_listener(plain->evhttp, plain->listener) == NULL) {
-		evconnlistener_free(plain->listener);
-		return tpmiot_err_memory(err);
-	}
-	return TPMIOT_OK;
+static void
+watcher_free(struct watcher *w)
+{
+	TAILQ_REMOVE(&w->plain->watchers, w, link);
+	w->plain->watchers_n--;
+	if (w->deadline != NULL)
+		event_free(w->deadline);
+	bufferevent_free(w->bev);
+	free(w);
 }
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	watcher_free(arg);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev, (void)what; /* its end, or an error */
+	watcher_free(arg);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	static const struct ca_http_reply too_large = { .status = 431 };
+	struct evbuffer *in = bufferevent_get_input(bev);
+	struct watcher *w = arg;
+	ev_ssize_t end;
+	char *line;
+
+	if (w->answered) {
+		evbuffer_drain(in, evbuffer_get_length(in));
+		return;
+	}
+	end = evbuffer_search(in, "\r\n\r\n", 4, NULL).pos;
+	if (end > MAX_HEADER || (end < 0 && evbuffer_get_length(in) > MAX_HEADER)) {
+		send_reply(w, &too_large, false);
+	} else if (end >= 0 && (line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF)) != NULL) {
+		answer(w, line);
+		free(line);
+	}
+}
+
+/* All is sent. The client closes: if we did while something of its comes, it would see a reset. */
+static void
+on_written(struct bufferevent *bev, void *arg)
+{
+	const struct watcher *w = arg;
+
+	if (w->answered)
+		shutdown(bufferevent_getfd(bev), SHUT_WR);
+}
+
+/* Nobody keeps the others out by opening connections and asking for nothing. */
+static void
+make_way(struct ca_plain *plain)
+{
+	struct watcher *w = TAILQ_FIRST(&plain->watchers);
+
+	if (plain->watchers_n < CA_PLAIN_CONNECTIONS)
+		return;
+	while (w != NULL && w->answered)
+		w = TAILQ_NEXT(w, link);
+	watcher_free(w != NULL ? w : TAILQ_FIRST(&plain->watchers));
+}
+
+static void
+on_accept(
+    struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+{
+	const struct timeval timeout = { TIMEOUT_SECONDS, 0 };
+	struct ca_plain *plain = arg;
+	struct watcher *w = calloc(1, sizeof(*w));
+
+	(void)listener, (void)addr, (void)len;
+	if (w == NULL ||
+	    (w->bev = bufferevent_socket_new(plain->base, fd, BEV_OPT_CLOSE_ON_FREE)) == NULL) {
+		evutil_closesocket(fd);
+		free(w);
+		return;
+	}
+	make_way(plain);
+	w->plain = plain;
+	TAILQ_INSERT_TAIL(&plain->watchers, w, link);
+	plain->watchers_n++;
+	bufferevent_setcb(w->bev, on_read, on_written, on_event, w);
+	w->deadline = evtimer_new(plain->base, on_deadline, w);
+	if (w->deadline == NULL || evtimer_add(w->deadline, &timeout) != 0 ||
+	    bufferevent_enable(w->bev, EV_READ | EV_WRITE) != 0)
+		watcher_free(w);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 enum tpmiot_rc
 ca_plain_new(const struct ca_http *http, const char *listen, ca_http_handler *handler, void *arg,
@@ -59,17 +219,15 @@ ca_plain_new(const struct ca_http *http, const char *listen, ca_http_handler *ha
 	struct ca_plain *plain = calloc(1, sizeof(*plain));
 	enum tpmiot_rc rc;
 
-	if (plain == NULL || (plain->evhttp = evhttp_new(ca_http_base(http))) == NULL) {
-		free(plain);
+	if (plain == NULL)
 		return tpmiot_err_memory(err);
-	}
+	plain->base = ca_http_base(http);
 	plain->handler = handler;
 	plain->arg = arg;
-	evhttp_set_max_headers_size(plain->evhttp, MAX_HEADER);
-	evhttp_set_max_body_size(plain->evhttp, 0);
-	evhttp_set_timeout(plain->evhttp, TIMEOUT_SECONDS);
-	evhttp_set_gencb(plain->evhttp, serve, plain);
-	if ((rc = bind_listener(http, listen, plain, err)) == TPMIOT_OK) {
+	TAILQ_INIT(&plain->watchers);
+	rc = ca_http_listener(http, "metrics_listen", listen, BACKLOG, &plain->listener, err);
+	if (rc == TPMIOT_OK) {
+		evconnlistener_set_cb(plain->listener, on_accept, plain);
 		ca_address_url("http", listen, evconnlistener_get_fd(plain->listener), plain->url,
 		    sizeof(plain->url));
 		*out = plain;
@@ -86,7 +244,10 @@ ca_plain_free(struct ca_plain **plainp)
 
 	if (plain == NULL)
 		return;
-	evhttp_free(plain->evhttp);
+	while (!TAILQ_EMPTY(&plain->watchers))
+		watcher_free(TAILQ_FIRST(&plain->watchers));
+	if (plain->listener != NULL)
+		evconnlistener_free(plain->listener);
 	free(plain);
 	*plainp = NULL;
 }

@@ -5,12 +5,15 @@
 
 #include "ca/http/http.h"
 
+/* At the same time. One more takes the place of who has asked for nothing for longest. */
+#define CA_PLAIN_CONNECTIONS 32
+
 struct ca_plain;
 
 /*
- * Serves in http's loop: small requests without body, one for each connection. Listens on
- * "ADDR:PORT". TPMIOT_E_NET: cannot listen there. To be freed before http. How many connections
- * there are is not limited: the address is for trusted peers.
+ * Serves in http's loop: a request without body and its reply, one for each connection, which ends
+ * after 5 seconds in any case. Listens on "ADDR:PORT". TPMIOT_E_NET: cannot listen there. To be
+ * freed before http.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_plain_new(const struct ca_http *http, const char *listen,
     ca_http_handler *handler, void *arg, struct ca_plain **out, struct tpmiot_err *err);

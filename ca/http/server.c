@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ca/config/guard.h"
 #include "ca/enrol/api.h"
 #include "ca/http/http.h"
 #include "ca/http/plain.h"
@@ -65,7 +66,8 @@ settings_read(const struct ca_server_source *source, struct settings **out, stru
 		free(s);
 		return rc;
 	}
-	if ((rc = ca_signer_load(&s->config, &s->signer, err)) == TPMIOT_OK &&
+	if ((rc = ca_guard_all(&s->config, err)) == TPMIOT_OK &&
+	    (rc = ca_signer_load(&s->config, &s->signer, err)) == TPMIOT_OK &&
 	    (rc = ca_tls_new(&s->config, &s->signer, &s->tls, err)) == TPMIOT_OK &&
 	    (rc = ca_ekcrls_load(&s->config, &s->ek_crls, err)) == TPMIOT_OK) {
 		*out = s;

@@ -21,6 +21,7 @@ struct ca_store {
 		sqlite3_stmt *stmt;
 	} kept[STATEMENTS_MAX];
 	size_t kept_n;
+	bool outdated;      /* its schema is an older one */
 	bool grouped;       /* ca_store_group() */
 	bool busy;          /* the lock was waited for in vain the last time */
 	bool in_member;     /* a transaction of a group is open */
@@ -96,7 +97,7 @@ configure(struct ca_store *store, struct tpmiot_err *err)
 }
 
 enum tpmiot_rc
-ca_store_open(const char *path, struct ca_store **out, struct tpmiot_err *err)
+ca_store_open_any(const char *path, struct ca_store **out, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 	int sq;
@@ -112,12 +113,47 @@ ca_store_open(const char *path, struct ca_store **out, struct tpmiot_err *err)
 	if (sq != SQLITE_OK)
 		rc = ca_store_fail(store, sq, path, err);
 	else if ((rc = configure(store, err)) == TPMIOT_OK)
-		rc = ca_store_migrate(store, err);
+		rc = ca_store_schema_check(store, &store->outdated, err);
 	if (rc == TPMIOT_OK) {
 		*out = store;
 		store = NULL;
 	}
 	ca_store_free(&store);
+	return rc;
+}
+
+enum tpmiot_rc
+ca_store_open(const char *path, struct ca_store **out, struct tpmiot_err *err)
+{
+	struct ca_store *store = NULL;
+	enum tpmiot_rc rc = ca_store_open_any(path, &store, err);
+
+	if (rc == TPMIOT_OK && store->outdated)
+		rc = tpmiot_err_set(err, TPMIOT_E_UNSUPPORTED,
+		    "%s is of an older tpmiot-ca; make a copy (tpmiot-ca backup), then bring it up "
+		    "to date: tpmiot-ca upgrade, or the start of serve, does",
+		    path);
+	if (rc == TPMIOT_OK) {
+		*out = store;
+		store = NULL;
+	}
+	ca_store_free(&store);
+	return rc;
+}
+
+bool
+ca_store_outdated(const struct ca_store *store)
+{
+	return store->outdated;
+}
+
+enum tpmiot_rc
+ca_store_upgrade(struct ca_store *store, struct tpmiot_err *err)
+{
+	enum tpmiot_rc rc = ca_store_migrate(store, err);
+
+	if (rc == TPMIOT_OK)
+		store->outdated = false;
 	return rc;
 }
 
@@ -134,7 +170,9 @@ ca_store_create(const char *path, struct tpmiot_err *err)
 	if (fd < 0)
 		return tpmiot_err_errno(err, "%s", path);
 	close(fd);
-	rc = ca_store_open(path, &store, err);
+	rc = ca_store_open_any(path, &store, err);
+	if (rc == TPMIOT_OK)
+		rc = ca_store_upgrade(store, err); /* of nothing */
 	ca_store_free(&store);
 	if (rc != TPMIOT_OK)
 		unlink(path);

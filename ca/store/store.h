@@ -45,11 +45,20 @@ struct ca_store;
 TPMIOT_MUST_USE enum tpmiot_rc ca_store_create(const char *path, struct tpmiot_err *err);
 
 /*
- * Opens a store and brings its schema up to date. TPMIOT_E_NOT_FOUND: no such
- * file. TPMIOT_E_UNSUPPORTED: made by a newer tpmiot-ca. TPMIOT_E_FORMAT: not one.
+ * Opens a store, and changes nothing. TPMIOT_E_NOT_FOUND: no such file. TPMIOT_E_UNSUPPORTED: its
+ * schema is of a newer tpmiot-ca, or of an older one. TPMIOT_E_FORMAT: not one.
  */
 TPMIOT_MUST_USE enum tpmiot_rc ca_store_open(
     const char *path, struct ca_store **out, struct tpmiot_err *err);
+/*
+ * The same for who can do with an older schema. As long as the store is outdated, only
+ * ca_store_upgrade() and ca_store_backup() are for it.
+ */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_open_any(
+    const char *path, struct ca_store **out, struct tpmiot_err *err);
+bool ca_store_outdated(const struct ca_store *store);
+/* Brings an older schema up to date, as a whole or not at all. */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_upgrade(struct ca_store *store, struct tpmiot_err *err);
 void ca_store_free(struct ca_store **store); /* rolls back what is open; NULLs */
 
 /*

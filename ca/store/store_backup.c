@@ -165,13 +165,15 @@ prepare(const char *path, int64_t now, struct tpmiot_err *err)
 	};
 	struct ca_store *store = NULL;
 	int64_t fine = 0;
-	enum tpmiot_rc rc = ca_store_open(path, &store, err);
+	enum tpmiot_rc rc = ca_store_open_any(path, &store, err);
 
 	if (rc == TPMIOT_OK)
 		rc = ca_store_pragma(
 		    store, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &fine, err);
 	if (rc == TPMIOT_OK && fine == 0)
 		rc = tpmiot_err_set(err, TPMIOT_E_FORMAT, "the file is damaged");
+	if (rc == TPMIOT_OK)
+		rc = ca_store_upgrade(store, err);
 	if (rc == TPMIOT_OK)
 		rc = ca_store_begin(store, err);
 	if (rc == TPMIOT_OK)

@@ -59,6 +59,8 @@ enum tpmiot_rc ca_store_fail(
     struct ca_store *store, int rc, const char *what, struct tpmiot_err *err);
 
 /* store_schema.c */
+TPMIOT_MUST_USE enum tpmiot_rc ca_store_schema_check(
+    struct ca_store *store, bool *outdated, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_store_migrate(struct ca_store *store, struct tpmiot_err *err);
 TPMIOT_MUST_USE enum tpmiot_rc ca_store_exec(
     struct ca_store *store, const char *sql, struct tpmiot_err *err);

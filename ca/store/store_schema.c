@@ -218,6 +218,17 @@ check(struct ca_store *store, int64_t *version, struct tpmiot_err *err)
 }
 
 enum tpmiot_rc
+ca_store_schema_check(struct ca_store *store, bool *outdated, struct tpmiot_err *err)
+{
+	int64_t version = 0;
+	enum tpmiot_rc rc = check(store, &version, err);
+
+	if (rc == TPMIOT_OK)
+		*outdated = version < VERSION;
+	return rc;
+}
+
+enum tpmiot_rc
 ca_store_migrate(struct ca_store *store, struct tpmiot_err *err)
 {
 	int64_t version = 0;

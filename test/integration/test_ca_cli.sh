@@ -96,6 +96,9 @@ openssl x509 -req -in "$T/sub.csr" -CA "$T/root.crt" -CAkey "$T/root.key" -out "
     -days 2 -extfile "$T/ext" 2>/dev/null
 echo secret >"$T/pass"
 CADIR=$T/sub
+check_fails 1 'pass: others may read' 'init with a passphrase that others can read' \
+    ca --set "ca_key_passphrase_file=$T/pass" init --name=Sub --ca-key="$T/sub.key" --ca-cert="$T/sub.crt"
+chmod 0600 "$T/pass"
 check_fails 1 'passphrase' 'init with an encrypted key, without its passphrase' \
     ca init --name=Sub --ca-key="$T/sub.key" --ca-cert="$T/sub.crt"
 check_fails 1 'not a CA certificate for the key' 'init with a key of another certificate' \
@@ -280,12 +283,29 @@ check 'check: a certificate that ends soon' ca --set tls_cert="$T/short.crt" che
 check_is 'is a warning' "$(result 'TLS key and certificate')" warning
 chmod 0644 "$CADIR/ca.key"
 check_fails 1 'ca.key: others may read' 'check: a key for everybody' ca check
+check_fails 1 'ca.key: others may read' 'serve: not with it' ca serve
 chmod 0600 "$CADIR/ca.key"
 check 'check: a PCR policy without values' ca --set pcrs=sha256:7 --set pcr_policies=firmware check
 check_grep 'PCR policies.*warning.*firmware' "$T/out" 'is a warning'
 chmod 0777 "$CADIR"
 check_fails 1 'chmod go-w' 'a directory for everybody' ca check
 chmod 0700 "$CADIR"
+# A store of an older version: nothing but what is for that changes it.
+python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.executescript("ALTER TABLE registrations DROP COLUMN day; ALTER TABLE registrations DROP COLUMN of_day; PRAGMA user_version=10")' "$CADIR/store.db"
+schema() { python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("PRAGMA user_version").fetchone())' "$1"; }
+for command in 'device list' 'cert list' 'audit' 'check' "ek verify $CADIR/ca.crt" 'crl' "allow add --ek=$(printf '%064d' 9)"; do
+	# shellcheck disable=SC2086  # words
+	check_fails 1 'tpmiot-ca upgrade' "an older store: $command" ca $command
+done
+check 'an older store is copied as it is' ca backup "$T/older.db"
+check_is 'and none of them changed it' "$(schema "$CADIR/store.db") $(schema "$T/older.db")" '10 10'
+check 'upgrade' ca upgrade
+check_grep 'brought up to date' "$T/out" 'upgrade: done'
+check 'upgrade again' ca upgrade
+check_grep 'up to date already' "$T/out" 'upgrade again: nothing to do'
+check 'check: the store is fine' ca check
 # The key of devices' secrets.
 printf secret >"$T/value"
 ek=$(printf '%064d' 7)

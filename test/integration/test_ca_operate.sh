@@ -59,7 +59,37 @@ check_grep '^405$' "$T/out" 'another method: 405'
 check 'a body' get -d x "$METRICS/metrics"
 check_grep '^4..$' "$T/out" 'a body: refused'
 check 'a long header' get -H "X: $(printf '%05000d' 0)" "$METRICS/health"
-check_grep '^400$' "$T/out" 'a long header: 400'
+check_grep '^431$' "$T/out" 'a long header: 431'
+# What the server makes of TEXT.
+raw() { python3 -c 'import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)
+s.sendall(sys.argv[2].encode().decode("unicode_escape").encode())
+print(s.makefile("rb").readline().decode().strip())' "${METRICS##*:}" "$1"; }
+check_is 'what is no request' "$(raw 'HELO x\r\n\r\n')" 'HTTP/1.1 400 Bad Request'
+check_is 'no version' "$(raw 'GET /health\r\n\r\n')" 'HTTP/1.1 400 Bad Request'
+check_is 'no path' "$(raw 'GET health HTTP/1.1\r\n\r\n')" 'HTTP/1.1 400 Bad Request'
+check_is 'a query' "$(raw 'GET /health?x=1 HTTP/1.1\r\n\r\n')" 'HTTP/1.1 200 OK'
+# Clients that open connections and ask for nothing, or for half of something.
+python3 - "${METRICS##*:}" >"$T/idle" <<'EOF' &
+import select, socket, sys, time, urllib.request
+port = int(sys.argv[1])
+began = time.monotonic()
+idle = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(200)]
+for s in idle[1::2]:
+    try:
+        s.sendall(b"GET /health HT")
+    except OSError:
+        pass  # it had to make way
+print("health:", urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=4).read().decode().strip(),
+      "in time" if time.monotonic() - began < 4 else "late")
+open_now = len(idle) - len(select.select(idle, [], [], 0)[0])
+print("open:", "at most 32" if 0 < open_now <= 32 else open_now)
+while idle and time.monotonic() - began < 10:
+    for s in select.select(idle, [], [], 1)[0]:
+        idle.remove(s)
+print("after a while:", len(idle))
+EOF
+IDLE=$!
 check 'metrics on the TLS address' get --cacert "$CADIR/ca.crt" "$CA_URL/metrics"
 check_grep '^404$' "$T/out" 'metrics on the TLS address: 404'
 
@@ -70,6 +100,9 @@ exec {kept}<>"/dev/tcp/127.0.0.1/$CA_PORT" # a connection that is there before a
 conf enrolment open
 reload
 check 'after a reload with enrolment = open it enrols' enroll
+wait "$IDLE"
+check_is 'monitoring answers beside idle connections, and these end' "$(tr '\n' ';' <"$T/idle")" \
+    'health: ok in time;open: at most 32;after a while: 0;'
 check_is 'metrics count the certificate' "$(metric 'certificates{state="good"}')" 1
 check_is 'metrics count the refusal' "$(metric 'requests_total{request="attest",result="ek-not-listed"}')" 1
 check_is 'metrics count the issue' "$(metric 'requests_total{request="issue",result="ok"}')" 1

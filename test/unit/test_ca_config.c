@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "ca/config/config.h"
+#include "ca/config/guard.h"
 
 static char dir[64];
 
@@ -18,7 +19,16 @@ setup(void **state)
 static int
 teardown(void **state)
 {
+	static const char *const made[] = { "more.conf", "between.conf", "circle.conf",
+		"conf.d/one.cnf", "conf.d/README", "conf.d", "ca.key", "tls.key", "p1", "p2",
+		"secrets.key", "hook" };
+	char path[128];
+
 	(void)state;
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		scratch_path(dir, made[i], path);
+		(void)remove(path);
+	}
 	scratch_remove(dir);
 	return 0;
 }
@@ -147,6 +157,168 @@ test_write_reads_back(void **state)
 }
 
 static void
+set_mode(const char *name, mode_t mode)
+{
+	char path[128];
+
+	scratch_path(dir, name, path);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* The configuration includes `name` of the scratch directory. */
+static void
+include(const char *how, const char *name)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "validity = 3d\n%s%s/%s # as said\n", how, dir, name);
+	scratch_write(dir, CA_CONFIG_FILE, text);
+}
+
+/* Loaded, and what was included is in force. */
+static void
+expect_included(int64_t rate)
+{
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+
+	assert_ok(ca_config_load(dir, NULL, 0, &config, &err));
+	assert_int_equal(config.rate_limit, rate);
+	assert_int_equal(config.validity, 3 * 86400);
+	ca_config_free(&config);
+}
+
+static void
+expect_refused(enum tpmiot_rc code, const char *part)
+{
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+
+	assert_fails(ca_config_load(dir, NULL, 0, &config, &err), code, part);
+}
+
+static void
+test_include(void **state)
+{
+	char path[128], text[256];
+
+	(void)state;
+	scratch_write(dir, "more.conf", "rate_limit = 7\n");
+	include(".include = ", "more.conf");
+	expect_included(7);
+	include("\t.include ", "more.conf");
+	expect_included(7);
+	set_mode("more.conf", 0664);
+	expect_refused(TPMIOT_E_PERM, "more.conf: others may write");
+	set_mode("more.conf", 0644);
+	/* One in another. */
+	scratch_path(dir, "more.conf", path);
+	snprintf(text, sizeof(text), ".include=%s\n", path);
+	scratch_write(dir, "between.conf", text);
+	include(".include=", "between.conf");
+	expect_included(7);
+	set_mode("more.conf", 0666);
+	expect_refused(TPMIOT_E_PERM, "more.conf: others may write");
+	set_mode("more.conf", 0600);
+	/* What OpenSSL would leave out without a word, and a circle. */
+	include(".include ", "missing.conf");
+	expect_refused(TPMIOT_E_IO, "missing.conf");
+	scratch_path(dir, "circle.conf", path);
+	snprintf(text, sizeof(text), ".include = %s\n", path);
+	scratch_write(dir, "circle.conf", text);
+	include(".include = ", "circle.conf");
+	expect_refused(TPMIOT_E_FORMAT, "one in another");
+	/* Names that say more than where a file is. */
+	expect(".include = more.conf\n", TPMIOT_E_FORMAT, "the whole path");
+	expect(".include = /etc/$USER\n", TPMIOT_E_FORMAT, "without variables");
+	expect(".include = \"/etc/x\"\n", TPMIOT_E_FORMAT, "quotes");
+	expect(".include =\n", TPMIOT_E_FORMAT, "the whole path");
+}
+
+static void
+test_include_directory(void **state)
+{
+	char path[128];
+
+	(void)state;
+	scratch_path(dir, "conf.d", path);
+	assert_int_equal(mkdir(path, 0755), 0);
+	scratch_write(path, "one.cnf", "rate_limit = 7\n");
+	scratch_write(path, "README", "this is not read");
+	include(".include = ", "conf.d");
+	expect_included(7);
+	set_mode("conf.d/README", 0666);
+	expect_included(7);
+	set_mode("conf.d/one.cnf", 0620);
+	expect_refused(TPMIOT_E_PERM, "one.cnf: others may write");
+	set_mode("conf.d/one.cnf", 0640);
+	set_mode("conf.d", 0777);
+	expect_refused(TPMIOT_E_PERM, "conf.d: others may write");
+	set_mode("conf.d", 0700);
+	expect_included(7);
+}
+
+/* As sshd: the owner, and for reading a group. */
+static void
+test_guard_private(void **state)
+{
+	static const mode_t good[] = { 0400, 0600, 0640, 0440 };
+	static const mode_t bad[] = { 0604, 0644, 0660, 0602, 0620 };
+	struct tpmiot_err err = { 0 };
+	char path[128], uri[160];
+
+	(void)state;
+	scratch_write(dir, "ca.key", "");
+	scratch_path(dir, "ca.key", path);
+	snprintf(uri, sizeof(uri), "file:%s", path);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		set_mode("ca.key", good[i]);
+		assert_ok(ca_guard_private(dir, "ca.key", &err));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		set_mode("ca.key", bad[i]);
+		assert_fails(ca_guard_private(dir, "ca.key", &err), TPMIOT_E_PERM, "chmod 0600");
+		assert_fails(ca_guard_private(dir, path, &err), TPMIOT_E_PERM, "ca.key: others");
+		assert_fails(ca_guard_private(dir, uri, &err), TPMIOT_E_PERM, "ca.key: others");
+	}
+	assert_ok(ca_guard_private(dir, "", &err));
+	assert_ok(ca_guard_private(dir, "missing", &err)); /* who needs it says so */
+	assert_ok(ca_guard_private(dir, "pkcs11:token=ca.key", &err));
+	assert_ok(ca_guard_private(dir, "/dev/null", &err));
+}
+
+/* Each of the files that a server relies on. */
+static void
+test_guard_all(void **state)
+{
+	static const char *const names[] = { "ca.key", "tls.key", "p1", "p2", "store.db",
+		"secrets.key", "hook" };
+	struct ca_config config;
+	struct tpmiot_err err = { 0 };
+	char hook[160];
+
+	(void)state;
+	scratch_path(dir, "hook", hook + strlen("hook="));
+	memcpy(hook, "hook=", strlen("hook="));
+	scratch_write(
+	    dir, CA_CONFIG_FILE, "ca_key_passphrase_file = p1\ntls_key_passphrase_file = p2\n");
+	assert_ok(ca_config_load(dir, (const char *const[]){ hook }, 1, &config, &err));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		scratch_write(dir, names[i], "");
+		set_mode(names[i], 0640);
+	}
+	assert_ok(ca_guard_all(&config, &err));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		set_mode(names[i], 0666);
+		assert_fails(ca_guard_all(&config, &err), TPMIOT_E_PERM, names[i]);
+		set_mode(names[i], 0600);
+	}
+	set_mode("hook", 0755); /* anybody may run it */
+	assert_ok(ca_guard_all(&config, &err));
+	ca_config_free(&config);
+}
+
+static void
 test_path(void **state)
 {
 	static const struct {
@@ -202,6 +374,10 @@ main(void)
 		TEST(test_load_file_and_sets),
 		TEST(test_sets_refused),
 		TEST(test_write_reads_back),
+		TEST(test_include),
+		TEST(test_include_directory),
+		TEST(test_guard_private),
+		TEST(test_guard_all),
 		TEST(test_path),
 		TEST(test_duration_parse),
 	};

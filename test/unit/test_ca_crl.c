@@ -352,7 +352,8 @@ test_store_of_version_1(void **state)
 	             "DROP TABLE device_keys; DROP INDEX tokens_by_device_id;"
 	             "DELETE FROM counters WHERE name = 'revocations';"
 	             "ALTER TABLE certificates DROP COLUMN profile; PRAGMA user_version=1");
-	assert_ok(ca_store_open(kit->path, &kit->store, &err));
+	assert_ok(ca_store_open_any(kit->path, &kit->store, &err));
+	assert_ok(ca_store_upgrade(kit->store, &err));
 	assert_ok(ca_api_new(&kit->config, kit->store, &kit->signer, kit_clock, &kit->api, &err));
 	assert_ok(revoke_cert(kit, a, "superseded", &err));
 	assert_int_equal(count(kit, 1), 1);

@@ -672,6 +672,64 @@ test_request_refusals(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 0);
 }
 
+/* The third of what `send` does is refused, and one more is served after the time that it was told.
+ */
+static void
+expect_limited(struct kit *kit, void (*send)(struct kit *kit, struct kit_answer *answer))
+{
+	struct kit_answer answer;
+
+	for (int i = 0; i < 2; i++) {
+		send(kit, &answer);
+		assert_int_equal(answer.status, 200);
+		kit_answer_free(&answer);
+	}
+	send(kit, &answer);
+	assert_int_equal(answer.status, 429);
+	assert_string_equal(answer.type, "rate-limited");
+	assert_in_range(answer.retry_after, 30, 31);
+	kit_now += answer.retry_after;
+	kit_answer_free(&answer);
+	send(kit, &answer);
+	assert_int_equal(answer.status, 200);
+	kit_answer_free(&answer);
+}
+
+static void
+send_first(struct kit *kit, struct kit_answer *answer)
+{
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_b), answer);
+}
+
+static json_t *repeated; /* a second step */
+
+static void
+send_second(struct kit *kit, struct kit_answer *answer)
+{
+	kit_post(kit, "/v1/certificates", json_deep_copy(repeated), answer);
+}
+
+/* As kit_send(), but what is served is no JSON. */
+static void
+fetch_crl(struct kit *kit, struct kit_answer *answer)
+{
+	const struct ca_http_request req = {
+		.method = "GET", .path = "/v1/crl", .peer_host = "192.0.2.7"
+	};
+	struct ca_http_reply reply = { .status = 0 };
+	const json_t *type;
+
+	ca_api_handle(kit->api, &req, &reply);
+	*answer = (struct kit_answer){ .status = reply.status,
+		.retry_after = reply.retry_after,
+		.doc = json_loadb((char *)reply.body.data, reply.body.len, 0, NULL) };
+	if ((type = json_object_get(answer->doc, "type")) != NULL)
+		snprintf(answer->type, sizeof(answer->type), "%s",
+		    json_string_value(type) + strlen("urn:tpmiot:problem:"));
+	tpmiot_buf_free(&reply.body);
+}
+
+/* Each kind of request has its own rate, so that none is used up by another. */
 static void
 test_rate_limit(void **state)
 {
@@ -679,24 +737,20 @@ test_rate_limit(void **state)
 	struct kit_answer answer;
 	struct tpmiot_err err;
 
+	kit_post(kit, "/v1/attestations", kit_attest(&kit_b), &answer);
+	assert_int_equal(answer.status, 200);
+	repeated = kit_issue(&kit_b, answer.doc);
+	kit_answer_free(&answer);
 	kit->config.rate_limit = 2;
 	ca_api_free(&kit->api);
 	assert_ok(ca_api_new(&kit->config, kit->store, &kit->signer, kit_clock, &kit->api, &err));
-	for (int i = 0; i < 2; i++) {
-		kit_post(kit, "/v1/attestations", kit_attest(&kit_b), &answer);
-		assert_int_equal(answer.status, 200);
-		kit_answer_free(&answer);
-	}
-	kit_post(kit, "/v1/attestations", kit_attest(&kit_b), &answer);
-	assert_int_equal(answer.status, 429);
-	assert_string_equal(answer.type, "rate-limited");
-	assert_in_range(answer.retry_after, 30, 31);
-	kit_now += answer.retry_after;
-	kit_answer_free(&answer);
-	kit_post(kit, "/v1/attestations", kit_attest(&kit_b), &answer);
-	assert_int_equal(answer.status, 200);
-	kit_answer_free(&answer);
-	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 0);
+	expect_limited(kit, send_first);
+	expect_limited(kit, send_second);
+	expect_limited(kit, fetch_crl);
+	json_decref(repeated);
+	assert_int_equal(kit_count(kit, "SELECT count(*) FROM certificates"), 1);
+	assert_int_equal(
+	    kit_count(kit, "SELECT count(*) FROM audit WHERE decision = 'refused'"), 0);
 }
 
 /* However often somebody is refused: the audit log grows to its budget, and says that it left out

@@ -157,6 +157,44 @@ test_open_refuses(void **state)
 	assert_null(other);
 }
 
+/* As the version before made it: what its last step added is taken away. */
+static void
+make_older(struct fixture *f)
+{
+	assert_int_equal(raw(f, "ALTER TABLE registrations DROP COLUMN day;"
+	                        "ALTER TABLE registrations DROP COLUMN of_day;"
+	                        "PRAGMA user_version=10"),
+	    SQLITE_OK);
+}
+
+/* An older store is changed by who upgrades it only, and can be copied before. */
+static void
+test_older(void **state)
+{
+	struct fixture *f = *state;
+	struct tpmiot_err err = { 0 };
+	struct ca_store *other = NULL;
+	int64_t version = 0;
+	char copy[128];
+
+	scratch_path(f->dir, "a", copy);
+	make_older(f);
+	assert_fails(ca_store_open(f->path, &other, &err), TPMIOT_E_UNSUPPORTED, "upgrade");
+	assert_null(other);
+	assert_ok(ca_store_open_any(f->path, &other, &err));
+	assert_true(ca_store_outdated(other));
+	assert_ok(ca_store_backup(other, copy, &err));
+	assert_ok(ca_store_pragma(other, "PRAGMA user_version", &version, &err));
+	assert_int_equal(version, 10);
+	assert_ok(ca_store_upgrade(other, &err));
+	assert_false(ca_store_outdated(other));
+	assert_ok(ca_store_upgrade(other, &err)); /* and once more is nothing */
+	ca_store_free(&other);
+	assert_ok(ca_store_open(f->path, &other, &err));
+	ca_store_free(&other);
+	assert_fails(ca_store_open(copy, &other, &err), TPMIOT_E_UNSUPPORTED, "upgrade");
+}
+
 static void
 test_rollback_undoes(void **state)
 {
@@ -716,6 +754,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_create_is_private),
 		TEST(test_open_refuses),
+		TEST(test_older),
 		TEST(test_rollback_undoes),
 		TEST(test_two_connections),
 		TEST(test_group_settles_together),
