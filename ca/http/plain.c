@@ -33,7 +33,7 @@ struct watcher {
 struct ca_plain {
 	struct event_base *base;
 	struct evconnlistener *listener;
-	TAILQ_HEAD(, watcher) watchers; /* the oldest first */
+	TAILQ_HEAD(watcher_list, watcher) watchers; /* the oldest first */
 	int watchers_n;
 	ca_http_handler *handler;
 	void *arg;
@@ -241,11 +241,14 @@ void
 ca_plain_free(struct ca_plain **plainp)
 {
 	struct ca_plain *plain = *plainp;
+	struct watcher *w, *next;
 
 	if (plain == NULL)
 		return;
-	while (!TAILQ_EMPTY(&plain->watchers))
-		watcher_free(TAILQ_FIRST(&plain->watchers));
+	for (w = TAILQ_FIRST(&plain->watchers); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, link);
+		watcher_free(w);
+	}
 	if (plain->listener != NULL)
 		evconnlistener_free(plain->listener);
 	free(plain);
