@@ -5,7 +5,7 @@ noinst_HEADERS = \
 	include/tpmiot/buf.h include/tpmiot/credential.h include/tpmiot/device_id.h \
 	include/tpmiot/dps.h include/tpmiot/duplicate.h \
 	include/tpmiot/ek.h \
-	include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/jws.h \
+	include/tpmiot/der.h include/tpmiot/ekcert.h include/tpmiot/err.h include/tpmiot/jws.h \
 	include/tpmiot/gcm.h include/tpmiot/kdf.h \
 	include/tpmiot/key.h include/tpmiot/keyfile.h include/tpmiot/keyless.h include/tpmiot/keyrules.h \
 	include/tpmiot/pcr.h include/tpmiot/pcrset.h \

@@ -11,6 +11,7 @@ lib_libtpmiot_la_SOURCES = \
 	lib/credential.c \
 	lib/curve.c \
 	lib/curve.h \
+	lib/der.c \
 	lib/device_id.c \
 	lib/dps.c \
 	lib/duplicate.c \

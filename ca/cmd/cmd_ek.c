@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <tpmiot/der.h>
 #include <tpmiot/ekcert.h>
 #include <tpmiot/keyrules.h>
 
@@ -132,6 +133,19 @@ check_key(EVP_PKEY *key, struct tpmiot_err *err)
 	    err, TPMIOT_E_VERIFY, "no EK has such a key; RSA, P-256, P-384 and P-521 are known");
 }
 
+/* The bytes that it was read from: libcrypto keeps what is signed. */
+static enum tpmiot_rc
+check_encoding(X509 *cert, struct tpmiot_err *err)
+{
+	unsigned char *der = NULL;
+	const int len = i2d_X509(cert, &der);
+	enum tpmiot_rc rc = len > 0 ? tpmiot_der_check(der, (size_t)len, err)
+	                            : tpmiot_err_crypto(err, "the certificate cannot be encoded");
+
+	OPENSSL_free(der);
+	return rc;
+}
+
 static enum tpmiot_rc
 check_path(struct ca_cli *cli, const struct tpmiot_ekcert_crls *crls, struct subject *s,
     struct tpmiot_err *err)
@@ -164,8 +178,8 @@ check_tpm(const struct ca_group *group, const struct subject *s, struct tpmiot_e
 
 /* All of them, whatever one says: that is what a diagnosis is for. */
 static void
-apply_rules(struct ca_cli *cli, const struct ca_group *group, const struct tpmiot_ekcert_crls *crls,
-    struct subject *s)
+apply_rules(struct ca_cli *cli, const struct ca_config *config, const struct ca_group *group,
+    const struct tpmiot_ekcert_crls *crls, struct subject *s)
 {
 	struct tpmiot_err err = { .text = "" };
 	enum tpmiot_rc rc = tpmiot_ekcert_pubkey(NULL, s->cert, &s->key, &err);
@@ -173,6 +187,8 @@ apply_rules(struct ca_cli *cli, const struct ca_group *group, const struct tpmio
 	if (rc == TPMIOT_OK)
 		rc = check_key(s->key, &err);
 	judge(s, "key", rc, &err);
+	if (config->ek_lenient_der != CA_YES)
+		judge(s, "encoding", check_encoding(s->cert, &err), &err);
 	judge(s, "profile", tpmiot_ekcert_check_profile(s->cert, &s->info, &err), &err);
 	judge(s, "path", check_path(cli, crls, s, &err), &err);
 	judge(s, "tpms", check_tpm(group, s, &err), &err);
@@ -266,7 +282,7 @@ ca_cmd_ek_verify(struct ca_cli *cli, int argc, char **argv, struct tpmiot_err *e
 		rc = read_file(argv[first], &s, err);
 	if (rc == TPMIOT_OK) {
 		(void)ca_config_group(&config, checked, &group);
-		apply_rules(cli, &group, &crls, &s);
+		apply_rules(cli, &config, &group, &crls, &s);
 		rc = report(cli, &s, err);
 	}
 	if (rc == TPMIOT_OK && s.refused_by != NULL)

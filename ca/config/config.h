@@ -76,11 +76,12 @@ struct ca_config {
 	char *pcr_policies;
 	char *hubs;
 	enum ca_reprovision reprovision;
-	char *dps_scope;          /* id scope of the registrations that are served; "": none */
-	enum ca_choice bare_keys; /* keys that are registered as they are count */
-	int64_t issue_limit;      /* certificates a day for one device; 0: off */
-	int64_t rate_limit;       /* first steps a minute for one peer address; 0: off */
-	int64_t max_body;         /* bytes of a request's body */
+	char *dps_scope;               /* id scope of the registrations that are served; "": none */
+	enum ca_choice bare_keys;      /* keys that are registered as they are count */
+	enum ca_choice ek_lenient_der; /* EK certificates that are not strict DER count */
+	int64_t issue_limit;           /* certificates a day for one device; 0: off */
+	int64_t rate_limit;            /* first steps a minute for one peer address; 0: off */
+	int64_t max_body;              /* bytes of a request's body */
 	int64_t max_connections;
 	int64_t request_timeout;   /* seconds a client may take for one request */
 	int64_t session_lifetime;  /* seconds between first and second step */

@@ -58,6 +58,10 @@ static const struct ca_key config_keys[] = {
 	    "for which no TPM was proved: no or yes. Tokens and messages are verified with them;\n"
 	    "certificates they never get.",
 	    .choices = no_yes },
+	{ "ek_lenient_der", CA_KEY_CHOICE, AT(ek_lenient_der), "no",
+	    "Whether EK certificates count whose encoding is not strict DER, as that of some of\n"
+	    "Nuvoton's: no or yes.",
+	    .choices = no_yes },
 	{ "hook", CA_KEY_STRING, AT(hook), "",
 	    "Program that is asked before a certificate is issued (JSON in and out; see\n"
 	    "tpmiot-ca(1)), as /etc/tpmiot/hook. Without a valid answer none is issued." },

@@ -67,8 +67,8 @@ ca_dps_certificate(struct ca_api *api, struct ca_exchange *x, struct ca_dps_job 
 	if (ca_roots_refresh(api->store, &api->roots, &err) != TPMIOT_OK)
 		return ca_fail(&x->problem, &err);
 	return use_cert_on_file(api, &job->ek, &req->ek_certificate, &x->problem) &&
-	       ca_evidence_ek_cert(
-	           api->libctx, req, &api->roots, api->ek_crls, x->now, &job->ek, &x->problem);
+	       ca_evidence_ek_cert(api->libctx, req, &api->roots, api->ek_crls,
+	           api->config->ek_lenient_der == CA_YES, x->now, &job->ek, &x->problem);
 }
 
 /* The id that follows from the EK claims nothing; any other one claims to be that device. */

@@ -18,13 +18,16 @@ refuse_unlisted(const struct ca_admit_facts *f, struct ca_problem *problem)
 	return ca_refuse_next(problem, "On the CA: tpmiot-ca --dir=DIR allow add --ek=%s", hex);
 }
 
-/* Nobody but its maker vouches for the EK: then its certificate has to. */
+/* Nobody but its maker vouches for the EK, or for what TPM it is: then its certificate has to. */
 static bool
 check_cert(const struct ca_admit_facts *f, struct ca_problem *problem)
 {
 	if (!f->has_cert)
 		return ca_refuse(problem, CA_PROBLEM_EK_CERTIFICATE_REQUIRED,
-		    "the EK is not on the allow-list and came without a certificate");
+		    f->allow != NULL
+		        ? "the EK came without a certificate, which has to say what TPM it is of "
+		          "(tpms)"
+		        : "the EK is not on the allow-list and came without a certificate");
 	if (f->cert_problem->type != CA_PROBLEM_NONE) {
 		*problem = *f->cert_problem;
 		return false;

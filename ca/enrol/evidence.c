@@ -8,6 +8,7 @@
 
 #include <tpmiot/alg.h>
 #include <tpmiot/attest.h>
+#include <tpmiot/der.h>
 #include <tpmiot/keyless.h>
 #include <tpmiot/keyrules.h>
 
@@ -135,8 +136,8 @@ check_path(OSSL_LIB_CTX *libctx, X509 *cert, STACK_OF(X509) *untrusted, struct c
 
 bool
 ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
-    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
-    struct ca_problem *problem)
+    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, bool lenient_der, int64_t now,
+    struct ca_ek *ek, struct ca_problem *problem)
 {
 	STACK_OF(X509) *untrusted = NULL;
 	struct tpmiot_err err = { 0 };
@@ -162,7 +163,9 @@ ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
 		goto out;
 	ek->has_cert = true;
 	ek->cert = (struct tpmiot_bytes){ der, der_len };
-	if (tpmiot_ekcert_check_profile(cert, &ek->info, &err) != TPMIOT_OK)
+	if (!lenient_der && tpmiot_der_check(der, der_len, &err) != TPMIOT_OK)
+		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
+	else if (tpmiot_ekcert_check_profile(cert, &ek->info, &err) != TPMIOT_OK)
 		ca_refuse_err(&ek->cert_problem, CA_PROBLEM_EK_CERTIFICATE_INVALID, &err);
 	else if ((rc = check_path(libctx, cert, untrusted, roots, crls, now, &err)) != TPMIOT_OK)
 		ca_refuse_err(&ek->cert_problem,

@@ -31,8 +31,8 @@ TPMIOT_MUST_USE bool ca_evidence_ek(OSSL_LIB_CTX *libctx, const struct ca_attest
 
 /* Its certificate, if one was sent: that has to be one, and for this EK, in any case. */
 TPMIOT_MUST_USE bool ca_evidence_ek_cert(OSSL_LIB_CTX *libctx, const struct ca_attest_request *req,
-    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, int64_t now, struct ca_ek *ek,
-    struct ca_problem *problem);
+    struct ca_roots *roots, const struct tpmiot_ekcert_crls *crls, bool lenient_der, int64_t now,
+    struct ca_ek *ek, struct ca_problem *problem);
 
 /*
  * The certificate that came with a former enrolment and was accepted then: whether a maker has

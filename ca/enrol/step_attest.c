@@ -26,8 +26,8 @@ check(struct ca_api *api, struct ca_exchange *x, const struct ca_attest_request 
 		return false;
 	memcpy(x->ek_spki, ek->spki, sizeof(x->ek_spki));
 	x->has_ek = true;
-	return ca_evidence_ek_cert(
-	           api->libctx, req, &api->roots, api->ek_crls, x->now, ek, &x->problem) &&
+	return ca_evidence_ek_cert(api->libctx, req, &api->roots, api->ek_crls,
+	           api->config->ek_lenient_der == CA_YES, x->now, ek, &x->problem) &&
 	       ca_evidence_ak(api->libctx, req, ak, &x->problem);
 }
 

@@ -2,6 +2,7 @@
 /* NV content all the way: certificate, profile, key, and a path that leads nowhere. */
 #include <string.h>
 
+#include <tpmiot/der.h>
 #include <tpmiot/ekcert.h>
 #include <tpmiot/template.h>
 
@@ -40,6 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tpmiot_err err;
 	X509 *cert = NULL;
 
+	(void)tpmiot_der_check(data, size, &err);
 	if (tpmiot_ekcert_parse(NULL, data, size, &cert, &err) != TPMIOT_OK)
 		return 0;
 	check(cert);

@@ -170,7 +170,7 @@ check 'ek verify of a real certificate' ca ek verify "$V/stm-rsa-padded.der" --j
 check_is 'accepted' "$(field verdict)" accepted
 check_is 'its maker' "$(field manufacturer)" id:53544D20
 check_is 'not on the allow-list' "$(field on_allow_list)" 'false'
-for r in key profile path tpms; do
+for r in key encoding profile path tpms; do
 	check_is "rule $r accepted it" "$(rule $r)" accepted
 done
 check_fails 1 'refused by the rule "path"' 'ek verify without its maker among the trusted' \

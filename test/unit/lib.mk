@@ -17,6 +17,7 @@ LIB_TESTS = \
 	test/unit/test_credential \
 	test/unit/test_dps \
 	test/unit/test_duplicate \
+	test/unit/test_der \
 	test/unit/test_ekcert \
 	test/unit/test_err \
 	test/unit/test_gcm \
@@ -47,6 +48,7 @@ test_unit_test_credential_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_dps_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_sas_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_duplicate_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
+test_unit_test_der_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_ekcert_LDADD = test/unit/libtestkit.la $(LIB_TEST_LIBS)
 test_unit_test_err_LDADD = $(LIB_TEST_LIBS)
 test_unit_test_gcm_LDADD = $(LIB_TEST_LIBS)

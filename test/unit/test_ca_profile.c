@@ -353,11 +353,12 @@ test_tpms(void **state)
 		{ "id:54534554/other/*", "tpm-refused" },
 		{ "id:54534554/softtpm/id:0002*", "tpm-refused" },
 	};
+	struct kit_device bare = kit_foreign;
 	struct kit *kit = *state;
+	X509 *cert;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[256];
-		X509 *cert;
 
 		snprintf(text, sizeof(text), "enrolment = open\ntpms = %s\n", cases[i].tpms);
 		kit_configure(kit, text);
@@ -369,6 +370,16 @@ test_tpms(void **state)
 	kit_configure(kit, "tpms = id:54534554/*/*\n");
 	list(kit, &kit_foreign, "");
 	assert_null(ask(kit, &kit_foreign, NULL, "ek-certificate-untrusted"));
+	bare.ek_cert = NULL;
+	assert_null(ask(kit, &bare, NULL, "ek-certificate-required"));
+	/* Both, whatever TPM it is. */
+	kit_configure(kit, "tpms = */*/*\n");
+	assert_null(ask(kit, &bare, NULL, "ek-certificate-required"));
+	assert_null(ask(kit, &kit_a, NULL, "ek-not-listed"));
+	list(kit, &kit_a, "");
+	cert = ask(kit, &kit_a, NULL, "");
+	assert_non_null(cert);
+	X509_free(cert);
 }
 
 /* ---- Renewal ------------------------------------------------------------------------- */

@@ -672,6 +672,40 @@ test_request_refusals(void **state)
 	assert_int_equal(kit_count(kit, "SELECT count(*) FROM audit"), 0);
 }
 
+/* A BOOLEAN of 01 is read as true by libcrypto, and no DER. */
+static void
+post_not_strict(struct kit *kit, struct kit_answer *answer)
+{
+	struct tpmiot_buf der = TPMIOT_BUF_INIT;
+	json_t *body = kit_attest(&kit_b);
+	size_t i = 0;
+
+	certkit_put(kit_b.ek_cert, &der);
+	while (memcmp(der.data + i, "\x01\x01\xff", 3) != 0)
+		assert_true(++i + 3 <= der.len);
+	der.data[i + 2] = 0x01;
+	kit_set(body, "ek.certificate", kit_b64(der.data, der.len));
+	kit_post(kit, "/v1/attestations", body, answer);
+	tpmiot_buf_free(&der);
+}
+
+static void
+test_ek_certificate_not_strict(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_answer answer;
+
+	post_not_strict(kit, &answer);
+	assert_string_equal(answer.type, "ek-certificate-invalid");
+	assert_non_null(strstr(json_string_value(json_object_get(answer.doc, "detail")), "DER"));
+	kit_answer_free(&answer);
+	/* Let in, it has to be the maker's all the same: its signature is not over these bytes. */
+	kit->config.ek_lenient_der = CA_YES;
+	post_not_strict(kit, &answer);
+	assert_string_equal(answer.type, "ek-certificate-untrusted");
+	kit_answer_free(&answer);
+}
+
 /* The third of what `send` does is refused, and one more is served after the time that it was told.
  */
 static void
@@ -846,6 +880,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_second_step_after_refusal, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_request_refusals, kit_setup, kit_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ek_certificate_not_strict, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_rate_limit, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_audit_bounded, kit_setup, kit_teardown),
 		cmocka_unit_test_setup_teardown(test_audit_lost, kit_setup, kit_teardown),
