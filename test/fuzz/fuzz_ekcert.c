@@ -41,7 +41,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tpmiot_err err;
 	X509 *cert = NULL;
 
-	(void)tpmiot_der_check(data, size, &err);
+	if (tpmiot_der_check(data, size, &err) == TPMIOT_OK)
+		FUZZ_ASSERT(size >= 2);
 	if (tpmiot_ekcert_parse(NULL, data, size, &cert, &err) != TPMIOT_OK)
 		return 0;
 	check(cert);
