@@ -320,6 +320,8 @@ kit_attest(const struct kit_device *dev)
 	json_t *body = json_pack("{s:{s:o}, s:{s:o}}", "ek", "public", kit_public(&dev->ek), "ak",
 	    "public", kit_public(&dev->ak));
 
+	if (dev->ek_cert == NULL)
+		return body;
 	kit_set(body, "ek.certificate", kit_cert(dev->ek_cert));
 	kit_set(body, "ek.chain", json_pack("[o]", kit_cert(kit_link)));
 	return body;
