@@ -120,7 +120,9 @@ test_restore_interrupted(void **state)
 	enrol(kit, &kit_a);
 	close_store(kit);
 	assert_int_equal(rename(kit->path, old), 0);
+	scratch_write(kit->dir, "store.db.old-wal", "its log, which is a part of it");
 	assert_ok(ca_store_restore(copy, kit->path, kit_now, &err));
+	assert_int_equal(access(old_wal, F_OK), 0);
 	assert_ok(ca_store_open(old, &store, &err));
 	assert_ok(ca_device_find(store, kit_a.ek_spki, &dev, &err));
 	tpmiot_buf_free(&dev.ek_cert);
