@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include <openssl/err.h>
@@ -12,17 +13,54 @@
 
 #include "ca/log.h"
 
+struct peer {
+	struct sockaddr_storage address;
+	socklen_t len;
+};
+
+static int peer_index = -1; /* of a struct peer in an SSL's ex_data */
+
 static void
-log_handshake(int fd, const char *what)
+free_peer(void *parent, void *peer, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
+	(void)parent, (void)data, (void)index, (void)argl, (void)argp;
+	OPENSSL_free(peer);
+}
+
+/* At the beginning: who hangs up in the middle has no address any more when that is logged. */
+static void
+note_peer(SSL *ssl, int fd)
+{
+	struct peer *peer;
+
+	if (peer_index < 0 || SSL_get_ex_data(ssl, peer_index) != NULL ||
+	    (peer = OPENSSL_zalloc(sizeof(*peer))) == NULL)
+		return;
+	peer->len = sizeof(peer->address);
+	if (getpeername(fd, (struct sockaddr *)&peer->address, &peer->len) != 0 ||
+	    SSL_set_ex_data(ssl, peer_index, peer) != 1)
+		OPENSSL_free(peer);
+}
+
+static void
+log_handshake(const SSL *ssl, const char *what)
+{
+	const struct peer *peer = peer_index >= 0 ? SSL_get_ex_data(ssl, peer_index) : NULL;
 	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
 
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
-		getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port),
-		    NI_NUMERICHOST | NI_NUMERICSERV);
+	if (peer != NULL)
+		getnameinfo((const struct sockaddr *)&peer->address, peer->len, host, sizeof(host),
+		    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	ca_log(CA_LOG_INFO, "%s port %s: no TLS: %s", host, port, what);
+}
+
+static const char *
+in_words(unsigned long e)
+{
+	if (ERR_GET_REASON(e) == SSL_R_TLSV1_ALERT_UNKNOWN_CA)
+		return "tlsv1 alert unknown ca: the client does not trust tls_cert; it has another "
+		       "--ca-file or --ca-fingerprint";
+	return ERR_reason_error_string(e);
 }
 
 /* A client that speaks HTTP without TLS is told so, in its own language. */
@@ -50,6 +88,9 @@ tls_event(const SSL *ssl, int where, int ret)
 	const int fd = SSL_get_fd(ssl), on = 1;
 	bool plain;
 
+	/* libssl's callback has it const, and calls it with the connection itself. */
+	if (where == SSL_CB_HANDSHAKE_START)
+		note_peer((SSL *)(uintptr_t)ssl, fd);
 	if (where == SSL_CB_HANDSHAKE_DONE)
 		/* Else every reply on a kept connection waits for a delayed ACK. */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -57,8 +98,8 @@ tls_event(const SSL *ssl, int where, int ret)
 		return;
 	plain = ERR_GET_REASON(e) == SSL_R_HTTP_REQUEST ||
 	        ERR_GET_REASON(e) == SSL_R_HTTPS_PROXY_REQUEST;
-	log_handshake(fd, plain ? "plain HTTP on the TLS port; the client has to use https://"
-	                        : ERR_reason_error_string(e));
+	log_handshake(ssl,
+	    plain ? "plain HTTP on the TLS port; the client has to use https://" : in_words(e));
 	if (plain)
 		answer_plain(fd);
 }
@@ -66,5 +107,7 @@ tls_event(const SSL *ssl, int where, int ret)
 void
 ca_handshake_watch(SSL_CTX *ctx)
 {
+	if (peer_index < 0)
+		peer_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_peer);
 	SSL_CTX_set_info_callback(ctx, tls_event);
 }

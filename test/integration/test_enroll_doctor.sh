@@ -127,6 +127,9 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/other.key" -out "$T/other.
     -subj /CN=other -days 1 2>"$T/openssl.log"
 finds ca fault 'a CA that is not trusted' --ca-file="$T/other.crt"
 check_fails 1 'FAIL  ca .*not trusted' 'and it is said' doctor --ca-file="$T/other.crt"
+wait_for_line ca 'no TLS'
+check_grep '127.0.0.1 port [0-9]+: no TLS: .*does not trust tls_cert' "$T/ca.log" 'the CA logs who does not trust it'
+check_is 'each time with its address' "$(grep -c '[?] port [?]' "$T/ca.log")" 0
 echo broken >"$TPMIOT_STATE_DIR/server.json"
 finds ca fault 'a damaged server.json'
 check_grep '"next": "run tpmiot-enroll enroll' "$T/out" 'and what to do'
