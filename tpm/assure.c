@@ -77,6 +77,26 @@ tpm_assure_authenticated(struct tpm_assure *assure, int64_t ns)
 		session_was_slower(assure);
 }
 
+bool
+tpm_assure_may_go_ahead(struct tpm_assure *assure)
+{
+	if (assure->pause == 0)
+		return true;
+	assure->pause--;
+	return false;
+}
+
+void
+tpm_assure_ahead(struct tpm_assure *assure, int64_t ns)
+{
+	assure->ahead = quicker(assure->ahead, clamp(ns));
+	if (++assure->n_ahead < TPM_ASSURE_AHEAD)
+		return;
+	if (assure->by_hmac && assure->hmac != 0 && assure->ahead > assure->hmac)
+		assure->pause = TPM_ASSURE_PAUSE;
+	assure->n_ahead = assure->ahead = 0;
+}
+
 void
 tpm_assure_failed(struct tpm_assure *assure)
 {

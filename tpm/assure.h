@@ -19,6 +19,11 @@
  * known from the beginning. If it turns out to be slower, both are timed once more; when that has
  * come out three times, it is not tried again.
  *
+ * While threads wait, a signature is verified even so: what a plain command saves is the TPM's
+ * and ours while it idles, and the processor that verifies has nothing else to do. Where it has
+ * (there is only one, or others are busy), the TPM's answer comes late, which shows in its time;
+ * then it is done in the session for a while.
+ *
  * Pure: times come from the caller, who also holds the connection's lock, but for
  * tpm_assure_verified().
  */
@@ -35,14 +40,19 @@
 /* So often a session has to have been slower for it not to be tried again. */
 #define TPM_ASSURE_SLOWER 3
 
+/* Commands sent ahead before it is looked at what that brought, and so many not sent if nothing. */
+#define TPM_ASSURE_AHEAD 16
+#define TPM_ASSURE_PAUSE 512
+
 /* All zero: nothing known yet. */
 struct tpm_assure {
 	bool by_hmac; /* the way for the next signature */
 	bool settled; /* it stays with verification */
 	unsigned int n;
 	unsigned int slower; /* how often the session was */
+	unsigned int n_ahead, pause;
 	/* The quickest in nanoseconds, 0: none yet */
-	unsigned int plain, hmac;
+	unsigned int plain, hmac, ahead;
 	atomic_uint verify;
 };
 
@@ -52,6 +62,10 @@ void tpm_assure_signed(struct tpm_assure *assure, int64_t ns);
 void tpm_assure_verified(struct tpm_assure *assure, int64_t ns);
 /* A command in the session took this long. */
 void tpm_assure_authenticated(struct tpm_assure *assure, int64_t ns);
+/* Whether a plain command may be sent for a thread that waits; asked once for each. */
+bool tpm_assure_may_go_ahead(struct tpm_assure *assure);
+/* That took so long to be sent, and the TPM then. */
+void tpm_assure_ahead(struct tpm_assure *assure, int64_t ns);
 /* Something went wrong: back to verification, and everything from the beginning. */
 void tpm_assure_failed(struct tpm_assure *assure);
 /* There is nothing to salt a session to. */

@@ -14,17 +14,6 @@ static pthread_once_t forks_once = PTHREAD_ONCE_INIT, exit_once = PTHREAD_ONCE_I
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpmiot_tpm *all; /* so that fork finds every connection */
 
-static void
-init_lock(struct tpmiot_tpm *tpm)
-{
-	pthread_mutexattr_t attr;
-
-	(void)pthread_mutexattr_init(&attr);
-	(void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-	(void)pthread_mutex_init(&tpm->lock, &attr);
-	(void)pthread_mutexattr_destroy(&attr);
-}
-
 /* ---- fork: the child has the parent's bytes, but not its connection -------- */
 
 /*
@@ -112,8 +101,7 @@ static void
 fork_child(void)
 {
 	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
-		init_lock(tpm);
-		tpm->depth = 0;
+		tpm_lock_init(&tpm->lock);
 		abandon(tpm);
 	}
 	(void)pthread_mutex_init(&all_lock, NULL);
@@ -140,12 +128,11 @@ let_go_of_all(void)
 	if (pthread_mutex_trylock(&all_lock) != 0)
 		return;
 	for (struct tpmiot_tpm *tpm = all; tpm != NULL; tpm = tpm->next) {
-		if (pthread_mutex_trylock(&tpm->lock) != 0)
+		if (!tpm_lock_try(&tpm->lock))
 			continue;
-		if (tpm->depth++ == 0)
+		if (tpm->lock.depth == 1)
 			let_go(tpm);
-		tpm->depth--;
-		(void)pthread_mutex_unlock(&tpm->lock);
+		tpm_lock_release(&tpm->lock);
 	}
 	(void)pthread_mutex_unlock(&all_lock);
 }
@@ -173,7 +160,7 @@ new_tpm(const char *conf, TSS2_TCTI_CONTEXT *given, OSSL_LIB_CTX *libctx, struct
 	}
 	tpm->given = given;
 	tpm->libctx = libctx;
-	init_lock(tpm);
+	tpm_lock_init(&tpm->lock);
 	(void)pthread_once(&forks_once, watch_forks);
 	(void)pthread_mutex_lock(&all_lock);
 	tpm->next = all;
@@ -229,7 +216,7 @@ tpmiot_tpm_free(struct tpmiot_tpm **tpm)
 	tpm_disconnect(old);
 	tpmiot_tpm_unlock(old);
 	forget(old);
-	(void)pthread_mutex_destroy(&old->lock);
+	tpm_lock_free(&old->lock);
 	tpmiot_buf_free(&old->owner_auth);
 	tpmiot_buf_free(&old->endorsement_auth);
 	OPENSSL_free(old->conf);
@@ -250,21 +237,39 @@ tpmiot_tpm_libctx(const struct tpmiot_tpm *tpm)
 }
 
 void
+tpm_lock(struct tpmiot_tpm *tpm, const struct tpm_plan *plan)
+{
+	tpm_lock_take(&tpm->lock, plan);
+}
+
+void
 tpmiot_tpm_lock(struct tpmiot_tpm *tpm)
 {
-	(void)pthread_mutex_lock(&tpm->lock);
-	tpm->depth++;
+	tpm_lock(tpm, NULL);
+}
+
+/* The first command of the thread that comes next. */
+static bool
+send_next(struct tpmiot_tpm *tpm)
+{
+	const struct tpm_plan *plan = tpm_lock_next_plan(&tpm->lock);
+
+	return plan != NULL && tpm->sys != NULL && plan->send(tpm, plan->arg);
 }
 
 void
 tpmiot_tpm_unlock(struct tpmiot_tpm *tpm)
 {
-	if (tpm->depth == 1 && tpm->shared)
+	const bool last = tpm->lock.depth == 1;
+
+	if (last && tpm->shared)
 		let_go(tpm);
-	if (tpm->depth == 1 && tpm->crowded)
+	if (last && tpm->crowded)
 		tpmiot_session_end(&tpm->auth_session);
-	tpm->depth--;
-	(void)pthread_mutex_unlock(&tpm->lock);
+	if (last && send_next(tpm))
+		tpm_lock_hand_over(&tpm->lock);
+	else
+		tpm_lock_release(&tpm->lock);
 }
 
 /* ---- connecting ------------------------------------------------------------- */

@@ -9,21 +9,19 @@
 #ifndef TPM_CONN_H
 #define TPM_CONN_H
 
-#include <pthread.h>
-
 #include <tss2/tss2_sys.h>
 
 #include <tpmiot/tpm.h>
 
+#include "lock.h"
 #include "tcti.h"
 
 #define TPM_OWNED_MAX 64
 
 struct tpmiot_tpm {
-	pthread_mutex_t lock; /* recursive */
-	unsigned int depth;   /* how often the holder has locked it */
-	bool bare;            /* what was opened is a device that one process has open at a time */
-	bool forked;          /* or was made by a fork */
+	struct tpm_lock lock;
+	bool bare;    /* what was opened is a device that one process has open at a time */
+	bool forked;  /* or was made by a fork */
 	bool shared;  /* the TPM is one that only one process can have open, and we forked */
 	bool crowded; /* it is open to others, and we forked: no session is kept, it has few */
 	OSSL_LIB_CTX *libctx;     /* borrowed */
@@ -70,6 +68,21 @@ void tpm_end(struct tpmiot_tpm *tpm);
 /* Runs what `prepared` (the return code of …_Prepare) prepared. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_exec(
     struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared, struct tpmiot_err *err);
+
+/*
+ * Sends it for the thread that comes next (lock.h), which runs the same by tpm_exec() and then
+ * only has to wait for the response. Not in a session, whose nonces are drawn once. False: it
+ * was not sent.
+ */
+bool tpm_send_ahead(struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared);
+/* TPM2_Sign with an empty password (sign.c). */
+bool tpm_sign_ahead(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const TPMT_SIG_SCHEME *scheme,
+    const TPM2B_DIGEST *digest, const TPMT_TK_HASHCHECK *ticket);
+/* Whether the command that comes next is on its way already. */
+bool tpm_is_ahead(const struct tpmiot_tpm *tpm);
+
+/* As tpmiot_tpm_lock(), for a thread that has a plan; NULL: none. */
+void tpm_lock(struct tpmiot_tpm *tpm, const struct tpm_plan *plan);
 
 /* Translates what …_Complete returned. */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_complete(

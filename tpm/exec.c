@@ -97,6 +97,42 @@ execute(struct tpmiot_tpm *tpm, const struct tpm_call *call)
 	return Tss2_Sys_ExecuteFinish(tpm->sys, TSS2_TCTI_TIMEOUT_BLOCK);
 }
 
+/* After a broken or unreadable response nobody knows what comes next on this connection. */
+static void
+give_up_broken(struct tpmiot_tpm *tpm, TSS2_RC tss)
+{
+	const TSS2_RC layer = tss & TSS2_RC_LAYER_MASK;
+
+	if (tss == TSS2_RC_SUCCESS || layer == TSS2_TPM_RC_LAYER ||
+	    layer == TSS2_RESMGR_TPM_RC_LAYER || layer == TSS2_RESMGR_RC_LAYER)
+		return;
+	tpm_disconnect(tpm);
+	tpm->doubtful = true;
+}
+
+bool
+tpm_send_ahead(struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared)
+{
+	TSS2_RC tss;
+
+	if (!tcti_shim_may_send_ahead(&tpm->shim) || prepared != TSS2_RC_SUCCESS ||
+	    authorise(tpm, call, NULL) != TPMIOT_OK)
+		return false;
+	tpm->shim.send_ahead = true;
+	tss = Tss2_Sys_ExecuteAsync(tpm->sys);
+	tpm->shim.send_ahead = false;
+	if (tpm->shim.ahead)
+		return true;
+	give_up_broken(tpm, tss);
+	return false;
+}
+
+bool
+tpm_is_ahead(const struct tpmiot_tpm *tpm)
+{
+	return tpm->tcti != NULL && tpm->shim.ahead;
+}
+
 enum tpmiot_rc
 tpm_exec(
     struct tpmiot_tpm *tpm, const struct tpm_call *call, TSS2_RC prepared, struct tpmiot_err *err)
@@ -110,13 +146,7 @@ tpm_exec(
 		return rc;
 	tss = execute(tpm, call);
 	rc = tpm_rc(call->what, tss, err);
-	/* After a broken or unreadable response nobody knows what comes next on this connection. */
-	if (rc != TPMIOT_OK && (tss & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER &&
-	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_TPM_RC_LAYER &&
-	    (tss & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_RC_LAYER) {
-		tpm_disconnect(tpm);
-		tpm->doubtful = true;
-	}
+	give_up_broken(tpm, tss);
 	tpm->doubtful |= tpm->shim.was_started;
 	tpm->shim.was_started = false;
 	tpm->hangs = tss == TSS2_TCTI_RC_TRY_AGAIN;

@@ -63,15 +63,23 @@ typedef enum tpmiot_rc tpm_key_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handl
 TPMIOT_MUST_USE enum tpmiot_rc tpm_key_use(struct tpmiot_key *key, bool secret,
     tpm_key_command *command, void *arg, struct tpmiot_err *err);
 
+/*
+ * The handle, if the key could be used at once: it is in the TPM, and takes no password and no
+ * policy. Else 0.
+ */
+TPM2_HANDLE tpm_key_ready(const struct tpmiot_key *key);
+
 /* What can be said about the result without the TPM. */
 typedef enum tpmiot_rc tpm_key_check(struct tpmiot_key *key, void *arg, struct tpmiot_err *err);
 
 /*
  * The same, and the result is checked after the lock was let go, so that the TPM works for other
- * threads meanwhile. What does not pass is a failure as any other.
+ * threads meanwhile. What does not pass is a failure as any other. `plan` is for the case that the
+ * lock has to be waited for; NULL: none.
  */
 TPMIOT_MUST_USE enum tpmiot_rc tpm_key_use_checked(struct tpmiot_key *key, bool secret,
-    tpm_key_command *command, tpm_key_check *check, void *arg, struct tpmiot_err *err);
+    const struct tpm_plan *plan, tpm_key_command *command, tpm_key_check *check, void *arg,
+    struct tpmiot_err *err);
 
 /* Whether it is used without a password and without a policy, so that it needs no session. */
 bool tpm_key_is_free(const struct tpmiot_key *key);

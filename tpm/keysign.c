@@ -43,6 +43,7 @@ sign_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_aut
     struct tpmiot_err *err)
 {
 	struct to_sign *job = arg;
+	const bool ahead = tpm_is_ahead(tpm);
 	int64_t start = tpm_assure_now(), took;
 	enum tpmiot_rc rc = tpmiot_tpm_sign(
 	    tpm, handle, auth, job->scheme, job->digest, job->ticket, &job->made, err);
@@ -52,12 +53,25 @@ sign_command(struct tpmiot_tpm *tpm, TPM2_HANDLE handle, const struct tpmiot_aut
 	took = tpm_assure_now() - start;
 	job->authenticated = tpm_session_authenticates(auth->session);
 	if (may_go_unverified(job->key) && tpm_key_is_free(job->key)) {
-		if (job->authenticated)
+		if (ahead)
+			tpm_assure_ahead(&job->key->assure, tcti_shim_took(&tpm->shim));
+		else if (job->authenticated)
 			tpm_assure_authenticated(&job->key->assure, took);
 		else
 			tpm_assure_signed(&job->key->assure, took);
 	}
 	return check_scheme(job->scheme, &job->made, err);
+}
+
+/* For a thread that waits: without a session (assure.h). */
+static bool
+send_sign_ahead(struct tpmiot_tpm *tpm, const void *arg)
+{
+	const struct to_sign *job = arg;
+	const TPM2_HANDLE handle = tpm_key_ready(job->key);
+
+	return handle != 0 && tpm_assure_may_go_ahead(&job->key->assure) &&
+	       tpm_sign_ahead(tpm, handle, job->scheme, job->digest, job->ticket);
 }
 
 /* By what the last one was verified with, unless another thread is at it just now. */
@@ -97,8 +111,9 @@ sign(struct tpmiot_key *key, const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *
     const TPMT_TK_HASHCHECK *ticket, TPMT_SIGNATURE *out, struct tpmiot_err *err)
 {
 	struct to_sign job = { .key = key, .scheme = scheme, .digest = digest, .ticket = ticket };
+	const struct tpm_plan plan = { send_sign_ahead, &job };
 	enum tpmiot_rc rc =
-	    tpm_key_use_checked(key, false, sign_command, check_signature, &job, err);
+	    tpm_key_use_checked(key, false, &plan, sign_command, check_signature, &job, err);
 
 	if (rc == TPMIOT_OK)
 		*out = job.made;

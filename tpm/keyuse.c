@@ -72,6 +72,17 @@ tpm_key_is_free(const struct tpmiot_key *key)
 	return !has_policy(key) && key->auth.len == 0;
 }
 
+TPM2_HANDLE
+tpm_key_ready(const struct tpmiot_key *key)
+{
+	if (!tpm_key_is_free(key) || key->refused ||
+	    (key->pub.area.objectAttributes & TPMA_OBJECT_USERWITHAUTH) == 0)
+		return 0;
+	if (key->persistent != 0)
+		return key->checked ? key->persistent : 0;
+	return tpm_key_is_loaded(key) ? key->loaded : 0;
+}
+
 /* By the policy, in a session of its own; what is secret is hidden by the connection's. */
 static enum tpmiot_rc
 authorise_by_policy(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
@@ -105,7 +116,7 @@ authorise(struct tpmiot_key *key, bool secret, struct tpmiot_auth *auth,
 	} else if (secret || auth->value.len != 0) {
 		rc = start_auth_session(key->tpm, err);
 		auth->session = key->tpm->auth_session;
-	} else if (key->assure.by_hmac) {
+	} else if (key->assure.by_hmac && !tpm_is_ahead(key->tpm)) {
 		rc = try_auth_session(key, err);
 		auth->session = key->tpm->auth_session;
 	}
@@ -256,13 +267,13 @@ refuse_from_now_on(struct tpmiot_key *key)
 }
 
 static enum tpmiot_rc
-use_locked(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
-    struct try *try, bool *again, struct tpmiot_err *err)
+use_locked(struct tpmiot_key *key, bool secret, const struct tpm_plan *plan,
+    tpm_key_command *command, void *arg, struct try *try, bool *again, struct tpmiot_err *err)
 {
 	enum tpmiot_rc rc;
 	bool wished;
 
-	tpmiot_tpm_lock(key->tpm);
+	tpm_lock(key->tpm, plan);
 	if (key->refused) {
 		tpmiot_tpm_unlock(key->tpm);
 		*again = false;
@@ -300,8 +311,8 @@ recover_later(struct tpmiot_key *key, const struct try *try, const struct tpmiot
 }
 
 enum tpmiot_rc
-tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *command,
-    tpm_key_check *check, void *arg, struct tpmiot_err *err)
+tpm_key_use_checked(struct tpmiot_key *key, bool secret, const struct tpm_plan *plan,
+    tpm_key_command *command, tpm_key_check *check, void *arg, struct tpmiot_err *err)
 {
 	struct tpmiot_err last = { .rc = TPMIOT_OK };
 	enum tpmiot_rc rc = TPMIOT_OK;
@@ -312,7 +323,7 @@ tpm_key_use_checked(struct tpmiot_key *key, bool secret, tpm_key_command *comman
 
 		if (n > 2 && last.rc != TPMIOT_E_TPM_GONE)
 			tcti_back_off(n - 3);
-		rc = use_locked(key, secret, command, arg, &try, &again, &last);
+		rc = use_locked(key, secret, plan, command, arg, &try, &again, &last);
 		if (rc == TPMIOT_OK) {
 			rc = check(key, arg, &last);
 			if (rc == TPMIOT_OK)
@@ -339,7 +350,7 @@ enum tpmiot_rc
 tpm_key_use(struct tpmiot_key *key, bool secret, tpm_key_command *command, void *arg,
     struct tpmiot_err *err)
 {
-	return tpm_key_use_checked(key, secret, command, no_check, arg, err);
+	return tpm_key_use_checked(key, secret, NULL, command, no_check, arg, err);
 }
 
 /* ---- unsealing ---------------------------------------------------------------- */

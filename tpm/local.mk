@@ -21,6 +21,8 @@ tpm_libtpmiot_tpm_la_SOURCES = \
 	tpm/keyload.c \
 	tpm/keysign.c \
 	tpm/keyuse.c \
+	tpm/lock.c \
+	tpm/lock.h \
 	tpm/object.c \
 	tpm/opentcti.c \
 	tpm/opentcti.h \

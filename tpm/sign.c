@@ -10,12 +10,32 @@
 #include "conn.h"
 #include "session.h"
 
+static TSS2_RC
+prepare_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const TPMT_SIG_SCHEME *scheme,
+    const TPM2B_DIGEST *digest, const TPMT_TK_HASHCHECK *ticket)
+{
+	static const TPMT_TK_HASHCHECK no_ticket = { TPM2_ST_HASHCHECK, TPM2_RH_NULL, { 0 } };
+
+	return Tss2_Sys_Sign_Prepare(
+	    tpm->sys, key, digest, scheme, ticket != NULL ? ticket : &no_ticket);
+}
+
+bool
+tpm_sign_ahead(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const TPMT_SIG_SCHEME *scheme,
+    const TPM2B_DIGEST *digest, const TPMT_TK_HASHCHECK *ticket)
+{
+	static const struct tpm_call call = {
+		.what = "TPM2_Sign", .auth = { &tpm_no_auth }, .n_auth = 1
+	};
+
+	return tpm_send_ahead(tpm, &call, prepare_sign(tpm, key, scheme, digest, ticket));
+}
+
 enum tpmiot_rc
 tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_auth *auth,
     const TPMT_SIG_SCHEME *scheme, const TPM2B_DIGEST *digest, const TPMT_TK_HASHCHECK *ticket,
     TPMT_SIGNATURE *out, struct tpmiot_err *err)
 {
-	static const TPMT_TK_HASHCHECK no_ticket = { TPM2_ST_HASHCHECK, TPM2_RH_NULL, { 0 } };
 	struct tpm_call call = { .what = "TPM2_Sign",
 		.auth = { auth },
 		.n_auth = 1,
@@ -26,10 +46,7 @@ tpmiot_tpm_sign(struct tpmiot_tpm *tpm, TPM2_HANDLE key, const struct tpmiot_aut
 
 	if (rc != TPMIOT_OK)
 		return rc;
-	rc = tpm_exec(tpm, &call,
-	    Tss2_Sys_Sign_Prepare(
-	        tpm->sys, key, digest, scheme, ticket != NULL ? ticket : &no_ticket),
-	    err);
+	rc = tpm_exec(tpm, &call, prepare_sign(tpm, key, scheme, digest, ticket), err);
 	if (rc == TPMIOT_OK)
 		rc = tpm_complete(&call, Tss2_Sys_Sign_Complete(tpm->sys, &made), err);
 	if (rc == TPMIOT_OK)

@@ -34,17 +34,61 @@ be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+static int64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* ---- sending ---------------------------------------------------------------- */
+
+/* Another one than was sent ahead must not get its answer. */
+static TSS2_RC
+claim(struct tcti_shim *shim, size_t size, const uint8_t *command)
+{
+	shim->ahead = false;
+	return size == shim->len && memcmp(command, shim->command, size) == 0
+	           ? TSS2_RC_SUCCESS
+	           : TSS2_TCTI_RC_BAD_SEQUENCE;
+}
+
 static TSS2_RC
 shim_transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
 {
 	struct tcti_shim *shim = (struct tcti_shim *)ctx;
+	int64_t start;
+	TSS2_RC rc;
 
+	if (shim->ahead)
+		return claim(shim, size, command);
 	if (size > sizeof(shim->command))
 		return TSS2_TCTI_RC_BAD_VALUE;
 	memcpy(shim->command, command, size);
 	shim->len = size;
 	shim->response_len = 0;
-	return Tss2_Tcti_Transmit(shim->real, size, command);
+	start = now_ns();
+	rc = Tss2_Tcti_Transmit(shim->real, size, command);
+	shim->sent = now_ns();
+	shim->sending = shim->sent - start;
+	if (rc != TSS2_RC_SUCCESS || !shim->send_ahead)
+		return rc;
+	shim->ahead = true;
+	return TSS2_TCTI_RC_TRY_AGAIN;
+}
+
+int64_t
+tcti_shim_took(const struct tcti_shim *shim)
+{
+	return shim->sending + shim->working;
+}
+
+bool
+tcti_shim_may_send_ahead(const struct tcti_shim *shim)
+{
+	return !shim->ahead && shim->sending < shim->working;
 }
 
 void
@@ -73,10 +117,7 @@ limit_ms(const struct tcti_shim *shim)
 static int64_t
 now_ms(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return now_ns() / 1000000;
 }
 
 /*
@@ -240,6 +281,7 @@ shim_receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t ti
 			shim->response_len = 0;
 			return rc;
 		}
+		shim->working = now_ns() - shim->sent;
 	}
 	if (response != NULL && *size < shim->response_len)
 		return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;

@@ -9,6 +9,7 @@
 #define TPM_TCTI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tpm2_types.h>
@@ -28,6 +29,13 @@ struct tcti_shim {
 	size_t len;
 	uint8_t response[TCTI_COMMAND_MAX]; /* SAPI asks for the size first, then for the bytes */
 	size_t response_len;                /* 0: not received yet */
+	/*
+	 * The command is sent for somebody who is still to come with it: SAPI, told to try again,
+	 * can do all that once more, and the second time nothing is sent (ahead).
+	 */
+	bool send_ahead, ahead;
+	int64_t sent;             /* when the last one was, in nanoseconds; */
+	int64_t sending, working; /* how long that took, and the response then */
 	bool was_started;     /* it said that it was not, and was: nobody knows what it has done */
 	unsigned int limit_s; /* for a response; 0: by the kind of command */
 	tcti_make_room_fn *make_room; /* NULL: a full TPM is an error at once */
@@ -36,6 +44,15 @@ struct tcti_shim {
 
 /* limit_s and make_room are the caller's to set afterwards. */
 TSS2_TCTI_CONTEXT *tcti_shim_init(struct tcti_shim *shim, TSS2_TCTI_CONTEXT *real);
+
+/*
+ * Whether sending leaves the caller free: some drivers do the whole command in write(), which
+ * shows in the last one's times.
+ */
+bool tcti_shim_may_send_ahead(const struct tcti_shim *shim);
+
+/* How long the last command took to be sent, and its response then, in nanoseconds. */
+int64_t tcti_shim_took(const struct tcti_shim *shim);
 
 /* Sleeps 10 ms, doubled with each try (0, 1, …) before this one. */
 void tcti_back_off(unsigned int tries);

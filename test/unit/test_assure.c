@@ -155,6 +155,39 @@ test_odd_times(void **state)
 	assert_false(unverified.by_hmac);
 }
 
+/* Commands sent ahead, which take so long. */
+static void
+go_ahead(struct tpm_assure *assure, unsigned int n, int64_t took)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		assert_true(tpm_assure_may_go_ahead(assure));
+		tpm_assure_ahead(assure, took);
+	}
+}
+
+static void
+test_ahead_while_it_is_quicker(void **state)
+{
+	struct tpm_assure assure = { 0 };
+
+	(void)state;
+	/* There is no session that might be better. */
+	go_ahead(&assure, 10 * TPM_ASSURE_AHEAD, 9 * MS);
+	verify_some(&assure, TPM_ASSURE_VERIFIED, MS, MS / 10);
+	authenticate_some(&assure, 1, MS);
+	go_ahead(&assure, 10 * TPM_ASSURE_AHEAD, MS);
+	/* The quickest one counts. */
+	go_ahead(&assure, TPM_ASSURE_AHEAD - 1, 9 * MS);
+	go_ahead(&assure, 1, MS);
+	/* Not for ever: */
+	go_ahead(&assure, TPM_ASSURE_AHEAD, MS + 1);
+	for (unsigned int i = 0; i < TPM_ASSURE_PAUSE; i++)
+		assert_false(tpm_assure_may_go_ahead(&assure));
+	go_ahead(&assure, TPM_ASSURE_AHEAD, MS);
+	assert_true(tpm_assure_may_go_ahead(&assure));
+	assert_true(assure.by_hmac);
+}
+
 int
 main(void)
 {
@@ -168,6 +201,7 @@ main(void)
 		cmocka_unit_test(test_failure_begins_again),
 		cmocka_unit_test(test_no_session_to_be_had),
 		cmocka_unit_test(test_odd_times),
+		cmocka_unit_test(test_ahead_while_it_is_quicker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@ noinst_HEADERS += test/unit/script_tcti.h
 if HAVE_CMOCKA
 TPM_TEST_LIBS = tpm/libtpmiot-tpm.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 TPM_TESTS = \
+	test/unit/test_ahead \
 	test/unit/test_assure \
 	test/unit/test_keyuse \
 	test/unit/test_relay \
@@ -12,6 +13,8 @@ TPM_TESTS = \
 	test/unit/test_tpm_conn
 check_PROGRAMS += $(TPM_TESTS)
 TESTS += $(TPM_TESTS)
+test_unit_test_ahead_SOURCES = test/unit/test_ahead.c test/unit/script_tcti.c
+test_unit_test_ahead_LDADD = test/unit/libtestkit.la $(TPM_TEST_LIBS)
 test_unit_test_assure_LDADD = $(TPM_TEST_LIBS)
 test_unit_test_keyuse_SOURCES = test/unit/test_keyuse.c test/unit/script_tcti.c
 test_unit_test_keyuse_LDADD = $(TPM_TEST_LIBS)
