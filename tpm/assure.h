@@ -19,10 +19,10 @@
  * known from the beginning. If it turns out to be slower, both are timed once more; when that has
  * come out three times, it is not tried again.
  *
- * While threads wait, a signature is verified even so: what a plain command saves is the TPM's
- * and ours while it idles, and the processor that verifies has nothing else to do. Where it has
- * (there is only one, or others are busy), the TPM's answer comes late, which shows in its time;
- * then it is done in the session for a while.
+ * While threads wait for the connection, a plain command is sent ahead for the next one (lock.h),
+ * and its signature is verified while the TPM works on. Nothing is quicker if a processor is free
+ * for that. If none is (there is only one, or others are busy) the TPM's answers come late, which
+ * shows in their times; then the session is used again for a while.
  *
  * Pure: times come from the caller, who also holds the connection's lock, but for
  * tpm_assure_verified().

@@ -48,7 +48,8 @@ leave_queue(struct tpm_lock *lock)
 		lock->end = &lock->first;
 }
 
-/* No mutex is a point of cancellation; a thread that goes away here would stay in the queue. */
+/* As with a mutex, no point of cancellation: a thread that went away here would stay in the queue.
+ */
 static void
 queue(struct tpm_lock *lock, const struct tpm_plan *plan)
 {

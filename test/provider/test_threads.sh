@@ -25,6 +25,8 @@ check '64 threads, one EC key' odd threads 64 "${n:-3}" "$T/ec.pem"
 check '64 threads, one persistent key' odd threads 64 "${n:-3}" handle:0x81000010
 check '64 threads, keys of every kind' odd threads 64 "${n:-2}" "${ODD_KEYS[@]}" "$T/auth.pem"
 check '64 threads load, make, use and free keys' odd mixed 64 "${n:-4}" "${files[@]}"
+check 'threads that wait for each other' count_tpm "$T/signs" odd threads 8 20 "$T/rsa.pem"
+check_is 'nothing is signed twice, whoever sends it' "$(grep -c '^Sign' "$T/signs")" 160
 check_is 'nothing is left in the TPM' "$(tpm_handles transient)$(tpm_handles loaded-session)" ''
 start_abrmd
 check '64 threads, keys of every kind, through tpm2-abrmd' odd threads 64 "${n:-2}" "${ODD_KEYS[@]}"
