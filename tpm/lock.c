@@ -41,6 +41,14 @@ enter(struct tpm_lock *lock)
 }
 
 static void
+join_queue(struct tpm_lock *lock, struct tpm_waiter *self)
+{
+	*lock->end = self;
+	lock->end = &self->next;
+}
+
+/* The first one does. */
+static void
 leave_queue(struct tpm_lock *lock)
 {
 	lock->first = lock->first->next;
@@ -59,8 +67,7 @@ queue(struct tpm_lock *lock, const struct tpm_plan *plan)
 	int cancel;
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	*lock->end = &self;
-	lock->end = &self.next;
+	join_queue(lock, &self);
 	while (!self.given && (lock->depth != 0 || lock->first != &self))
 		(void)pthread_cond_wait(&self.wake, &lock->guard);
 	if (!self.given) {
