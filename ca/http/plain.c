@@ -20,7 +20,7 @@
 
 #define MAX_HEADER 4096
 #define TIMEOUT_SECONDS 5
-#define BACKLOG 16
+#define BACKLOG 128
 
 struct watcher {
 	TAILQ_ENTRY(watcher) link;
@@ -132,11 +132,15 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	watcher_free(arg);
 }
 
+/* Its end, or an error. Who has only finished writing still gets what was asked for. */
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
-	(void)bev, (void)what; /* its end, or an error */
-	watcher_free(arg);
+	struct watcher *w = arg;
+
+	if ((what & BEV_EVENT_EOF) == 0 || !w->answered ||
+	    evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+		watcher_free(w);
 }
 
 static void
@@ -161,14 +165,21 @@ on_read(struct bufferevent *bev, void *arg)
 	}
 }
 
-/* All is sent. The client closes: if we did while something of its comes, it would see a reset. */
+/*
+ * All is sent. The client closes, unless it did: if we did while something of its comes, it would
+ * see a reset.
+ */
 static void
 on_written(struct bufferevent *bev, void *arg)
 {
-	const struct watcher *w = arg;
+	struct watcher *w = arg;
 
-	if (w->answered)
+	if (!w->answered)
+		return;
+	if ((bufferevent_get_enabled(bev) & EV_READ) != 0)
 		shutdown(bufferevent_getfd(bev), SHUT_WR);
+	else
+		watcher_free(w);
 }
 
 /* Nobody keeps the others out by opening connections and asking for nothing. */

@@ -64,17 +64,20 @@ check_grep '^431$' "$T/out" 'a long header: 431'
 raw() { python3 -c 'import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)
 s.sendall(sys.argv[2].encode().decode("unicode_escape").encode())
-print(s.makefile("rb").readline().decode().strip())' "${METRICS##*:}" "$1"; }
+if sys.argv[3:]:
+    s.shutdown(socket.SHUT_WR)
+print(s.makefile("rb").readline().decode().strip())' "${METRICS##*:}" "$@"; }
 check_is 'what is no request' "$(raw 'HELO x\r\n\r\n')" 'HTTP/1.1 400 Bad Request'
 check_is 'no version' "$(raw 'GET /health\r\n\r\n')" 'HTTP/1.1 400 Bad Request'
 check_is 'no path' "$(raw 'GET health HTTP/1.1\r\n\r\n')" 'HTTP/1.1 400 Bad Request'
 check_is 'a query' "$(raw 'GET /health?x=1 HTTP/1.1\r\n\r\n')" 'HTTP/1.1 200 OK'
+check_is 'from a client that has no more to say' "$(raw 'GET /health HTTP/1.1\r\n\r\n' half)" 'HTTP/1.1 200 OK'
 # Clients that open connections and ask for nothing, or for half of something.
 python3 - "${METRICS##*:}" >"$T/idle" <<'EOF' &
 import select, socket, sys, time, urllib.request
 port = int(sys.argv[1])
 began = time.monotonic()
-idle = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(200)]
+idle = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(100)] # no more than the backlog
 for s in idle[1::2]:
     try:
         s.sendall(b"GET /health HT")
