@@ -127,13 +127,16 @@ ca_key_load(const char *dir, const char *uri, const char *passphrase_file, EVP_P
 	struct tpmiot_buf full = TPMIOT_BUF_INIT, passphrase = TPMIOT_BUF_INIT;
 	UI_METHOD *ui = NULL;
 	EVP_PKEY *key = NULL;
+	const char *name;
 
 	ca_config_path(dir, uri, &full);
-	if ((rc = tpmiot_buf_done(&full, err)) != TPMIOT_OK)
+	if ((name = tpmiot_buf_cstr(&full)) == NULL) {
+		rc = tpmiot_err_memory(err);
 		goto out;
+	}
 	/* OpenSSL is silent about a file that is not there: it may be somebody's URI. */
-	if (strchr((char *)full.data, ':') == NULL && access(tpmiot_buf_cstr(&full), R_OK) != 0) {
-		rc = tpmiot_err_errno(err, "private key %s", (char *)full.data);
+	if (strchr(name, ':') == NULL && access(name, R_OK) != 0) {
+		rc = tpmiot_err_errno(err, "private key %s", name);
 		goto out;
 	}
 	if (passphrase_file != NULL && passphrase_file[0] != '\0' &&
@@ -146,12 +149,12 @@ ca_key_load(const char *dir, const char *uri, const char *passphrase_file, EVP_P
 		goto out;
 	}
 	ERR_clear_error();
-	key = store_key(tpmiot_buf_cstr(&full), ui, &passphrase);
+	key = store_key(name, ui, &passphrase);
 	if (key == NULL)
 		rc = tpmiot_err_crypto(err,
 		    "no private key could be loaded from %s; see that it exists, is readable, and "
 		    "that its provider and passphrase file are configured",
-		    (char *)full.data);
+		    name);
 	else
 		*out = key;
 out:

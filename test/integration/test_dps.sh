@@ -133,7 +133,7 @@ sas >"$T/sas2"
 check 'what it had is still there' test -s "$T/sas2"
 check 'unblocked' ca device unblock pump-1
 fingerprint=$(openssl x509 -in "$CADIR/ca.crt" -noout -fingerprint -sha256 | sed 's/.*=//')
-by_fingerprint() { tpmiot-enroll dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --again --ca-fingerprint="$@"; }
+by_fingerprint() { tpmiot-enroll dps --id-scope="$SCOPE" --server="localhost:$CA_PORT" --again "--ca-fingerprint=$1" "${@:2}"; }
 check_fails 4 'not trusted.*--ca-fingerprint' 'the fingerprint of another CA' by_fingerprint "$(printf '%064d' 0)"
 check_fails 2 '64 hexadecimal digits' 'or none' by_fingerprint "${fingerprint%??}"
 check_fails 2 'not both' 'beside a file' by_fingerprint "$fingerprint" --ca-file="$CADIR/ca.crt"
